@@ -1,0 +1,289 @@
+"""The settings that shape a model and its tokens; they travel with the weights as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import ImageColor
+
+from pixace import __version__
+from pixace.errors import CheckpointError, UsageError
+from pixace.files import write_atomically
+
+CONFIG_NAME = "config.json"
+MODEL_TYPES = ("transformer", "reformer")
+
+# Bounds that no sensible model exceeds. They keep a typing error, or a settings file written by a
+# stranger, from asking for all the memory there is.
+_LIMITS = {
+    "image_size": (1, 256),
+    "d_model": (2, 8192),
+    "d_ff": (1, 65536),
+    "n_layers": (1, 128),
+    "n_heads": (1, 128),
+}
+_MAX_BITS = 16  # 65538 tokens; beyond that the softmax alone outgrows any card
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Everything that decides the shape of the weights and the meaning of the tokens.
+
+    Attributes:
+      model_type: name of a builder in `pixace.models`.
+      image_size: edge of the square picture in pixels; L = image_size**2 tokens.
+      bitdepth: bits of hue, saturation and value; V = 2**sum(bitdepth) + 2.
+      d_model: width of the embeddings (for a Reformer, of each of its two halves).
+      d_ff: width of the feed-forward layers.
+      n_layers: number of decoder blocks.
+      n_heads: attention heads per block; they split d_model evenly.
+      background: colour that shows through transparent pixels, as Pillow spells colours.
+
+    Raises:
+      UsageError: a value of the wrong type or out of range.
+    """
+
+    model_type: str = "reformer"
+    image_size: int = 32
+    bitdepth: tuple[int, ...] = (5, 4, 4)
+    d_model: int = 512
+    d_ff: int = 2048
+    n_layers: int = 6
+    n_heads: int = 8
+    background: str = "black"
+
+    def __post_init__(self) -> None:
+        if self.model_type not in MODEL_TYPES:
+            raise UsageError(
+                f"model_type must be one of {', '.join(MODEL_TYPES)}, not {self.model_type!r}"
+            )
+        for name, (low, high) in _LIMITS.items():
+            require_int(name, getattr(self, name), low, high)
+        object.__setattr__(self, "bitdepth", check_bitdepth(self.bitdepth))
+        if self.d_model % self.n_heads or self.d_model % 2:
+            raise UsageError(
+                f"d_model must be even and a multiple of n_heads, not {self.d_model} with "
+                f"{self.n_heads} heads"
+            )
+        check_colour(self.background)
+
+    @property
+    def n_pixels(self) -> int:
+        """L, the number of tokens of one picture."""
+        return self.image_size**2
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the settings as plain JSON values."""
+        return {**dataclasses.asdict(self), "bitdepth": list(self.bitdepth)}
+
+    def as_flags(self) -> str:
+        """Spells the settings as the command line does."""
+        values = dataclasses.asdict(self)
+        return " ".join(f"--{name}={spell(value)}" for name, value in values.items())
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
+        """Builds settings from JSON values; refuses names it does not know.
+
+        Raises:
+          UsageError: an unknown name, or a value of the wrong type or out of range.
+        """
+        unknown = sorted(set(values) - set(SETTING_NAMES))
+        if unknown:
+            raise UsageError(
+                f"unknown setting {unknown[0]!r}; known are {', '.join(SETTING_NAMES)}"
+            )
+        return cls(**values)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """How to train a model; unlike `ModelConfig`, these may change from one run to the next.
+
+    Attributes:
+      images: folder of training images.
+      val_images: folder of validation images; None takes `images/val` if it exists, else the
+        training images.
+      batch_size: pictures per step.
+      steps_per_epoch: steps between two checkpoints, each with a validation and sample pictures.
+      n_epochs: epochs in all, counted from the very beginning.
+      steps_per_eval: batches in one validation, at most the whole set; None takes a tenth of an
+        epoch.
+      dropout: share of activations dropped.
+      learning_rate: highest learning rate, reached after the warm-up; it then falls with the
+        square root of the step. The default is that of trax's `multifactor()`.
+      warmup_steps: steps until then.
+      seed: of weights, order of the images, dropout and sample pictures; None goes on with the
+        seed of an interrupted training, or starts with 0.
+      mirror: flip each picture left to right with probability one half.
+      checkpoint: file, step, "latest" or "best" to start from.
+      keep_checkpoints: epochs to keep on disk, besides the best one.
+
+    Raises:
+      UsageError: a value of the wrong type or out of range.
+    """
+
+    images: str = "images/train"
+    val_images: str | None = None
+    batch_size: int = 16
+    steps_per_epoch: int = 1000
+    n_epochs: int = 10000
+    steps_per_eval: int | None = None
+    dropout: float = 0.1
+    learning_rate: float = 0.005
+    warmup_steps: int = 400
+    seed: int | None = None
+    mirror: bool = False
+    checkpoint: str | None = None
+    keep_checkpoints: int = 5
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "steps_per_epoch", "n_epochs", "warmup_steps"):
+            require_int(name, getattr(self, name), 1)
+        require_int("keep_checkpoints", self.keep_checkpoints, 1)
+        if self.steps_per_eval is not None:
+            require_int("steps_per_eval", self.steps_per_eval, 1)
+        if self.seed is not None:
+            require_int("seed", self.seed, 0, MAX_SEED)
+        require_number("dropout", self.dropout, 0.0, 0.95)
+        require_number("learning_rate", self.learning_rate, 1e-9, 10.0)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the whole training."""
+        return self.n_epochs * self.steps_per_epoch
+
+    @property
+    def batches_per_eval(self) -> int:
+        """Batches of one validation."""
+        return self.steps_per_eval or max(1, self.steps_per_epoch // 10)
+
+
+MAX_SEED = 2**31 - 1  # the narrowest of the generators that take it is TensorFlow's
+DEFAULT_VAL_IMAGES = "images/val"
+DEFAULT_WEIGHTS_DIR = "model-weights"
+
+SETTING_NAMES = tuple(field.name for field in dataclasses.fields(ModelConfig))
+
+
+def check_bitdepth(bitdepth: Any) -> tuple[int, ...]:
+    """Returns the three channel widths as a tuple.
+
+    Raises:
+      UsageError: not three integers from 0 to 8, or no bit at all.
+    """
+    if not isinstance(bitdepth, list | tuple) or len(bitdepth) != 3:
+        raise UsageError(
+            f"bitdepth must be three numbers of bits (hue, saturation, value), not {bitdepth!r}"
+        )
+    for bits in bitdepth:
+        require_int("bitdepth", bits, 0, 8)
+    if not 1 <= sum(bitdepth) <= _MAX_BITS:
+        raise UsageError(f"bitdepth must sum to 1 to {_MAX_BITS} bits, not {sum(bitdepth)}")
+    return tuple(bitdepth)
+
+
+def check_colour(colour: Any) -> str:
+    """Returns a colour that Pillow understands, unchanged.
+
+    Raises:
+      UsageError: it does not understand it.
+    """
+    try:
+        ImageColor.getrgb(colour)
+    except (ValueError, AttributeError, TypeError):
+        raise UsageError(
+            f"background must be a colour such as black, white or #336699, not {colour!r}"
+        ) from None
+    return str(colour)
+
+
+def require_int(name: str, value: Any, low: int, high: int | None = None) -> None:
+    """Checks that a setting is an integer from `low` to `high`.
+
+    Raises:
+      UsageError: it is not.
+    """
+    wanted = f"{low} or more" if high is None else f"from {low} to {high}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageError(f"{name} must be an integer {wanted}, not {value!r}")
+    if value < low or (high is not None and value > high):
+        raise UsageError(f"{name} must be {wanted}, not {value}")
+
+
+def require_number(name: str, value: Any, low: float, high: float) -> None:
+    """Checks that a setting is a number from `low` to `high`.
+
+    Raises:
+      UsageError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"{name} must be a number from {low} to {high}, not {value!r}")
+    if not low <= value <= high:
+        raise UsageError(f"{name} must be from {low} to {high}, not {value}")
+
+
+def save_config(folder: Path, config: ModelConfig) -> None:
+    """Writes the settings into a model's folder, with the version of pixace that made it."""
+    text = json.dumps({**config.to_dict(), "pixace_version": __version__}, indent=2) + "\n"
+    write_atomically(folder / CONFIG_NAME, text.encode())
+
+
+def load_config(folder: Path) -> ModelConfig | None:
+    """Reads the settings stored in a model's folder.
+
+    Returns:
+      The settings, or None where the folder holds no settings file.
+
+    Raises:
+      CheckpointError: the file is damaged or holds settings that cannot be.
+    """
+    path = folder / CONFIG_NAME
+    try:
+        values = json.loads(path.read_bytes())
+        if not isinstance(values, dict):
+            raise UsageError("not a JSON object")
+        values.pop("pixace_version", None)
+        return ModelConfig.from_dict(values)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: cannot use these settings: {error}") from None
+
+
+def resolve_config(
+    stored: ModelConfig | None, given: Mapping[str, Any], *, source: Path
+) -> ModelConfig:
+    """Merges what the user typed with what is stored beside the weights.
+
+    Args:
+      stored: the settings beside the weights, if there are any.
+      given: settings the user named; None means "not named".
+      source: the folder that `stored` came from, for the message.
+
+    Raises:
+      UsageError: a named setting contradicts the stored one, or is out of range.
+    """
+    named = {name: value for name, value in given.items() if value is not None}
+    if "bitdepth" in named:
+        named["bitdepth"] = check_bitdepth(named["bitdepth"])
+    if stored is None:
+        return ModelConfig.from_dict(named)
+    for name, value in named.items():
+        if name not in SETTING_NAMES:
+            raise UsageError(f"unknown setting {name!r}; known are {', '.join(SETTING_NAMES)}")
+        if value != getattr(stored, name):
+            raise UsageError(
+                f"{name}={spell(value)} contradicts {name}={spell(getattr(stored, name))} of the "
+                f"model in {source}; leave it out, or choose another model_name"
+            )
+    return stored
+
+
+def spell(value: Any) -> str:
+    """Spells the value of a setting as its flag does."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

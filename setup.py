@@ -1,0 +1,47 @@
+"""Packaging: `pip install .` gives the `pixace` command."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+?)"', (HERE / "pixace" / "__init__.py").read_text())[1]
+
+setup(
+    name="pixace",
+    version=VERSION,
+    description="Tiny image models that learn to draw from a folder and finish your pictures",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    packages=find_packages(include=["pixace", "pixace.*"]),
+    package_data={"pixace": ["py.typed"]},
+    python_requires=">=3.11,<3.14",
+    # Lower bounds are the oldest versions the test suite has passed with, upper bounds the first
+    # that it has not seen.
+    install_requires=[
+        "trax==1.4.1",
+        "jax>=0.10.2,<0.13",
+        "jaxlib>=0.10.2,<0.13",
+        "tensorflow>=2.21,<2.22",
+        "tensorboard>=2.21,<2.22",
+        "numpy>=2.4,<2.6",
+        "pillow>=13,<14",
+        "absl-py>=2.5,<3",
+        "requests>=2.34,<3",
+        "tqdm>=4.67,<5",
+    ],
+    extras_require={
+        "cuda12": ["jax[cuda12]>=0.10.2,<0.13"],
+        "cuda13": ["jax[cuda13]>=0.10.2,<0.13"],
+        "dev": [
+            "pytest>=9,<10",
+            "pytest-xdist>=3.8,<4",
+            "ruff>=0.15,<1",
+            "mypy>=1.19,<3",
+            "types-requests",
+        ],
+    },
+    entry_points={"console_scripts": ["pixace = pixace.cli:main"]},
+)
