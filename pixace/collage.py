@@ -1,0 +1,99 @@
+"""Laying out pictures as one: a row per image, a column per kind of result."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pixace.errors import ImageError, UsageError, shown
+from pixace.files import write_atomically
+from pixace.tokens import FILL_ID, tokens_to_image
+
+# Suffix -> Pillow's format and options. JPEG without chroma subsampling: the tiles are made of few
+# large colour squares, whose edges it would blur.
+_FORMATS: dict[str, tuple[str, dict[str, object]]] = {
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".png": ("PNG", {}),
+    ".webp": ("WEBP", {"lossless": True}),
+    ".bmp": ("BMP", {}),
+    ".gif": ("GIF", {}),
+}
+
+
+def collage(rows: Sequence[Sequence[Image.Image]], scale: int) -> Image.Image:
+    """Puts tiles side by side.
+
+    Args:
+      rows: pictures, equally many in each row.
+      scale: edge of one tile in pixels, which includes a border of one pixel of the small picture.
+
+    Returns:
+      An RGB picture, `n_columns * scale` wide and `n_rows * scale` high.
+    """
+    sheet = Image.new("RGB", (len(rows[0]) * scale, len(rows) * scale))
+    for top, row in enumerate(rows):
+        for left, picture in enumerate(row):
+            tile = ImageOps.expand(picture.convert("RGB"), border=1, fill="black")
+            sheet.paste(tile.resize((scale, scale)), (left * scale, top * scale))
+    return sheet
+
+
+def token_rows(
+    columns: Sequence[np.ndarray], bitdepth: Sequence[int], length: int
+) -> list[list[Image.Image]]:
+    """Decodes columns of token sequences to the rows of a collage.
+
+    Args:
+      columns: int tokens (B, T), T <= length; missing pixels are black.
+      bitdepth: bits of hue, saturation and value.
+      length: L, tokens of a whole picture.
+    """
+    filled = [
+        np.pad(column, ((0, 0), (0, length - column.shape[1])), constant_values=FILL_ID)
+        for column in columns
+    ]
+    return [
+        [tokens_to_image(tokens, bitdepth) for tokens in row] for row in zip(*filled, strict=True)
+    ]
+
+
+def check_output(path: Path) -> None:
+    """Checks that a picture can be written, before hours go into making it.
+
+    Raises:
+      UsageError: the suffix is no picture format.
+      ImageError: the folder cannot be made or written.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise UsageError(f"out must end in one of {', '.join(_FORMATS)}, not {shown(path.name)!r}")
+    if path.is_dir():
+        raise ImageError(f"{shown(path)}: cannot write: this is a folder")
+    try:
+        write_atomically(path.with_name(f".{path.name}.probe"), b"")
+        path.with_name(f".{path.name}.probe").unlink()
+    except OSError as error:
+        raise ImageError(f"{shown(path)}: cannot write: {error.strerror}") from None
+
+
+def write_picture(picture: Image.Image, path: Path) -> None:
+    """Writes a picture in the format of the suffix; its folder is created, no half file is left.
+
+    Raises:
+      UsageError: the suffix is no picture format.
+      ImageError: it cannot be written.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise UsageError(f"out must end in one of {', '.join(_FORMATS)}, not {shown(path.name)!r}")
+    name, options = _FORMATS[path.suffix.lower()]
+    buffer = io.BytesIO()
+    try:
+        picture.save(buffer, name, **options)
+        write_atomically(path, buffer.getvalue())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{shown(path)}: cannot write: {reason}") from None

@@ -1,0 +1,207 @@
+"""Finding images, opening them safely, making them plain RGB."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+# Each of these registers its format with Pillow, which otherwise loads them one by one on demand
+# and does not know the names in FORMATS before that.
+from PIL import BmpImagePlugin as _bmp  # noqa: F401
+from PIL import GifImagePlugin as _gif  # noqa: F401
+from PIL import Image, ImageColor, ImageOps
+from PIL import JpegImagePlugin as _jpeg  # noqa: F401
+from PIL import PngImagePlugin as _png  # noqa: F401
+from PIL import WebPImagePlugin as _webp  # noqa: F401
+
+from pixace.errors import ImageError, shown
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+# Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
+# foreign programs (EPS) or that nobody needs here.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")
+MAX_PIXELS = 50_000_000  # beyond that a picture of a few kilobytes can claim gigabytes of memory
+MAX_DOWNLOAD_BYTES = 20_000_000
+DOWNLOAD_SECONDS = 20.0
+CONNECT_SECONDS = 5.0
+MAX_REDIRECTS = 3
+
+
+def find_images(folder: Path | str) -> list[Path]:
+    """Lists the image files of a folder and its sub-folders, in a stable order.
+
+    Files are chosen by suffix, any letter case. Links to folders are followed, each folder once.
+
+    Raises:
+      ImageError: the folder does not exist or holds no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ImageError(f"{shown(folder)}: no such folder of images")
+    found = sorted(_walk(folder))
+    if not found:
+        raise ImageError(f"{shown(folder)}: no images in this folder ({', '.join(SUFFIXES)})")
+    return found
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    seen: set[tuple[int, int]] = set()
+    for parent, subfolders, names in os.walk(folder, followlinks=True):
+        status = os.stat(parent)
+        if (status.st_dev, status.st_ino) in seen:  # a link back up, or a second way in
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        subfolders.sort()
+        for name in names:
+            if name.lower().endswith(SUFFIXES):
+                yield Path(parent, name)
+
+
+def open_image(source: Path | str, background: str = "black") -> Image.Image:
+    """Reads an image file or an http(s) URL as plain RGB.
+
+    Args:
+      source: a path, or a URL.
+      background: colour behind transparent pixels.
+
+    Returns:
+      The first frame, upright, in mode RGB.
+
+    Raises:
+      ImageError: it cannot be fetched or read; the message names it.
+    """
+    if is_url(source):
+        return decode(io.BytesIO(_fetch(str(source))), shown(source), background)
+    try:
+        if not stat.S_ISREG(os.stat(source).st_mode):  # opening a FIFO would wait for ever
+            raise ImageError(f"{shown(source)}: not a regular file")
+        with open(source, "rb") as file:
+            return decode(file, shown(source), background)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{shown(source)}: {reason}") from None
+
+
+def decode(file: IO[bytes], name: str, background: str = "black") -> Image.Image:
+    """Decodes one image completely.
+
+    Args:
+      file: the open file.
+      name: what to call it in messages.
+      background: colour behind transparent pixels.
+
+    Raises:
+      ImageError: not an image of a supported format, damaged, or larger than MAX_PIXELS.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of oddities that do not matter here
+            img = Image.open(file, formats=FORMATS)
+            if img.width * img.height > MAX_PIXELS:
+                raise ImageError(
+                    f"{name}: {img.width}x{img.height} pixels are more than the "
+                    f"{MAX_PIXELS // 10**6} million allowed"
+                )
+            return to_rgb(img, background)
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError(f"{name}: not enough memory to decode it") from None
+    except Exception as error:  # decoders of damaged files raise nearly anything
+        reason = str(error).split("\n")[0] or type(error).__name__
+        if isinstance(error, Image.UnidentifiedImageError):
+            reason = f"not an image of a known kind ({', '.join(s[1:] for s in SUFFIXES)})"
+        raise ImageError(f"{name}: {reason}") from None
+
+
+def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
+    """Converts a picture of any mode to RGB.
+
+    The first frame is used, EXIF orientation applied, transparency composited on `background`,
+    and deep greys scaled to eight bits (Pillow's own conversion would clip them to white).
+
+    Returns:
+      A picture of mode RGB.
+    """
+    img.load()
+    img = ImageOps.exif_transpose(img)
+    if img.mode.startswith("I") or img.mode == "F":
+        img = _deep_grey_to_8_bits(img)
+    if img.has_transparency_data:
+        canvas = Image.new("RGBA", img.size, (*ImageColor.getrgb(background)[:3], 255))
+        canvas.alpha_composite(img.convert("RGBA"))
+        img = canvas
+    return img.convert("RGB")
+
+
+def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:
+    """Scales 16-bit, 32-bit and floating-point greys to mode L.
+
+    A 16-bit picture is white at 65535. The other two modes do not say what their white is: the
+    smallest of 1 (floats only), 255 and 65535 that holds every pixel is taken.
+    """
+    grey = np.nan_to_num(np.asarray(img).astype(np.float64))
+    peak = float(grey.max(initial=0))
+    whites = {"F": (1.0, 255.0, 65535.0), "I": (255.0, 65535.0)}.get(img.mode, (65535.0,))
+    white = next((white for white in whites if peak <= white), peak)
+    return Image.fromarray(np.round(np.clip(grey / white, 0, 1) * 255).astype(np.uint8))
+
+
+def resize(img: Image.Image, size: int) -> Image.Image:
+    """Scales a picture to `size` x `size` pixels with Pillow's default filter (bicubic)."""
+    return img.resize((size, size))
+
+
+def is_url(source: Path | str) -> bool:
+    """Says whether a prompt is to be fetched instead of opened."""
+    return str(source).lower().startswith(("http://", "https://"))
+
+
+def _fetch(url: str) -> bytes:
+    """Downloads a prompt image, bounded in bytes and in time.
+
+    Raises:
+      ImageError: anything but a complete answer with status 200 within the bounds.
+    """
+    import requests  # 0.2 s that only prompts from the web should pay
+
+    session = requests.Session()
+    session.max_redirects = MAX_REDIRECTS
+    deadline = time.monotonic() + DOWNLOAD_SECONDS
+    try:
+        with session.get(url, stream=True, timeout=(CONNECT_SECONDS, DOWNLOAD_SECONDS)) as answer:
+            if answer.status_code != 200:
+                raise ImageError(
+                    f"{shown(url)}: the server answered {answer.status_code} {answer.reason}"
+                )
+            body = bytearray()
+            for chunk in answer.iter_content(1 << 16):
+                body += chunk
+                if len(body) > MAX_DOWNLOAD_BYTES:
+                    raise ImageError(
+                        f"{shown(url)}: more than {MAX_DOWNLOAD_BYTES // 10**6} MB, too much for "
+                        "an image"
+                    )
+                if time.monotonic() > deadline:
+                    raise ImageError(f"{shown(url)}: not complete after {DOWNLOAD_SECONDS:.0f} s")
+    except requests.TooManyRedirects:
+        raise ImageError(f"{shown(url)}: redirected more than {MAX_REDIRECTS} times") from None
+    except requests.Timeout:
+        raise ImageError(f"{shown(url)}: no answer in time") from None
+    except (requests.RequestException, ValueError) as error:
+        reason = type(error).__name__
+        raise ImageError(f"{shown(url)}: cannot be fetched ({reason})") from None
+    announced = answer.headers.get("Content-Length", "")
+    plain = "Content-Encoding" not in answer.headers
+    if plain and announced.isdigit() and len(body) != int(announced):
+        raise ImageError(f"{shown(url)}: cut short at {len(body)} of {announced} bytes")
+    return bytes(body)
