@@ -1,0 +1,116 @@
+"""Settings and a mode in, a trax model out: the registry of model types.
+
+A new model type needs a builder here, or in a module of its own, and one line in `_BUILDERS`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from pixace.config import ModelConfig
+from pixace.tokens import token_count
+from pixace.trax_compat import trax
+
+Mode = Literal["train", "eval", "predict"]
+Layer: TypeAlias = Any  # trax.layers.Layer; trax has no type hints
+
+
+def build_model(config: ModelConfig, mode: Mode, dropout: float = 0.0) -> Layer:
+    """Builds a language model over the tokens of one picture, without weights.
+
+    Args:
+      config: its sizes.
+      mode: "train" applies dropout; "eval" sees a whole sequence at once; "predict" is fed the
+        start symbol and then one token after another, and keeps what it saw in its state.
+      dropout: share of activations dropped while training.
+
+    Returns:
+      A trax layer from int32 tokens (B, T) to float32 logits (B, T, V). In modes train and eval
+      position t of the output predicts token t from tokens 0 .. t-1; in mode predict the input is
+      already shifted, so that the last position predicts the next token.
+    """
+    return _BUILDERS[config.model_type](config, mode, dropout)
+
+
+def init_model(model: Layer, batch_size: int, length: int) -> None:
+    """Gives a model random weights, and the state for input of shape (batch_size, length)."""
+    model.init(trax.shapes.ShapeDtype((batch_size, length), np.int32))
+
+
+def count_weights(model: Layer) -> int:
+    """Returns the number of trainable numbers in an initialised model."""
+    return sum(array.size for array in flat_weights(model))
+
+
+def flat_weights(model: Layer) -> list[Any]:
+    """Returns a model's arrays in the flat order that checkpoints use."""
+    flat, _ = trax.layers.base.flatten_weights_and_state(model.weights, model.state)
+    return flat
+
+
+def set_flat_weights(model: Layer, arrays: Sequence[Any]) -> None:
+    """Gives an initialised model arrays in the order of `flat_weights`, of the same shapes."""
+    model.weights, _ = trax.layers.base.unflatten_weights_and_state(
+        list(arrays), (), (model.weights, model.state), weights_only=True
+    )
+
+
+def _transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
+    """`trax.models.TransformerLM`."""
+    model = trax.models.TransformerLM(
+        token_count(config.bitdepth),
+        d_model=config.d_model,
+        d_ff=config.d_ff,
+        n_layers=config.n_layers,
+        n_heads=config.n_heads,
+        max_len=config.n_pixels,
+        dropout=dropout,
+        mode=mode,
+    )
+    for layer in _sublayers(model):
+        # TransformerLM does not pass the length on: its cache always holds 2048 tokens, too few
+        # for 64x64 pixels and needlessly slow for 16x16.
+        if isinstance(layer, trax.layers.attention.DotProductCausalAttention):
+            layer._max_len = config.n_pixels
+    return model
+
+
+def _reformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
+    """`trax.models.ReformerLM`: with plain attention, a reversible Transformer of two halves."""
+    attention = functools.partial(
+        trax.layers.SelfAttention,
+        # The cache must hold the whole picture, or mode predict forgets its first pixels; one
+        # more than that keeps a prompt of full length on trax's path for appended tokens.
+        predict_mem_len=config.n_pixels + 1,
+        predict_drop_len=config.n_pixels + 1,
+    )
+    return trax.models.ReformerLM(
+        token_count(config.bitdepth),
+        d_model=config.d_model,
+        d_ff=config.d_ff,
+        d_attention_key=config.d_model // config.n_heads,
+        d_attention_value=config.d_model // config.n_heads,
+        n_layers=config.n_layers,
+        n_heads=config.n_heads,
+        max_len=config.n_pixels,
+        dropout=dropout,
+        attention_type=attention,
+        mode=mode,
+    )
+
+
+_BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Any]] = {
+    "transformer": _transformer,
+    "reformer": _reformer,
+}
+
+
+def _sublayers(layer: Layer) -> Any:
+    """Yields a layer and all layers inside it."""
+    yield layer
+    for sublayer in layer.sublayers:
+        yield from _sublayers(sublayer)

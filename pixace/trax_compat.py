@@ -1,0 +1,184 @@
+"""The one door to trax: imports trax 1.4.1 quietly and mends it for current JAX.
+
+trax 1.4.1 (2021) is used unmodified from the package index. Whatever no longer fits the JAX of
+today is mended here, from outside, and nowhere else; each mend says why and which version needs
+it. Other modules write `from pixace.trax_compat import trax`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+import io
+import logging
+import os
+import sys
+import types
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+# Read by TensorFlow's and XLA's native code once they are loaded: 3 lets only fatal messages
+# through. A user who set the variable keeps their choice.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keeps the import's chatter off the terminal.
+
+    gym and Python's warnings write to `sys.stderr`, TensorFlow's native code writes its first
+    lines straight to file descriptor 2 whatever the log level (TensorFlow 2.21).
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(devnull)
+
+
+@contextlib.contextmanager
+def _cheap_stack() -> Iterator[None]:
+    """Makes `inspect.stack` return bare frames while trax is imported.
+
+    `trax.layers.assert_shape` calls `inspect.stack()[1][0]` in each of its decorators, and the
+    real function reads the source of every module on the stack: 28 of the 36 s that a plain
+    `import trax` takes (trax 1.4.1, any JAX).
+    """
+
+    def stack(context: int = 1) -> list[tuple[types.FrameType]]:
+        frames, frame = [], inspect.currentframe()
+        while frame is not None:
+            frames.append((frame,))
+            frame = frame.f_back
+        return frames[1:]
+
+    original = inspect.stack
+    inspect.stack = stack  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        inspect.stack = original
+
+
+with _quietly(), _cheap_stack():
+    import jax
+    import jax.numpy as jnp
+    import tensorflow as tf
+    import trax
+    import trax.fastmath.jax
+    import trax.layers.acceleration
+    import trax.supervised.decoding
+    import trax.supervised.training
+
+
+def _mend_cond() -> None:
+    """`lax.cond` by position: JAX no longer takes trax's keywords (Reformer in predict mode)."""
+
+    def cond(
+        pred: Any, true_operand: Any, true_fun: Any, false_operand: Any, false_fun: Any
+    ) -> Any:
+        return jax.lax.cond(
+            pred,
+            lambda operands: true_fun(operands[0]),
+            lambda operands: false_fun(operands[1]),
+            (true_operand, false_operand),
+        )
+
+    trax.fastmath.jax.JAX_BACKEND["cond"] = cond
+
+
+def _mend_stop_gradient() -> None:
+    """`stop_gradient` of a Python int stays one: Reformer's predict mode hands it to `arange`."""
+
+    def stop_gradient(x: Any) -> Any:
+        return x if isinstance(x, int) else jax.lax.stop_gradient(x)
+
+    trax.fastmath.jax.JAX_BACKEND["stop_gradient"] = stop_gradient
+
+
+def _mend_replication() -> None:
+    """Copies to several devices by stacking: `jax.device_put_replicated` is gone from JAX 0.10."""
+
+    def for_n_devices(x: Any, n_devices: int) -> Any:
+        if n_devices < 2:
+            return x
+        return trax.fastmath.nested_map(lambda leaf: jnp.stack([leaf] * n_devices), x)
+
+    trax.layers.acceleration.for_n_devices = for_n_devices
+    trax.layers.for_n_devices = for_n_devices
+
+
+def _mend_pinning() -> None:
+    """Leaves the optimiser's arrays where the weights are, instead of pinning them to the CPU.
+
+    `optimizers.Trainer` puts them `on_cpu`. Current JAX runs a compiled function where its pinned
+    arguments are: beside a GPU, the whole training step would run on the CPU; on several devices
+    `pmap` refuses (JAX 0.10).
+    """
+    trax.layers.on_cpu = lambda x: x
+
+
+def _mend_tree_unflatten() -> None:
+    """Compares by `is` and by type: `array in [None, ()]` fails on current JAX.
+
+    Without it no checkpoint can be resumed (google/trax issues 1770 and 1790).
+    """
+    # By name: the attribute `trax.fastmath.numpy` is the dispatching NumPy, not this module.
+    module = importlib.import_module("trax.fastmath.numpy")
+    original = module.tree_unflatten
+
+    @functools.wraps(original)
+    def tree_unflatten(flat: Any, tree: Any, copy_from_tree: Any = None) -> Any:
+        if copy_from_tree is not None and not isinstance(tree, list | tuple | dict | type(None)):
+            return flat[0], flat[1:]
+        return original(flat, tree, copy_from_tree=copy_from_tree)
+
+    # The recursion inside trax looks the name up in its module, so it passes through here too.
+    module.tree_unflatten = tree_unflatten  # type: ignore[attr-defined]
+    trax.fastmath.tree_unflatten = tree_unflatten
+
+
+def _mend_host_count() -> None:
+    """`jax.host_count` under its present name: JAX 0.10 warns of the old one at every start."""
+    jax.host_count = jax.process_count  # type: ignore[attr-defined]
+
+
+def _mend_printing() -> None:
+    """Sends trax's progress to its log: it prints to stdout, which belongs to our results."""
+
+    def log(message: str, stdout: bool = True) -> None:
+        del stdout
+        logging.getLogger("trax").debug(message)
+
+    trax.supervised.training._log = log
+
+
+def _hide_gpu_from_tensorflow() -> None:
+    """Leaves the card to JAX: TensorFlow, used for input only, would take its whole memory."""
+    with contextlib.suppress(RuntimeError):  # already initialised by the caller's own program
+        tf.config.set_visible_devices([], "GPU")
+
+
+for _mend in (
+    _mend_cond,
+    _mend_stop_gradient,
+    _mend_replication,
+    _mend_pinning,
+    _mend_tree_unflatten,
+    _mend_host_count,
+    _mend_printing,
+    _hide_gpu_from_tensorflow,
+):
+    _mend()
+
+__all__ = ["jax", "jnp", "tf", "trax"]

@@ -1,0 +1,74 @@
+"""What several test modules need: a painted folder of images and a model trained on it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+# Tests that start several JAX processes would otherwise use all cores in each.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+TINY = {
+    "image_size": 6,
+    "bitdepth": (2, 1, 2),
+    "d_model": 16,
+    "d_ff": 32,
+    "n_layers": 1,
+    "n_heads": 2,
+}
+
+
+def paint(folder: Path, count: int, seed: int) -> list[Path]:
+    """Writes pictures of one bright disc each, and returns their paths."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows, columns = np.mgrid[:12, :12]
+    paths = []
+    for index in range(count):
+        pixels = np.zeros((12, 12, 3), np.uint8)
+        centre = rng.integers(3, 9, 2)
+        disc = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 < 12
+        pixels[disc] = rng.integers(60, 256, 3)
+        paths.append(folder / f"disc-{index:03d}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    return paths
+
+
+@pytest.fixture(scope="session")
+def painted(tmp_path_factory) -> Path:
+    """A folder with `train` (20 pictures) and `val` (5 pictures)."""
+    folder = tmp_path_factory.mktemp("painted")
+    paint(folder / "train", 20, seed=1)
+    paint(folder / "val", 5, seed=2)
+    return folder
+
+
+def train_tiny(painted: Path, weights_dir: Path, name: str, model_type: str, **settings):
+    """Trains a tiny model for a few steps through the public API; returns its folder."""
+    import pixace
+
+    trainer = pixace.get_trainer(name, weights_dir=weights_dir, model_type=model_type, **TINY)
+    trainer.train(
+        **{
+            "images": str(painted / "train"),
+            "val_images": str(painted / "val"),
+            "batch_size": 4,
+            "steps_per_epoch": 3,
+            "n_epochs": 2,
+            "learning_rate": 0.01,
+            "warmup_steps": 4,
+            **settings,
+        }
+    )
+    return trainer.folder
+
+
+@pytest.fixture(scope="session")
+def weights_dir(painted, tmp_path_factory) -> Path:
+    """A weights folder with two trained models, `transformer` and `reformer`; not to be changed."""
+    folder = tmp_path_factory.mktemp("model-weights")
+    for model_type in ("transformer", "reformer"):
+        train_tiny(painted, folder, model_type, model_type)
+    return folder

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from pixace.config import MODEL_TYPES, ModelConfig
+from pixace.models import build_model, count_weights, flat_weights, init_model, set_flat_weights
+from pixace.tokens import token_count
+from pixace.trax_compat import jax, trax
+
+
+def small(model_type: str, image_size: int = 5, **sizes) -> ModelConfig:
+    defaults = {"bitdepth": (3, 2, 2), "d_model": 32, "d_ff": 64, "n_layers": 2, "n_heads": 2}
+    return ModelConfig(model_type=model_type, image_size=image_size, **{**defaults, **sizes})
+
+
+def random_tokens(config: ModelConfig, batch_size: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    high = token_count(config.bitdepth)
+    return rng.integers(2, high, (batch_size, config.n_pixels)).astype(np.int32)
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize(
+    ("image_size", "prompt_length"), [(5, 0), (5, 1), (5, 12), (5, 24), (8, 40), (46, 2110)]
+)
+def test_step_by_step_equals_all_at_once(model_type, image_size, prompt_length):
+    """A prompt in one call, then token by token, also beyond trax's fixed 2048 positions."""
+    config = small(model_type, image_size, d_model=16, d_ff=16, n_layers=1)
+    whole = build_model(config, "eval")
+    init_model(whole, 2, 1)
+    steps = build_model(config, "predict")
+    init_model(steps, 2, 1)
+    steps.weights = whole.weights
+    tokens = random_tokens(config, 2)
+    expected = np.asarray(whole(tokens))
+
+    fast = trax.layers.Accelerate(steps, n_devices=1)
+    start = np.zeros((2, 1), np.int32)
+    got = [np.asarray(fast(np.concatenate([start, tokens[:, :prompt_length]], axis=1)))]
+    end = min(config.n_pixels - 1, prompt_length + 30)
+    got += [np.asarray(fast(tokens[:, i : i + 1])) for i in range(prompt_length, end)]
+    got = np.concatenate(got, axis=1)
+    np.testing.assert_allclose(got, expected[:, : end + 1], atol=2e-5)
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_no_pixel_sees_itself_or_a_later_one(model_type):
+    config = small(model_type)
+    model = build_model(config, "eval")
+    init_model(model, 1, 1)
+    tokens = random_tokens(config, 1)
+    before = np.asarray(model(tokens))
+    for position in (0, 7, 24):
+        changed = tokens.copy()
+        changed[0, position] = 2 if tokens[0, position] != 2 else 3
+        after = np.asarray(model(changed))
+        np.testing.assert_array_equal(after[:, : position + 1], before[:, : position + 1])
+        if position + 1 < config.n_pixels:
+            assert np.abs(after[:, position + 1 :] - before[:, position + 1 :]).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("model_type", "weights"),
+    # V=8194, L=1024, d=512, f=2048: by hand from the layers, see `expected_weights`.
+    [("transformer", 27_838_466), ("reformer", 32_022_530)],
+)
+def test_default_sizes(model_type, weights):
+    config = ModelConfig(model_type=model_type)
+    assert expected_weights(config) == weights
+    model = build_model(config, "eval")
+    shapes = jax.eval_shape(lambda: model.init(trax.shapes.ShapeDtype((1, 1), np.int32))[0])
+    assert sum(int(np.prod(leaf.shape)) for leaf in jax.tree_util.tree_leaves(shapes)) == weights
+
+
+def expected_weights(config: ModelConfig) -> int:
+    """Counts the weights of trax's two language models from their published structure."""
+    n_tokens, d, f = token_count(config.bitdepth), config.d_model, config.d_ff
+    embeddings = n_tokens * d + config.n_pixels * d
+    feed_forward = d * f + f + f * d + d
+    if config.model_type == "transformer":
+        block = 2 * 2 * d + 4 * (d * d + d) + feed_forward
+        return embeddings + config.n_layers * block + 2 * d + (d * n_tokens + n_tokens)
+    block = 2 * 2 * d + 4 * d * d + feed_forward
+    return embeddings + config.n_layers * block + 2 * 2 * d + (2 * d * n_tokens + n_tokens)
+
+
+def test_count_weights_counts_every_number():
+    model = build_model(small("transformer"), "eval")
+    init_model(model, 1, 1)
+    assert count_weights(model) == expected_weights(small("transformer"))
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_flat_weights_go_round(model_type):
+    config = small(model_type)
+    one, other = build_model(config, "eval"), build_model(config, "eval")
+    init_model(one, 1, 1)
+    init_model(other, 1, 1)
+    set_flat_weights(other, [np.asarray(array) for array in flat_weights(one)])
+    tokens = random_tokens(config, 2)
+    np.testing.assert_array_equal(np.asarray(one(tokens)), np.asarray(other(tokens)))
+
+
+def test_dropout_acts_in_training_only():
+    config = small("transformer")
+    train, whole = build_model(config, "train", dropout=0.5), build_model(config, "eval", 0.5)
+    init_model(train, 1, 1)
+    init_model(whole, 1, 1)
+    whole.weights = train.weights
+    tokens = random_tokens(config, 1)
+    assert np.abs(np.asarray(train(tokens)) - np.asarray(whole(tokens))).max() > 1e-3
