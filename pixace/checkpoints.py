@@ -1,0 +1,212 @@
+"""One checkpoint file: writing it whole, reading it safely, fitting it to a model.
+
+A checkpoint is one gzip file of plain NumPy data, in the one-file form of trax 1.3.7 that plain
+trax 1.4.1 still reads. trax's own writer is not used: it splits a checkpoint into files that a
+crash can mix, and pickles live JAX arrays that the next JAX cannot read. Nothing here unpickles:
+`safe_pickle` reads the file without executing it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import pickle
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixace import __version__, safe_pickle
+from pixace.config import ModelConfig
+from pixace.errors import CheckpointError, shown
+from pixace.files import replacing
+
+_PIXACE_KEY = "pixace"  # what resuming needs besides; plain trax does not look at it
+
+# mode ("train", "val") -> metric -> [(step, value), ...]
+History = dict[str, dict[str, list[tuple[int, float]]]]
+
+
+@dataclasses.dataclass
+class Checkpoint:
+    """One state of a training.
+
+    Attributes:
+      step: steps done.
+      weights: the model's arrays, in the order in which trax flattens them.
+      slots: the optimiser's arrays (Adam: first and second moment of each weight in turn), or None
+        where the file holds none.
+      history: the curves so far.
+      progress: what an exact continuation needs besides: plain numbers, strings and arrays.
+    """
+
+    step: int
+    weights: list[np.ndarray]
+    slots: list[np.ndarray] | None = None
+    history: History = dataclasses.field(default_factory=dict)
+    progress: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint, trax_fields: dict[str, Any]) -> None:
+    """Writes one checkpoint file: whole and verified, or not at all.
+
+    Args:
+      path: its final name.
+      checkpoint: the state to keep.
+      trax_fields: what else plain trax wants to find (`flat_state`, `flat_eval_state`,
+        `input_signature`).
+
+    Raises:
+      CheckpointError: the disk is full, the folder read-only, or the file does not read back.
+    """
+    contents = {
+        "step": checkpoint.step,
+        "flat_weights": checkpoint.weights,
+        "slots_per_task": [checkpoint.slots or []],
+        "history": {"_values": checkpoint.history},
+        "version_timestamp": "Oct-28-2020",  # of trax 1.3.7, whose one-file form this is
+        _PIXACE_KEY: {**checkpoint.progress, "version": __version__},
+        **trax_fields,
+    }
+    try:
+        with (
+            replacing(path, verify=_verify_bytes) as file,
+            # Level 0 stores: random mantissas do not compress, and level 2 takes 40 times longer.
+            gzip.GzipFile(fileobj=file, mode="wb", compresslevel=0, mtime=0) as stream,
+        ):
+            pickle.dump(contents, stream, protocol=4)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CheckpointError(
+            f"{shown(path)}: cannot save: {reason}; older checkpoints are untouched, free some "
+            "space and run the command again"
+        ) from None
+
+
+def _verify_bytes(path: Path) -> None:
+    """Reads a gzip file to its end, which compares length and CRC with what was written."""
+    with gzip.open(path) as stream:
+        while stream.read(1 << 24):
+            pass
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint without executing anything in it.
+
+    Files of pixace and of trax 1.3.7 are understood.
+
+    Raises:
+      CheckpointError: the file is missing, damaged, or holds something else than weights.
+    """
+    contents = safe_pickle.load(path)
+    if not isinstance(contents, dict):
+        raise CheckpointError(f"{shown(path)}: no checkpoint: a {type(contents).__name__} inside")
+    weights = contents.get("flat_weights")
+    if isinstance(weights, int):
+        raise CheckpointError(
+            f"{shown(path)}: a checkpoint that trax split into several files; save it as one file"
+        )
+    step = contents.get("step", 0)
+    if not isinstance(step, int) or step < 0:
+        raise CheckpointError(f"{shown(path)}: the step is {step!r}, not a number")
+    progress = contents.get(_PIXACE_KEY, {})
+    return Checkpoint(
+        step=step,
+        weights=_arrays(weights, path),
+        slots=_slots(contents, path),
+        history=_history(contents.get("history")),
+        progress=progress if isinstance(progress, dict) else {},
+    )
+
+
+def _arrays(values: Any, path: Path) -> list[np.ndarray]:
+    if not isinstance(values, list | tuple):
+        raise CheckpointError(f"{shown(path)}: no checkpoint: the weights are missing")
+    flat = list(_leaves(values))
+    if not flat or not all(isinstance(array, np.ndarray) for array in flat):
+        raise CheckpointError(f"{shown(path)}: no checkpoint: the weights are not all arrays")
+    return flat
+
+
+def _slots(contents: dict[Any, Any], path: Path) -> list[np.ndarray] | None:
+    values = contents.get("slots_per_task", contents.get("slots"))
+    if not isinstance(values, list | tuple) or not list(_leaves(values)):
+        return None
+    return _arrays(values, path)
+
+
+def _leaves(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, list | tuple):
+        for branch in tree:
+            yield from _leaves(branch)
+    elif tree is not None:
+        yield tree
+
+
+def _history(stored: Any) -> History:
+    """Returns the curves of a stored history; whatever is not a curve is left out."""
+    history: History = {}
+    values = stored.get("_values") if isinstance(stored, dict) else None
+    for mode, metrics in values.items() if isinstance(values, dict) else ():
+        for metric, points in metrics.items() if isinstance(metrics, dict) else ():
+            curve = [
+                (point[0], float(point[1]))
+                for point in (points if isinstance(points, list) else ())
+                if isinstance(point, tuple | list)
+                and len(point) == 2
+                and isinstance(point[0], int)
+                and isinstance(point[1], int | float | np.floating)
+            ]
+            history.setdefault(str(mode), {})[str(metric)] = curve
+    return history
+
+
+def fit_arrays(
+    arrays: Sequence[np.ndarray],
+    expected: Sequence[Any],
+    path: Path,
+    config: ModelConfig,
+    what: str = "weight",
+) -> list[np.ndarray]:
+    """Checks arrays from a file against those of a model, one by one.
+
+    Positional encodings of trax 1.3.7, (1, L, d), become (L, d), the only difference between the
+    two versions.
+
+    Args:
+      arrays: from the file.
+      expected: the model's own arrays, in the same order.
+      path: the file, for the message.
+      config: the model's settings, for the message.
+      what: "weight" or "optimiser slot".
+
+    Returns:
+      float32 arrays of the expected shapes.
+
+    Raises:
+      CheckpointError: one array has another shape or type, or there are more or fewer.
+    """
+    advice = f"the model is {config.as_flags()}: give the flags the file was trained with"
+    if len(arrays) != len(expected):
+        raise CheckpointError(
+            f"{shown(path)}: {len(arrays)} {what}s in the file, {len(expected)} in the model; "
+            f"{advice}"
+        )
+    fitted = []
+    for index, (array, model_array) in enumerate(zip(arrays, expected, strict=True)):
+        shape = tuple(model_array.shape)
+        if array.shape == (1, *shape) and len(shape) == 2:
+            array = array[0]
+        if array.shape != shape or array.dtype.kind != "f":
+            raise CheckpointError(
+                f"{shown(path)}: {what} {index + 1} of {len(arrays)} is {array.dtype} of shape "
+                f"{array.shape}, the model's is of shape {shape}; {advice}"
+            )
+        fitted.append(np.asarray(array, dtype=np.float32))
+    return fitted
+
+
+def check_file(path: Path) -> None:
+    """Refuses a file that does not hold weights; used on downloads before they get their name."""
+    read_checkpoint(path)

@@ -1,0 +1,275 @@
+"""A model's folder: its name, and which checkpoints it holds.
+
+MODEL_NAME/
+    config.json           the settings (see `config`)
+    model.pkl.gz          the newest state, from which training goes on
+    model-00100.pkl.gz    the state after the epoch that ended at step 100
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pixace.checkpoints import Checkpoint, History, read_checkpoint, write_checkpoint
+from pixace.config import ModelConfig, load_config, resolve_config
+from pixace.errors import CheckpointError, UsageError, shown
+from pixace.files import replacing, sync_folder
+
+_log = logging.getLogger(__name__)
+
+LATEST_NAME = "model.pkl.gz"
+_EPOCH_NAME = re.compile(r"model-(\d{5,})\.pkl\.gz")
+
+_MAX_BYTES = 100
+
+
+def check_model_name(name: str) -> str:
+    """Returns a model's name, unchanged, if it can only mean a folder right below the weights.
+
+    Raises:
+      UsageError: it is empty, hidden, too long, a path, or holds characters that do not print.
+    """
+    plain = (
+        bool(name)
+        and name.isprintable()
+        and not name.startswith(".")
+        and not set("/\\") & set(name)
+        and len(name.encode("utf-8", "replace")) <= _MAX_BYTES
+    )
+    if not plain:
+        raise UsageError(
+            f"model_name must be a plain folder name of at most {_MAX_BYTES} bytes, not {name!r}"
+        )
+    return name
+
+
+def model_folder(weights_dir: Path | str, name: str) -> Path:
+    """Returns the folder of a model.
+
+    Raises:
+      UsageError: the name is not a plain folder name.
+    """
+    return Path(weights_dir) / check_model_name(name)
+
+
+def training_folder(
+    model_name: str | None,
+    weights_dir: Path | str,
+    checkpoint: str | None,
+    settings: Mapping[str, Any],
+) -> tuple[Path, ModelConfig]:
+    """Returns the folder to train in, and the settings of the model there.
+
+    Args:
+      model_name: folder under weights_dir; a timestamp MMDD_HHMM if None.
+      weights_dir: top folder of all models.
+      checkpoint: a file elsewhere to start from; the settings beside it apply to a new model.
+      settings: settings of `ModelConfig` that the user named; None means "not named".
+
+    Raises:
+      UsageError: the name is not a plain folder name; a setting is out of range or contradicts
+        the stored one.
+      CheckpointError: the stored settings cannot be used.
+    """
+    folder = model_folder(weights_dir, model_name or time.strftime("%m%d_%H%M"))
+    source, stored = folder, load_config(folder)
+    if stored is None and checkpoint is not None and Path(checkpoint).is_file():
+        source = Path(checkpoint).parent
+        stored = load_config(source)
+    return folder, resolve_config(stored, settings, source=source)
+
+
+def epoch_path(folder: Path, step: int) -> Path:
+    """Returns the name of the checkpoint of the epoch that ended at `step`."""
+    return folder / f"model-{step:05d}.pkl.gz"
+
+
+def epoch_steps(folder: Path) -> list[int]:
+    """Returns the steps that have an epoch's checkpoint in a folder, in rising order."""
+    if not folder.is_dir():
+        return []
+    names = (_EPOCH_NAME.fullmatch(entry.name) for entry in folder.iterdir())
+    return sorted(int(match[1]) for match in names if match)
+
+
+def find_checkpoint(folder: Path, which: str = "latest") -> Path:
+    """Resolves what a user calls a checkpoint to a file.
+
+    Args:
+      folder: the model's folder.
+      which: "latest", "best" (lowest validation loss), a step number, or a path.
+
+    Raises:
+      CheckpointError: there is no such file.
+    """
+    if which == "latest":
+        return _existing(folder / LATEST_NAME, folder)
+    if which == "best":
+        step = best_step(read_checkpoint(_existing(folder / LATEST_NAME, folder)).history, folder)
+        if step is None:
+            raise CheckpointError(f"{shown(folder)}: no epoch has been validated yet")
+        return epoch_path(folder, step)
+    if which.isdecimal() and not Path(which).exists():
+        return _existing(epoch_path(folder, int(which)), folder)
+    return _existing(Path(which), folder)
+
+
+def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | None) -> Path:
+    """Finds the file that a command's flags mean.
+
+    Args:
+      model_name: folder under weights_dir; may be None if checkpoint is a path.
+      weights_dir: top folder of all models.
+      checkpoint: see `find_checkpoint`; None means "latest".
+
+    Raises:
+      CheckpointError: there is no such file.
+      UsageError: nothing says which model is meant, or the name is not a plain folder name.
+    """
+    if model_name is None:
+        if checkpoint is None:
+            raise UsageError("name a model with --model_name, or a file with --checkpoint")
+        path = Path(checkpoint)
+        if not path.is_file():
+            raise CheckpointError(
+                f"{shown(path)}: no such file; a step, latest or best needs --model_name as well"
+            )
+        return path
+    folder = model_folder(weights_dir, model_name)
+    if not folder.is_dir() and not Path(checkpoint or "").is_file():
+        raise CheckpointError(f"{shown(folder)}: no such model; train or download it first")
+    return find_checkpoint(folder, checkpoint or "latest")
+
+
+def best_step(history: History, folder: Path) -> int | None:
+    """Returns the step of the lowest validation loss among the epochs that have a file."""
+    kept = set(epoch_steps(folder))
+    curve = history.get("val", {}).get("nats_per_pixel", [])
+    scored = [(value, step) for step, value in curve if step in kept]
+    return min(scored)[1] if scored else None
+
+
+def _existing(path: Path, folder: Path) -> Path:
+    if path.is_file():
+        return path
+    steps = ", ".join(map(str, epoch_steps(folder)))
+    hint = f"; {shown(folder)} has steps {steps}" if steps else ""
+    raise CheckpointError(f"{shown(path)}: no such checkpoint{hint}")
+
+
+def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
+    """Reads the state from which a training goes on.
+
+    A damaged file is skipped, by name and reason in the log, for the epoch before it.
+
+    Returns:
+      The file and its contents; None where the folder holds no checkpoint at all.
+
+    Raises:
+      CheckpointError: there are checkpoints, and none can be read.
+    """
+    candidates = [epoch_path(folder, step) for step in reversed(epoch_steps(folder))]
+    if (folder / LATEST_NAME).exists():
+        candidates.insert(0, folder / LATEST_NAME)
+    for path in candidates:
+        try:
+            return path, read_checkpoint(path)
+        except CheckpointError as error:
+            _log.warning("skipped a checkpoint: %s", error)
+    if candidates:
+        raise CheckpointError(
+            f"{shown(folder)}: none of its {len(candidates)} checkpoints can be read; move them "
+            "away to start anew, or choose another model_name"
+        )
+    return None
+
+
+def save_latest(folder: Path, checkpoint: Checkpoint, trax_fields: dict[str, Any]) -> Path:
+    """Saves a state under the name that the next start resumes from."""
+    path = folder / LATEST_NAME
+    write_checkpoint(path, checkpoint, trax_fields)
+    return path
+
+
+def save_epoch(
+    folder: Path, checkpoint: Checkpoint, trax_fields: dict[str, Any], keep: int
+) -> Path:
+    """Saves the state after an epoch as the latest and under a name of its own.
+
+    Epochs' files that are no longer kept are removed, last of all.
+
+    Args:
+      folder: the model's folder.
+      checkpoint: the state to keep.
+      trax_fields: see `write_checkpoint`.
+      keep: how many epochs' files to keep; the best one is kept besides.
+
+    Returns:
+      The epoch's file.
+
+    Raises:
+      CheckpointError: it could not be written; nothing older was removed.
+    """
+    latest = save_latest(folder, checkpoint, trax_fields)
+    path = epoch_path(folder, checkpoint.step)
+    try:
+        _give_second_name(latest, path)
+    except OSError as error:
+        raise CheckpointError(f"{shown(path)}: cannot save: {error.strerror}") from None
+    best = best_step(checkpoint.history, folder)
+    older = [step for step in epoch_steps(folder) if step < checkpoint.step]
+    for step in older[: max(0, len(older) - (keep - 1))]:
+        if step != best:
+            epoch_path(folder, step).unlink(missing_ok=True)
+    return path
+
+
+def _give_second_name(path: Path, name: Path) -> None:
+    """Makes `name` a hard link to `path`: atomic, and no second copy on the disk.
+
+    The next save replaces `path` by a new file, and `name` keeps this one.
+    """
+    temporary = name.with_name(f".{name.name}.link.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(path, temporary)
+    except OSError:  # a file system without hard links
+        with replacing(name) as file, open(path, "rb") as source:
+            shutil.copyfileobj(source, file)
+        return
+    temporary.replace(name)
+    sync_folder(name.parent)
+
+
+@contextlib.contextmanager
+def training_lock(folder: Path) -> Iterator[None]:
+    """Holds a model's folder for one training; removes what a killed one left half-written.
+
+    Raises:
+      CheckpointError: another training holds it, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(folder / ".lock", "wb")  # noqa: SIM115 (closed below; the lock ends with it)
+    except OSError as error:
+        raise CheckpointError(f"{shown(folder)}: cannot write here: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CheckpointError(
+                f"{shown(folder)}: another training is running in this folder; choose another "
+                "model_name or wait for it"
+            ) from None
+        for leftover in folder.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+        yield
