@@ -1,0 +1,226 @@
+"""The workflow of drawing: a stored model and prompts in, a collage out."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pixace.checkpoints import fit_arrays, read_checkpoint
+from pixace.collage import collage, token_rows
+from pixace.config import ModelConfig, load_config, require_int, resolve_config
+from pixace.errors import UsageError
+from pixace.folders import locate
+from pixace.images import open_image
+from pixace.models import Mode, build_model, flat_weights, init_model, set_flat_weights
+from pixace.sampling import Sampler, check_sampling, complete
+from pixace.tokens import image_to_tokens
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]  # pixels drawn, pixels to draw
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredModel:
+    """Weights from a file, with the settings that give them a shape.
+
+    Attributes:
+      config: the settings.
+      weights: arrays that fit the model of these settings, in trax's flat order.
+      step: training steps behind them.
+      path: the file they came from.
+    """
+
+    config: ModelConfig
+    weights: list[np.ndarray]
+    step: int
+    path: Path
+
+    def build(self, mode: Mode, batch_size: int) -> Any:
+        """Returns the model in a mode, with these weights and state for `batch_size` rows."""
+        model = build_model(self.config, mode)
+        init_model(model, batch_size, 1)
+        set_flat_weights(model, self.weights)
+        return model
+
+
+def open_model(path: Path, settings: Mapping[str, Any]) -> StoredModel:
+    """Reads and checks a stored model.
+
+    Args:
+      path: the checkpoint; the settings beside it are used where there are any.
+      settings: settings the user named; None means "not named".
+
+    Raises:
+      CheckpointError: the file cannot be used.
+      UsageError: a setting contradicts the stored one.
+    """
+    config = resolve_config(load_config(path.parent), settings, source=path.parent)
+    stored = read_checkpoint(path)
+    shapes = build_model(config, "eval")
+    init_model(shapes, 1, 1)
+    weights = fit_arrays(stored.weights, flat_weights(shapes), path, config)
+    return StoredModel(config, weights, stored.step, path)
+
+
+class Predictor:
+    """A stored model, ready to draw; see `get_predictor`."""
+
+    def __init__(self, stored: StoredModel) -> None:
+        self._stored = stored
+        self._samplers: dict[tuple[int, int, float], Sampler] = {}
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's settings."""
+        return self._stored.config
+
+    def predict(
+        self,
+        batch_size: int = 1,
+        prompts: Sequence[Path | str | Image.Image] | None = None,
+        cut: int | None = None,
+        temperature: float | Sequence[float] = 1.0,
+        scale: int = 256,
+        *,
+        seed: int | None = None,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        progress: Progress | None = None,
+    ) -> Image.Image:
+        """Draws new pictures, or completes prompts.
+
+        Args:
+          batch_size: pictures to draw without prompts.
+          prompts: files, URLs or pictures to complete; one row of the collage each.
+          cut: prompt pixels to keep, row by row from the top left; half of them by default.
+          temperature: one number or several, one column each; 0 takes the likeliest pixel, 1
+            samples from the model's own distribution.
+          scale: edge of one tile in pixels.
+          seed: of the noise; the same seed draws the same picture. None logs a new one.
+          top_k: draw only from the k likeliest colours; 0 means all.
+          top_p: draw only from the fewest colours that hold this share of the probability.
+          progress: called after each pixel.
+
+        Returns:
+          A row per picture. With prompts the columns are: the quantised prompt, the prompt cut
+          off, then one per temperature; without, one per temperature.
+
+        Raises:
+          UsageError: an argument out of range.
+          ImageError: a prompt that cannot be read.
+        """
+        temperatures = [temperature] if isinstance(temperature, int | float) else [*temperature]
+        check_sampling(temperatures=temperatures, top_k=top_k, top_p=top_p)
+        require_int("scale", scale, 1, 4096)
+        require_int("batch_size", batch_size, 1)
+        originals = None if not prompts else self._tokenise(prompts)
+        kept = self._cut(cut, originals is not None)
+        if seed is None:
+            seed = secrets.randbelow(2**31)
+            _log.info("seed %d", seed)
+        require_int("seed", seed, 0, 2**32 - 1)
+        n_rows = batch_size if originals is None else len(originals)
+        drawn = self._draw(
+            None if originals is None else originals[:, :kept],
+            n_rows,
+            temperatures,
+            (top_k, top_p),
+            seed,
+            progress,
+        )
+        columns = drawn if originals is None else [originals, originals[:, :kept], *drawn]
+        return collage(token_rows(columns, self.config.bitdepth, self.config.n_pixels), scale)
+
+    def _tokenise(self, prompts: Sequence[Path | str | Image.Image]) -> np.ndarray:
+        """Returns the prompts as int32 tokens (N, L)."""
+        config = self.config
+        pictures = (
+            prompt if isinstance(prompt, Image.Image) else open_image(prompt, config.background)
+            for prompt in prompts
+        )
+        return np.stack(
+            [
+                image_to_tokens(picture, config.image_size, config.bitdepth, config.background)
+                for picture in pictures
+            ]
+        )
+
+    def _cut(self, cut: int | None, has_prompts: bool) -> int:
+        """Returns how many prompt pixels to keep."""
+        if cut is None:
+            return self.config.n_pixels // 2
+        if not has_prompts:
+            raise UsageError("cut needs a prompt to keep pixels of")
+        require_int("cut", cut, 0, self.config.n_pixels)
+        return cut
+
+    def _draw(
+        self,
+        prompt: np.ndarray | None,
+        n_rows: int,
+        temperatures: Sequence[float],
+        truncation: tuple[int, float],
+        seed: int,
+        progress: Progress | None,
+    ) -> list[np.ndarray]:
+        """Draws every row at every temperature in one batch.
+
+        Returns:
+          One array of int32 tokens (n_rows, L) for each temperature.
+        """
+        length = self.config.n_pixels
+        n_columns = len(temperatures)
+        start = 0 if prompt is None else prompt.shape[1]
+        if prompt is not None:
+            prompt = np.repeat(prompt, n_columns, axis=0)
+        if start == length:
+            assert prompt is not None
+            rows = prompt
+        else:
+            sampler = self._sampler(n_rows * n_columns, *truncation)
+            states = complete(
+                sampler, prompt, length, temperatures=np.tile(temperatures, n_rows), seed=seed
+            )
+            for rows in states:
+                if progress is not None:
+                    progress(rows.shape[1] - start, length - start)
+        return [rows[column::n_columns] for column in range(n_columns)]
+
+    def _sampler(self, batch_size: int, top_k: int, top_p: float) -> Sampler:
+        """Returns the sampler of this shape, built on first use."""
+        key = (batch_size, top_k, top_p)
+        if key not in self._samplers:
+            model = self._stored.build("predict", batch_size)
+            self._samplers[key] = Sampler(model, batch_size, top_k, top_p)
+        return self._samplers[key]
+
+
+def get_predictor(
+    model_name: str | None = None,
+    *,
+    weights_dir: Path | str = "model-weights",
+    checkpoint: str | None = None,
+    **settings: Any,
+) -> Predictor:
+    """Opens a stored model to draw with it.
+
+    Args:
+      model_name: folder under weights_dir.
+      weights_dir: top folder of all models.
+      checkpoint: a file, a step, "latest" or "best".
+      **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
+        needed only where none are stored beside the weights.
+
+    Raises:
+      CheckpointError: no such model, or its file cannot be used.
+      UsageError: a setting contradicts the stored one.
+    """
+    return Predictor(open_model(locate(model_name, weights_dir, checkpoint), settings))

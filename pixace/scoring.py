@@ -1,0 +1,81 @@
+"""Exact likelihoods: how well a model predicts pictures, in nats and in bits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pixace.data import padded_batches
+from pixace.trax_compat import jax, jnp
+
+
+class Likelihood(NamedTuple):
+    """The mean negative log-likelihood of some pictures under a model.
+
+    Attributes:
+      nats_per_pixel: -ln p of one token.
+      n_images: pictures counted.
+    """
+
+    nats_per_pixel: float
+    n_images: int
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """-log2 p of one token."""
+        return self.nats_per_pixel / math.log(2)
+
+    @property
+    def bits_per_subpixel(self) -> float:
+        """Bits per dimension, as papers on RGB pictures count: a third of a pixel's bits."""
+        return self.bits_per_pixel / 3
+
+    def to_dict(self) -> dict[str, float]:
+        """Returns the figures under the names that `evaluate --json` prints."""
+        return {
+            "nats_per_pixel": self.nats_per_pixel,
+            "bits_per_pixel": self.bits_per_pixel,
+            "bits_per_subpixel": self.bits_per_subpixel,
+            "n_images": self.n_images,
+        }
+
+
+class Scorer:
+    """Computes log-likelihoods with a model in mode eval; compiled once, used often.
+
+    Args:
+      model: a trax layer in mode eval, from tokens (B, L) to logits (B, L, V).
+    """
+
+    def __init__(self, model: Any) -> None:
+        def token_nats(tokens: Any, weights: Any, state: Any) -> Any:
+            logits, _ = model.pure_fn(tokens, weights, state, jax.random.PRNGKey(0))
+            chosen = jnp.take_along_axis(logits, tokens[..., None], axis=-1)[..., 0]
+            return jax.nn.logsumexp(logits, axis=-1) - chosen
+
+        self._state = model.state
+        self._token_nats = jax.jit(token_nats)
+
+    def image_nats(self, weights: Any, tokens: np.ndarray, batch_size: int) -> np.ndarray:
+        """Returns -ln p of each picture, per pixel.
+
+        Args:
+          weights: the model's weights.
+          tokens: unsigned integers (N, L).
+          batch_size: pictures per pass.
+
+        Returns:
+          float64 (N,).
+        """
+        parts = []
+        for rows, count in padded_batches(tokens, batch_size):
+            nats = np.asarray(self._token_nats(rows, weights, self._state), np.float64)
+            parts.append(nats[:count].mean(axis=1))
+        return np.concatenate(parts)
+
+    def likelihood(self, weights: Any, tokens: np.ndarray, batch_size: int) -> Likelihood:
+        """Returns the mean over pictures, tokens unsigned integers (N, L)."""
+        nats = self.image_nats(weights, tokens, batch_size)
+        return Likelihood(float(nats.mean()), len(nats))
