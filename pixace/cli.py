@@ -1,0 +1,147 @@
+"""The `pixace` command: finds the command word, parses its flags, reports errors."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import logging
+import os
+import sys
+import textwrap
+import warnings
+from collections.abc import Sequence
+
+from absl import flags
+
+from pixace import __version__
+from pixace.commands import COMMANDS
+from pixace.errors import PixaceError, UsageError
+from pixace.interruption import Interrupted
+
+_HELP_WORDS = ("-h", "-help", "--help", "-helpshort", "--helpshort")
+_FULL_HELP_WORDS = ("-helpfull", "--helpfull")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+      argv: the words after the program's name; those of the process by default.
+
+    Returns:
+      The exit status: 0; 1 for a failure; 2 for wrong usage; 128 + the signal's number.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _set_up_messages()
+    try:
+        return _dispatch(arguments)
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
+    except PixaceError as error:
+        print(f"pixace: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("pixace: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone: `pixace --help | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in (*_HELP_WORDS, *_FULL_HELP_WORDS, "help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        print(f"pixace {__version__}")
+        return 0
+    word, *rest = arguments
+    if word not in COMMANDS:
+        raise UsageError(_unknown_command(word))
+    command = importlib.import_module(f"pixace.commands.{word}")
+    values = flags.FlagValues()
+    command.define_flags(values)
+    if any(argument in _HELP_WORDS for argument in rest):
+        print(_command_help(word, values))
+        return 0
+    if any(argument in _FULL_HELP_WORDS for argument in rest):
+        print(f"{_usage(word)}\n{values.get_help()}")
+        return 0
+    _parse(word, values, rest)
+    command.run(values)
+    sys.stdout.flush()
+    return 0
+
+
+def _parse(word: str, values: flags.FlagValues, arguments: list[str]) -> None:
+    """Fills the flags from the command line.
+
+    Raises:
+      UsageError: an unknown flag, a value that does not parse, or a word that is no flag.
+    """
+    try:
+        _, *extra = values([word, *arguments])
+    except flags.Error as error:
+        message = " ".join(str(error).split())
+        raise UsageError(f"{message} (see: pixace {word} --help)") from None
+    if extra:
+        raise UsageError(f"unexpected argument {extra[0]!r} (see: pixace {word} --help)")
+
+
+def _unknown_command(word: str) -> str:
+    near = difflib.get_close_matches(word, COMMANDS, n=1)
+    advice = f"did you mean {near[0]}?" if near else f"commands are {', '.join(COMMANDS)}"
+    return f"unknown command {word!r}; {advice}"
+
+
+def _overview() -> str:
+    commands = "\n".join(f"  {word:<10} {purpose}" for word, purpose in COMMANDS.items())
+    return (
+        f"pixace {__version__}: learns to draw from a folder of images\n\n"
+        f"usage: pixace COMMAND --flags\n\n{commands}\n\n"
+        "pixace COMMAND --help lists the flags of a command."
+    )
+
+
+def _usage(word: str) -> str:
+    return f"usage: pixace {word} --flags\n\n{COMMANDS[word]}\n"
+
+
+def _command_help(word: str, values: flags.FlagValues) -> str:
+    """Lists a command's own flags with their defaults, in the order of their definition."""
+    lines = [_usage(word)]
+    for name, flag in values._flags().items():  # keeps the order; the public views sort
+        default = flag.default_as_str
+        shown = f"  --{name}" if default is None else f"  --{name}={default.strip(chr(39))}"
+        lines.append(shown)
+        lines += textwrap.wrap(flag.help, 90, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return "\n".join(lines)
+
+
+class _MessageFormatter(logging.Formatter):
+    """Shows a message as it is; marks what the user should not overlook."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = super().format(record)
+        return f"warning: {message}" if record.levelno >= logging.WARNING else message
+
+
+class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to whatever `sys.stderr` is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+def _set_up_messages() -> None:
+    """Sends the package's messages to stderr, and those of the libraries below it nowhere."""
+    logger = logging.getLogger("pixace")
+    if not logger.handlers:
+        handler = _StandardError()
+        handler.setFormatter(_MessageFormatter())
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    warnings.filterwarnings("ignore", module=r"(jax|trax|tensorflow|keras|gym)\b")

@@ -1,0 +1,8 @@
+"""One module per command word: `define_flags` registers its flags, `run` does its work."""
+
+COMMANDS = {
+    "download": "Fetch a ready model, or list what there is.",
+    "train": "Train a model on a folder of images, or go on with an interrupted training.",
+    "predict": "Complete pictures, or draw new ones, with a trained model.",
+    "evaluate": "Measure how well a model predicts the images of a folder.",
+}

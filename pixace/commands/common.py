@@ -1,0 +1,73 @@
+"""Flags that several commands share, and the way from flags to plain arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from absl import flags
+
+from pixace.config import DEFAULT_WEIGHTS_DIR, MODEL_TYPES, SETTING_NAMES, ModelConfig
+from pixace.errors import UsageError
+
+
+def define_location_flags(values: flags.FlagValues, *, model_name_help: str) -> None:
+    """Registers the flags that say where a model is."""
+    flags.DEFINE_string("model_name", None, model_name_help, flag_values=values)
+    flags.DEFINE_string(
+        "weights_dir",
+        DEFAULT_WEIGHTS_DIR,
+        "Top folder of all models.",
+        flag_values=values,
+    )
+    flags.DEFINE_alias("model_dir", "weights_dir", flag_values=values)
+
+
+def define_model_flags(values: flags.FlagValues) -> None:
+    """Registers one flag for each setting of `ModelConfig`."""
+    default = ModelConfig()
+    flags.DEFINE_enum(
+        "model_type", default.model_type, MODEL_TYPES, "Kind of model.", flag_values=values
+    )
+    flags.DEFINE_list(
+        "bitdepth",
+        ",".join(map(str, default.bitdepth)),
+        "Bits for hue, saturation and value.",
+        flag_values=values,
+    )
+    for name, purpose in (
+        ("image_size", "Edge of the square image in pixels."),
+        ("d_model", "Width of the embeddings."),
+        ("d_ff", "Width of the feed-forward layers."),
+        ("n_layers", "Number of decoder blocks."),
+        ("n_heads", "Attention heads per block."),
+    ):
+        flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
+    flags.DEFINE_string(
+        "background",
+        default.background,
+        "Colour that shows through transparent pixels.",
+        flag_values=values,
+    )
+
+
+def typed_settings(values: flags.FlagValues) -> dict[str, Any]:
+    """Returns the settings of `ModelConfig` that the user typed, and no others."""
+    typed = {name: values[name].value for name in SETTING_NAMES if values[name].present}
+    if "bitdepth" in typed:
+        typed["bitdepth"] = numbers("bitdepth", typed["bitdepth"], int)
+    return typed
+
+
+def numbers(flag: str, words: list[str], kind: type) -> list[Any]:
+    """Converts the words of a list flag.
+
+    Raises:
+      UsageError: a word is no number of that kind.
+    """
+    try:
+        return [kind(word) for word in words]
+    except ValueError:
+        raise UsageError(
+            f"flag --{flag}={','.join(words)}: not a list of numbers such as "
+            f"{'5,4,4' if kind is int else '0.9,1.0'}"
+        ) from None

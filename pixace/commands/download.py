@@ -1,0 +1,52 @@
+"""`pixace download`."""
+
+from __future__ import annotations
+
+import sys
+
+from absl import flags
+
+from pixace.commands.common import define_location_flags
+from pixace.downloads.progress import ProgressLine
+from pixace.errors import UsageError
+from pixace.zoo import download_model, list_models
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Registers the flags of this command."""
+    define_location_flags(
+        values, model_name_help="Model to fetch, or the name that what --url holds will get."
+    )
+    flags.DEFINE_string(
+        "checkpoint", None, "Which of the model's checkpoints to fetch.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "url", None, "Install the model at this address, or in this file.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "sha256", None, "Refuse a file that has another SHA-256.", flag_values=values
+    )
+
+
+def run(values: flags.FlagValues) -> None:
+    """Fetches a model and prints its path; without a name, lists what there is."""
+    name, url = values["model_name"].value, values["url"].value
+    if name is None:
+        if url is not None:
+            raise UsageError("--url needs a --model_name to install the model under")
+        for model in list_models():
+            print(f"{model.name:<14} {model.description}")
+        return
+    progress = ProgressLine(sys.stderr)
+    try:
+        path = download_model(
+            name,
+            checkpoint=values["checkpoint"].value,
+            weights_dir=values["weights_dir"].value,
+            url=url,
+            sha256=values["sha256"].value,
+            progress=progress,
+        )
+    finally:
+        progress.close()
+    print(path)

@@ -1,0 +1,106 @@
+"""`pixace predict`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from pixace.collage import check_output, write_picture
+from pixace.commands.common import (
+    define_location_flags,
+    define_model_flags,
+    numbers,
+    typed_settings,
+)
+from pixace.config import ModelConfig, load_config, resolve_config
+from pixace.errors import shown
+from pixace.folders import locate
+from pixace.images import open_image
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Registers the flags of this command."""
+    define_location_flags(values, model_name_help="Folder under --weights_dir.")
+    flags.DEFINE_string(
+        "checkpoint", None, "Use this file, step, latest or best.", flag_values=values
+    )
+    flags.DEFINE_list(
+        "prompt",
+        [],
+        "Image files or URLs to complete, separated by commas; a name that holds a comma goes "
+        "into double quotes: --prompt='\"a,b.png\",c.png'.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "cut", None, "Keep this many prompt pixels (default: half of them).", flag_values=values
+    )
+    flags.DEFINE_integer(
+        "batch_size", 1, "Images to draw when there is no prompt.", flag_values=values
+    )
+    flags.DEFINE_list(
+        "temperature",
+        "1.0",
+        "One column of results for each; 0 takes the likeliest pixel.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "top_k", 0, "Draw only from the k likeliest colours; 0 means all.", flag_values=values
+    )
+    flags.DEFINE_float(
+        "top_p",
+        1.0,
+        "Draw only from the fewest colours that hold this share of the probability.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "seed",
+        None,
+        "The same seed draws the same picture (default: a new one).",
+        flag_values=values,
+    )
+    flags.DEFINE_integer("scale", 256, "Edge of one tile in pixels.", flag_values=values)
+    flags.DEFINE_string(
+        "out", "collage.png", "Output file; its suffix says the format.", flag_values=values
+    )
+    define_model_flags(values)
+
+
+def run(values: flags.FlagValues) -> None:
+    """Draws as the flags say, and prints the path of the collage."""
+    # What is cheap to find wrong is found before trax is imported and the model read.
+    temperatures = numbers("temperature", values["temperature"].value, float)
+    out = Path(values["out"].value)
+    check_output(out)
+    path = locate(
+        values["model_name"].value, values["weights_dir"].value, values["checkpoint"].value
+    )
+    settings = typed_settings(values)
+    config: ModelConfig = resolve_config(load_config(path.parent), settings, source=path.parent)
+    prompts = [open_image(prompt, config.background) for prompt in values["prompt"].value]
+
+    from tqdm import tqdm
+
+    from pixace.prediction import Predictor, open_model
+
+    predictor = Predictor(open_model(path, settings))
+    with tqdm(unit="px", desc="drawing", leave=False, disable=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        picture = predictor.predict(
+            batch_size=values["batch_size"].value,
+            prompts=prompts,
+            cut=values["cut"].value,
+            temperature=temperatures,
+            scale=values["scale"].value,
+            seed=values["seed"].value,
+            top_k=values["top_k"].value,
+            top_p=values["top_p"].value,
+            progress=progress,
+        )
+    write_picture(picture, out)
+    print(shown(out))

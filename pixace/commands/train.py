@@ -1,0 +1,95 @@
+"""`pixace train`."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from pixace.commands.common import define_location_flags, define_model_flags, typed_settings
+from pixace.config import DEFAULT_VAL_IMAGES, TrainingSettings
+from pixace.errors import ImageError
+from pixace.folders import training_folder
+from pixace.images import find_images
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Registers the flags of this command."""
+    default = TrainingSettings()
+    define_location_flags(
+        values, model_name_help="Folder under --weights_dir (default: a timestamp MMDD_HHMM)."
+    )
+    flags.DEFINE_string(
+        "images",
+        default.images,
+        "Folder of training images; its sub-folders are searched too.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "val_images",
+        DEFAULT_VAL_IMAGES,
+        "Folder of validation images; without this flag and without the default folder, the "
+        "training images serve for both.",
+        flag_values=values,
+    )
+    define_model_flags(values)
+    for name, purpose in (
+        ("batch_size", "Images per step."),
+        ("steps_per_epoch", "Steps between two checkpoints, each with sample pictures."),
+        ("n_epochs", "Epochs in all, counted from the very beginning."),
+        ("steps_per_eval", "Batches in one validation (default: a tenth of an epoch)."),
+        ("warmup_steps", "Steps until the learning rate is at its highest."),
+        ("seed", "Seed of everything random (default: 0, or the resumed training's)."),
+        ("keep_checkpoints", "Epochs' checkpoints to keep, besides the best one."),
+    ):
+        flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
+    flags.DEFINE_float(
+        "learning_rate", default.learning_rate, "Highest learning rate.", flag_values=values
+    )
+    flags.DEFINE_float(
+        "dropout", default.dropout, "Share of activations dropped.", flag_values=values
+    )
+    flags.DEFINE_boolean(
+        "mirror",
+        default.mirror,
+        "Flip pictures left to right with probability one half.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "checkpoint",
+        default.checkpoint,
+        "Start from this file, step, latest or best.",
+        flag_values=values,
+    )
+
+
+def run(values: flags.FlagValues) -> None:
+    """Trains as the flags say."""
+    names = TrainingSettings.__dataclass_fields__
+    settings = TrainingSettings(
+        **{
+            **{name: values[name].value for name in names},
+            "val_images": values["val_images"].value if values["val_images"].present else None,
+        }
+    )
+    # What is cheap to find wrong is found before trax is imported.
+    for images in filter(None, (settings.images, settings.val_images)):
+        _require_images(images)
+
+    folder, config = training_folder(
+        values["model_name"].value,
+        values["weights_dir"].value,
+        settings.checkpoint,
+        typed_settings(values),
+    )
+
+    from pixace.training import Trainer
+
+    trainer = Trainer(folder, config)
+    trainer.train(**{name: getattr(settings, name) for name in names})
+    print(trainer.folder)
+
+
+def _require_images(folder: str) -> None:
+    try:
+        find_images(folder)
+    except ImageError as error:
+        raise ImageError(f"{error}; name a folder with --images and --val_images") from None
