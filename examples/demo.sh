@@ -1,0 +1,29 @@
+#!/bin/sh
+# The main job from end to end, on pictures that the project draws itself: train a small model,
+# complete pictures it has not seen, draw new ones. About four minutes on two CPU cores.
+set -eu
+
+PIXACE=${PIXACE:-pixace}
+PYTHON=${PYTHON:-python3}
+OUT=${1:-demo}
+
+"$PYTHON" "$(dirname "$0")/draw_sprites.py" --out="$OUT/sprites"
+
+"$PIXACE" train \
+    --model_name=sprites --weights_dir="$OUT/model-weights" \
+    --images="$OUT/sprites/train" --val_images="$OUT/sprites/val" \
+    --image_size=16 --bitdepth=4,3,3 \
+    --model_type=transformer --d_model=128 --d_ff=512 --n_layers=3 --n_heads=4 \
+    --batch_size=16 --learning_rate=0.003 --warmup_steps=50 --dropout=0 \
+    --steps_per_epoch=100 --n_epochs=4
+
+# One prompt of each of four kinds, none of which the model has seen.
+prompts=$(ls "$OUT"/sprites/val/*.png | awk -F/ '{ kind = $NF; sub(/-.*/, "", kind) }
+    !seen[kind]++ && ++n % 3 == 0 { printf "%s%s", sep, $0; sep = "," }')
+
+"$PIXACE" predict --model_name=sprites --weights_dir="$OUT/model-weights" \
+    --prompt="$prompts" --temperature=0,0.7,1.0 --seed=1 --scale=128 --out="$OUT/completed.png"
+"$PIXACE" predict --model_name=sprites --weights_dir="$OUT/model-weights" \
+    --batch_size=4 --temperature=0.6,0.8,0.9,1.0 --seed=1 --scale=128 --out="$OUT/drawn.png"
+"$PIXACE" evaluate --model_name=sprites --weights_dir="$OUT/model-weights" \
+    --images="$OUT/sprites/val"
