@@ -36,18 +36,19 @@ def check_model_name(name: str) -> str:
     """Returns a model's name, unchanged, if it can only mean a folder right below the weights.
 
     Raises:
-      UsageError: it is empty, hidden, too long, a path, or holds characters that do not print.
+      UsageError: it is empty, hidden, padded, too long, a path, or does not print.
     """
     plain = (
         bool(name)
         and name.isprintable()
+        and name == name.strip()
         and not name.startswith(".")
         and not set("/\\") & set(name)
         and len(name.encode("utf-8", "replace")) <= _MAX_BYTES
     )
     if not plain:
         raise UsageError(
-            f"model_name must be a plain folder name of at most {_MAX_BYTES} bytes, not {name!r}"
+            f"model_name must be a plain folder name of at most {_MAX_BYTES} bytes, not {name[:120]!r}"
         )
     return name
 
