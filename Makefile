@@ -9,10 +9,10 @@ demo: $(VENV)/.runtime
 	PIXACE=$(BIN)/pixace PYTHON=$(BIN)/python sh examples/demo.sh
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist=loadscope -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist=worksteal -m "not long"
 
 test-long: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist=loadscope
+	$(BIN)/python -m pytest -n 2 --dist=worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

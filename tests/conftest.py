@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# Tests that start several JAX processes would otherwise use all cores in each.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The tests compile the same few tiny models again and again, in many processes: JAX's own cache on
+# disk saves most of that time. It is keyed by version, code and machine.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
+    Path(__file__).parent.parent / ".pytest_cache" / "jax"
+)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 TINY = {
     "image_size": 6,

@@ -1,0 +1,213 @@
+import itertools
+import logging
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pixace
+from pixace.checkpoints import read_checkpoint
+from pixace.errors import CheckpointError, ImageError, UsageError
+from pixace.images import open_image
+from pixace.models import build_model
+from pixace.prediction import open_model
+from pixace.tokens import image_to_tokens, tokens_to_image
+from pixace.trax_compat import trax
+from tests.conftest import TINY
+
+
+@pytest.fixture(scope="module", params=["transformer", "reformer"])
+def predictor(request, weights_dir):
+    return pixace.get_predictor(request.param, weights_dir=weights_dir)
+
+
+def tiles(collage: Image.Image, scale: int) -> list[list[np.ndarray]]:
+    """Cuts a collage into its tiles."""
+    pixels = np.asarray(collage)
+    rows, columns = pixels.shape[0] // scale, pixels.shape[1] // scale
+    return [
+        [pixels[r * scale : (r + 1) * scale, c * scale : (c + 1) * scale] for c in range(columns)]
+        for r in range(rows)
+    ]
+
+
+def inside(tile: np.ndarray) -> np.ndarray:
+    """The picture without its border, in a collage whose scale is image size + 2."""
+    return tile[1:-1, 1:-1]
+
+
+SCALE = TINY["image_size"] + 2  # one output pixel for each pixel: nothing is interpolated
+
+
+def test_new_pictures_are_a_row_each_and_a_column_per_temperature(predictor):
+    collage = predictor.predict(batch_size=3, temperature=[0.5, 1.0], scale=40, seed=1)
+    assert collage.mode == "RGB"
+    assert collage.size == (2 * 40, 3 * 40)
+
+
+def test_completions_show_prompt_cut_and_results(predictor, painted):
+    paths = sorted((painted / "val").iterdir())[:2]
+    cut = 14  # two rows and two pixels
+    collage = predictor.predict(prompts=paths, cut=cut, temperature=[0, 1, 1], scale=SCALE, seed=1)
+    grid = tiles(collage, SCALE)
+    assert [len(row) for row in grid] == [5, 5]
+    for path, row in zip(paths, grid, strict=True):
+        tokens = image_to_tokens(open_image(path), 6, (2, 1, 2))
+        expected = np.asarray(tokens_to_image(tokens, (2, 1, 2)))
+        np.testing.assert_array_equal(inside(row[0]), expected)
+        kept = inside(row[1]).reshape(36, 3)
+        np.testing.assert_array_equal(kept[:cut], expected.reshape(36, 3)[:cut])
+        assert (kept[cut:] == 0).all()
+        for result in row[2:]:
+            np.testing.assert_array_equal(
+                inside(result).reshape(36, 3)[:cut], expected.reshape(36, 3)[:cut]
+            )
+    assert (grid[0][3] != grid[0][4]).any(), "two columns at one temperature differ"
+
+
+@pytest.mark.parametrize("cut", [0, 1, 35, 36])
+def test_any_cut_from_nothing_to_all(predictor, painted, cut):
+    prompt = next((painted / "val").iterdir())
+    grid = tiles(predictor.predict(prompts=[prompt], cut=cut, scale=SCALE, seed=1), SCALE)
+    original, kept, result = (inside(tile).reshape(36, 3) for tile in grid[0])
+    np.testing.assert_array_equal(kept[:cut], original[:cut])
+    np.testing.assert_array_equal(result[:cut], original[:cut])
+    assert (kept[cut:] == 0).all()
+
+
+def test_half_the_pixels_are_kept_by_default(predictor, painted):
+    prompt = next((painted / "val").iterdir())
+    default = predictor.predict(prompts=[prompt], scale=SCALE, seed=1)
+    assert (
+        default.tobytes()
+        == predictor.predict(prompts=[prompt], cut=18, scale=SCALE, seed=1).tobytes()
+    )
+
+
+def test_the_seed_reproduces_the_picture(predictor, caplog):
+    first = predictor.predict(batch_size=2, seed=3, scale=SCALE)
+    assert predictor.predict(batch_size=2, seed=3, scale=SCALE).tobytes() == first.tobytes()
+    assert predictor.predict(batch_size=2, seed=4, scale=SCALE).tobytes() != first.tobytes()
+    with caplog.at_level(logging.INFO, "pixace"):
+        unseeded = predictor.predict(batch_size=2, scale=SCALE)
+    seed = int(caplog.records[-1].message.removeprefix("seed "))
+    repeated = predictor.predict(batch_size=2, seed=seed, scale=SCALE)
+    assert repeated.tobytes() == unseeded.tobytes()
+
+
+def test_temperature_zero_is_the_likeliest_by_trax_s_own_stream(weights_dir):
+    """The same pixels as `autoregressive_sample_stream` on the bare model draws at 0."""
+    for model_type in ("transformer", "reformer"):
+        stored = open_model(weights_dir / model_type / "model.pkl.gz", {})
+        model = stored.build("predict", batch_size=1)
+        stream = trax.supervised.decoding.autoregressive_sample_stream(
+            model, batch_size=1, temperature=0.0, accelerate=False
+        )
+        tokens = np.array([int(token[0]) for token in itertools.islice(stream, 36)])
+        expected = np.asarray(tokens_to_image(tokens, (2, 1, 2)))
+        predictor = pixace.get_predictor(model_type, weights_dir=weights_dir)
+        collage = predictor.predict(temperature=0, scale=SCALE, seed=9)
+        np.testing.assert_array_equal(inside(np.asarray(collage)), expected)
+
+
+def test_the_stored_weights_are_those_that_were_trained(weights_dir):
+    stored = open_model(weights_dir / "reformer" / "model.pkl.gz", {})
+    model = build_model(stored.config, "eval")
+    model.init_from_file(str(weights_dir / "reformer" / "model.pkl.gz"), weights_only=True)
+    tokens = np.full((1, 36), 7, np.int32)
+    np.testing.assert_array_equal(
+        np.asarray(model(tokens)), np.asarray(stored.build("eval", 1)(tokens))
+    )
+
+
+def test_a_checkpoint_is_a_path_a_step_latest_or_best(weights_dir):
+    folder = weights_dir / "transformer"
+    history = read_checkpoint(folder / "model.pkl.gz").history["val"]["nats_per_pixel"]
+    best = min(history, key=lambda point: point[1])[0]
+    steps = {
+        which: pixace.get_predictor(
+            "transformer", weights_dir=weights_dir, checkpoint=which
+        )._stored.step
+        for which in ("3", "latest", "best", str(folder / "model-00003.pkl.gz"))
+    }
+    assert [*steps.values()] == [3, 6, best, 3]
+    alone = pixace.get_predictor(checkpoint=str(folder / "model-00003.pkl.gz"))
+    assert alone.config.image_size == 6
+
+
+def test_weights_without_settings_take_them_from_the_caller(weights_dir, tmp_path):
+    shutil.copy(weights_dir / "transformer" / "model.pkl.gz", tmp_path / "bare.pkl.gz")
+    path = str(tmp_path / "bare.pkl.gz")
+    bare = pixace.get_predictor(checkpoint=path, model_type="transformer", **TINY)
+    stored = pixace.get_predictor("transformer", weights_dir=weights_dir)
+    options = {"batch_size": 1, "seed": 1, "scale": SCALE}
+    assert bare.predict(**options).tobytes() == stored.predict(**options).tobytes()
+    with pytest.raises(CheckpointError, match="--image_size=32"):
+        pixace.get_predictor(checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"batch_size": 0}, "batch_size"),
+        ({"temperature": -1}, "temperature"),
+        ({"temperature": []}, "temperature"),
+        ({"scale": 0}, "scale"),
+        ({"top_k": -1}, "top_k"),
+        ({"top_p": 0.0}, "top_p"),
+        ({"seed": -1}, "seed"),
+        ({"cut": 3}, "cut"),
+    ],
+)
+def test_arguments_out_of_range_name_themselves(predictor, arguments, name):
+    with pytest.raises(UsageError, match=name):
+        predictor.predict(**arguments)
+
+
+def test_a_cut_beyond_the_picture_is_refused(predictor, painted):
+    prompt = next((painted / "val").iterdir())
+    with pytest.raises(UsageError, match="cut must be from 0 to 36"):
+        predictor.predict(prompts=[prompt], cut=37)
+
+
+def test_a_bad_prompt_is_named(predictor, painted, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"")
+    with pytest.raises(ImageError, match=r"bad\.png"):
+        predictor.predict(prompts=[next((painted / "val").iterdir()), tmp_path / "bad.png"])
+
+
+def test_progress_counts_the_drawn_pixels(predictor, painted):
+    seen = []
+    predictor.predict(
+        prompts=[next((painted / "val").iterdir())],
+        cut=30,
+        seed=1,
+        scale=SCALE,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(done, 6) for done in range(7)]
+
+
+def test_the_command_writes_what_the_api_returns(weights_dir, painted, tmp_path):
+    prompts = sorted((painted / "val").iterdir())[:2]
+    out = tmp_path / "new" / "collage.png"
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "pixace", "predict"),
+            *("--model_name=transformer", f"--model_dir={weights_dir}"),
+            f"--prompt={prompts[0]},{prompts[1]}",
+            *("--temperature=0.9,1.0", "--seed=4", "--scale=32", "--cut=10", "--top_k=5"),
+            f"--out={out}",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"{out}\n"
+    expected = pixace.get_predictor("transformer", weights_dir=weights_dir).predict(
+        prompts=prompts, temperature=[0.9, 1.0], seed=4, scale=32, cut=10, top_k=5
+    )
+    assert Image.open(out).tobytes() == expected.tobytes()

@@ -1,0 +1,277 @@
+"""Training from end to end: a painted folder in, a model's folder out."""
+
+import logging
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import pixace
+from pixace.checkpoints import read_checkpoint
+from pixace.config import load_config
+from pixace.errors import CheckpointError, ImageError, PixaceError, UsageError
+from pixace.evaluation import get_evaluator
+from pixace.folders import epoch_steps
+from tests.conftest import TINY, train_tiny
+
+MODEL_TYPES = ("transformer", "reformer")
+
+
+def flags_of(painted, weights_dir, name: str, **flags) -> list[str]:
+    """The command line of a tiny training."""
+    values = {
+        "model_name": name,
+        "weights_dir": weights_dir,
+        "images": painted / "train",
+        "val_images": painted / "val",
+        **TINY,
+        "bitdepth": "2,1,2",
+        "model_type": "transformer",
+        "batch_size": 4,
+        "steps_per_epoch": 3,
+        "n_epochs": 2,
+        **flags,
+    }
+    return [sys.executable, "-m", "pixace", "train", *(f"--{k}={v}" for k, v in values.items())]
+
+
+def assert_same_state(folder, other) -> None:
+    """Compares weights, optimiser and random key bit by bit."""
+    one, two = (read_checkpoint(path / "model.pkl.gz") for path in (folder, other))
+    assert one.step == two.step
+    for left, right in zip(one.weights + one.slots, two.weights + two.slots, strict=True):
+        np.testing.assert_array_equal(left, right)
+    np.testing.assert_array_equal(one.progress["rng"], two.progress["rng"])
+    assert one.progress["position"] == two.progress["position"]
+
+
+def test_a_model_s_folder_holds_everything(weights_dir):
+    folder = weights_dir / "transformer"
+    assert epoch_steps(folder) == [3, 6]
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "config.json",
+        "model.pkl.gz",
+        "model-00003.pkl.gz",
+        "model-00006.pkl.gz",
+        "pictures",
+        "train",
+        "val",
+    }
+    config = load_config(folder)
+    assert {name: getattr(config, name) for name in TINY} == TINY
+    assert f'"pixace_version": "{pixace.__version__}"' in (folder / "config.json").read_text()
+    samples = Image.open(folder / "pictures" / "samples-00006.png")
+    assert samples.size == (4 * 128, 2 * 128)
+    completions = Image.open(folder / "pictures" / "completions-00006.png")
+    assert completions.size == (3 * 128, 8 * 128)
+    assert len(samples.getcolors(10**6)) > 5
+
+
+def test_curves_and_pictures_for_tensorboard(weights_dir):
+    runs = {}
+    for run in ("train", "val"):
+        events = EventAccumulator(str(weights_dir / "reformer" / run), size_guidance={"tensors": 0})
+        runs[run] = events.Reload()
+    train, val = (set(runs[run].Tags()["tensors"]) for run in ("train", "val"))
+    assert {"nats_per_pixel", "bits_per_pixel"} <= train & val, "curves lie over each other"
+    assert {"learning_rate", "images_per_second", "settings/text_summary"} <= train
+    assert {"samples", "completions"} <= val
+    assert not any(re.search(r"\d", tag) for tag in train | val), "a tag per step breaks the slider"
+    assert [event.step for event in runs["val"].Tensors("samples")] == [3, 6]
+    assert [event.step for event in runs["train"].Tensors("bits_per_pixel")] == [1, 2, 3, 4, 5, 6]
+    (settings,) = runs["train"].Tensors("settings/text_summary")
+    assert b"| batch_size | 4 |" in settings.tensor_proto.string_val[0]
+
+
+def test_a_model_learns_its_images(painted, tmp_path):
+    """One disc's worth of regularity: far below the uniform distribution after 60 steps."""
+    folder = train_tiny(painted, tmp_path, "m", "transformer", steps_per_epoch=60, n_epochs=1)
+    first, last = (math.log(2**5 + 2), best_nats(folder))
+    assert last < 0.6 * first
+
+
+def best_nats(folder) -> float:
+    history = read_checkpoint(folder / "model.pkl.gz").history
+    return min(value for _, value in history["val"]["nats_per_pixel"])
+
+
+def test_validation_is_what_evaluate_says(painted, weights_dir):
+    """Dropout off, the whole set, the same number as afterwards from the file."""
+    history = read_checkpoint(weights_dir / "transformer" / "model.pkl.gz").history
+    evaluator = get_evaluator("transformer", weights_dir=weights_dir)
+    measured = evaluator.evaluate(painted / "val")
+    # 4 of the 5 pictures: --steps_per_eval is one batch here, a tenth of three steps.
+    assert history["val"]["nats_per_pixel"][-1][0] == 6
+    assert abs(history["val"]["nats_per_pixel"][-1][1] - measured.nats_per_pixel) < 0.2
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_resuming_changes_nothing(painted, tmp_path, model_type):
+    """One go, and three goes: the same bits, with dropout, shuffle and mirror."""
+    common = {"mirror": True, "dropout": 0.2, "seed": 5}
+    whole = train_tiny(painted, tmp_path, "whole", model_type, n_epochs=3, **common)
+    del common["seed"]  # remembered
+    parts = train_tiny(painted, tmp_path, "parts", model_type, n_epochs=1, seed=5, **common)
+    for n_epochs in (2, 3):
+        train_tiny(painted, tmp_path, "parts", model_type, n_epochs=n_epochs, **common)
+    assert_same_state(whole, parts)
+    assert epoch_steps(parts) == [3, 6, 9]
+
+
+def test_the_same_command_again_has_nothing_to_do(painted, tmp_path, caplog):
+    folder = train_tiny(painted, tmp_path, "m", "transformer")
+    before = (folder / "model.pkl.gz").stat().st_ino
+    with caplog.at_level(logging.INFO, "pixace"):
+        train_tiny(painted, tmp_path, "m", "transformer")
+    assert "nothing left to do: step 6 of 6" in caplog.text
+    assert (folder / "model.pkl.gz").stat().st_ino == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_same_command_goes_on(painted, tmp_path, number):
+    command = flags_of(painted, tmp_path, "stopped", steps_per_epoch=40, n_epochs=2)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    folder = tmp_path / "stopped"
+    wait_for(lambda: list((folder / "train").glob("events*")), process)
+    time.sleep(2)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, stderr
+    line = stderr.strip().splitlines()[-1]
+    assert f"stopped by {number.name} and saved at step" in line
+    assert "--model_name=stopped" in line
+    assert "Traceback" not in stderr
+
+    resumed = subprocess.run(command, capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout == f"{folder}\n"
+    assert read_checkpoint(folder / "model.pkl.gz").step == 80
+    whole = tmp_path / "whole"
+    subprocess.run(flags_of(painted, tmp_path, "whole", steps_per_epoch=40, n_epochs=2), check=True)
+    assert_same_state(folder, whole)
+
+
+def wait_for(condition, process, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_killed_training_resumes_from_its_last_epoch(painted, tmp_path):
+    command = flags_of(painted, tmp_path, "killed", steps_per_epoch=5, n_epochs=1000)
+    folder = tmp_path / "killed"
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    wait_for(lambda: len(epoch_steps(folder)) >= 2, process)
+    process.kill()
+    process.wait()
+    newest = max(epoch_steps(folder))
+    step = read_checkpoint(folder / "model.pkl.gz").step
+    assert step >= newest
+    done = subprocess.run(
+        flags_of(painted, tmp_path, "killed", steps_per_epoch=5, n_epochs=step // 5 + 1),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"going on from {folder / 'model.pkl.gz'}, step {step}" in done.stderr
+    assert read_checkpoint(folder / "model.pkl.gz").step == step + 5
+
+
+def test_fewer_images_than_a_batch(painted, tmp_path):
+    folder = train_tiny(painted, tmp_path, "m", "transformer", batch_size=33, n_epochs=1)
+    assert read_checkpoint(folder / "model.pkl.gz").progress["position"] == 3 * 33
+
+
+def test_without_validation_images_the_training_images_serve(
+    painted, tmp_path, caplog, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    train_tiny(painted, tmp_path, "m", "transformer", val_images=None, n_epochs=1)
+    assert "no validation images" in caplog.text
+    caplog.clear()
+    (tmp_path / "images").mkdir()
+    os.symlink(painted / "val", tmp_path / "images" / "val")
+    with caplog.at_level(logging.INFO, "pixace"):
+        train_tiny(painted, tmp_path, "n", "transformer", val_images=None, n_epochs=1)
+    assert "no validation images" not in caplog.text
+    assert "5 to validate" in caplog.text
+
+
+def test_folders_that_do_not_exist_are_errors(painted, tmp_path):
+    with pytest.raises(ImageError, match="nowhere"):
+        train_tiny(painted, tmp_path, "m", "transformer", images="nowhere")
+    with pytest.raises(ImageError, match="nowhere"):
+        train_tiny(painted, tmp_path, "m", "transformer", val_images="nowhere")
+
+
+def test_a_contradiction_of_the_stored_settings_names_both_values(painted, weights_dir):
+    with pytest.raises(UsageError, match=r"image_size=9 contradicts image_size=6"):
+        pixace.get_trainer("transformer", weights_dir=weights_dir, image_size=9)
+    trainer = pixace.get_trainer("transformer", weights_dir=weights_dir)
+    assert trainer.config.image_size == 6
+
+
+def test_training_starts_from_another_model_s_checkpoint(painted, weights_dir, tmp_path, caplog):
+    start = weights_dir / "transformer" / "model-00003.pkl.gz"
+    trainer = pixace.get_trainer("child", weights_dir=tmp_path, checkpoint=str(start))
+    settings = {
+        "images": str(painted / "train"),
+        "val_images": str(painted / "val"),
+        "batch_size": 4,
+        "steps_per_epoch": 3,
+        "learning_rate": 0.01,
+        "warmup_steps": 4,
+        "checkpoint": str(start),
+    }
+    trainer.train(n_epochs=2, **settings)
+    assert_same_state(tmp_path / "child", weights_dir / "transformer")
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "pixace"):
+        trainer.train(n_epochs=3, **settings)  # the same command goes on, not back
+    assert "step 6" in caplog.text
+    assert read_checkpoint(tmp_path / "child" / "model.pkl.gz").step == 9
+
+
+def test_a_loss_that_is_no_number_stops_the_training(painted, tmp_path):
+    with pytest.raises(PixaceError, match=r"the loss became .*--learning_rate"):
+        train_tiny(
+            painted, tmp_path, "m", "transformer", learning_rate=10.0, warmup_steps=1, n_epochs=400
+        )
+
+
+def test_a_read_only_place_is_reported(painted, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot write"):
+        train_tiny(painted, tmp_path / "file", "m", "transformer")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 0),
+        ("steps_per_epoch", 0),
+        ("n_epochs", -1),
+        ("learning_rate", float("nan")),
+        ("learning_rate", 0),
+        ("dropout", 1.0),
+        ("warmup_steps", 0),
+        ("seed", -1),
+        ("keep_checkpoints", 0),
+        ("steps_per_eval", 0),
+        ("batch_size", "4"),
+    ],
+)
+def test_settings_out_of_range_name_themselves(painted, tmp_path, name, value):
+    with pytest.raises(UsageError, match=name):
+        train_tiny(painted, tmp_path, "m", "transformer", **{name: value})
