@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +26,8 @@ _FORMATS: dict[str, tuple[str, dict[str, object]]] = {
     ".bmp": ("BMP", {}),
     ".gif": ("GIF", {}),
 }
+
+_MAX_EDGES = {".jpg": 65535, ".jpeg": 65535, ".gif": 65535, ".webp": 16383}
 
 
 def collage(rows: Sequence[Sequence[Image.Image]], scale: int) -> Image.Image:
@@ -62,20 +67,33 @@ def token_rows(
     ]
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, size: tuple[int, int]) -> None:
     """Checks that a picture can be written, before hours go into making it.
 
+    Args:
+      path: its name; the folder is created.
+      size: its width and height.
+
     Raises:
-      UsageError: the suffix is no picture format.
+      UsageError: the suffix is no picture format, or one that cannot hold so large a picture.
       ImageError: the folder cannot be made or written.
     """
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"out must end in one of {', '.join(_FORMATS)}, not {shown(path.name)!r}")
-    if path.is_dir():
+    limit = _MAX_EDGES.get(path.suffix.lower())
+    if limit is not None and max(size) > limit:
+        raise UsageError(
+            f"a collage of {size[0]}x{size[1]} pixels is too large for {path.suffix}, which "
+            f"ends at {limit}; choose a smaller scale or batch_size, or .png"
+        )
+    if os.path.isdir(path):
         raise ImageError(f"{shown(path)}: cannot write: this is a folder")
     try:
-        write_atomically(path.with_name(f".{path.name}.probe"), b"")
-        path.with_name(f".{path.name}.probe").unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)  # refuses a name that is too long
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
     except OSError as error:
         raise ImageError(f"{shown(path)}: cannot write: {error.strerror}") from None
 
@@ -94,6 +112,6 @@ def write_picture(picture: Image.Image, path: Path) -> None:
     try:
         picture.save(buffer, name, **options)
         write_atomically(path, buffer.getvalue())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{shown(path)}: cannot write: {reason}") from None

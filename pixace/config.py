@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import ImageColor
 
 from pixace import __version__
-from pixace.errors import CheckpointError, UsageError
+from pixace.errors import CheckpointError, UsageError, shown
 from pixace.files import write_atomically
 
 CONFIG_NAME = "config.json"
@@ -163,6 +163,50 @@ class TrainingSettings:
         return self.steps_per_eval or max(1, self.steps_per_epoch // 10)
 
 
+@dataclasses.dataclass(frozen=True)
+class DrawingSettings:
+    """How to draw pictures.
+
+    Attributes:
+      batch_size: pictures to draw when there is no prompt.
+      cut: prompt pixels to keep, None keeps half of them.
+      temperature: one column of results for each.
+      scale: edge of one tile in pixels.
+      seed: of the noise; None takes a new one.
+      top_k: draw only from the k likeliest colours; 0 means all.
+      top_p: draw only from the fewest colours that hold this share of the probability.
+
+    Raises:
+      UsageError: a value of the wrong type or out of range.
+    """
+
+    batch_size: int = 1
+    cut: int | None = None
+    temperature: tuple[float, ...] = (1.0,)
+    scale: int = 256
+    seed: int | None = None
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_int("batch_size", self.batch_size, 1)
+        require_int("scale", self.scale, 1, 4096)
+        if self.seed is not None:
+            require_int("seed", self.seed, 0, MAX_SEED)
+        check_sampling(self.temperature, top_k=self.top_k, top_p=self.top_p)
+
+    def kept_pixels(self, n_pixels: int) -> int:
+        """Returns how many of a prompt's L pixels to keep.
+
+        Raises:
+          UsageError: cut is not from 0 to L.
+        """
+        if self.cut is None:
+            return n_pixels // 2
+        require_int("cut", self.cut, 0, n_pixels)
+        return self.cut
+
+
 MAX_SEED = 2**31 - 1  # the narrowest of the generators that take it is TensorFlow's
 DEFAULT_VAL_IMAGES = "images/val"
 DEFAULT_WEIGHTS_DIR = "model-weights"
@@ -227,6 +271,25 @@ def require_number(name: str, value: Any, low: float, high: float) -> None:
         raise UsageError(f"{name} must be from {low} to {high}, not {value}")
 
 
+def check_sampling(
+    temperatures: Sequence[float] = (1.0,),
+    *,
+    top_k: int = 0,
+    top_p: float = 1.0,
+) -> None:
+    """Checks what shapes the distribution that is drawn from.
+
+    Raises:
+      UsageError: a temperature below 0 or not finite, top_k below 0, top_p not above 0 and up to 1.
+    """
+    if not temperatures:
+        raise UsageError("temperature must be at least one number")
+    for temperature in temperatures:
+        require_number("temperature", temperature, 0.0, 1e6)
+    require_int("top_k", top_k, 0)
+    require_number("top_p", top_p, 1e-9, 1.0)
+
+
 def save_config(folder: Path, config: ModelConfig) -> None:
     """Writes the settings into a model's folder, with the version of pixace that made it."""
     text = json.dumps({**config.to_dict(), "pixace_version": __version__}, indent=2) + "\n"
@@ -252,7 +315,7 @@ def load_config(folder: Path) -> ModelConfig | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: cannot use these settings: {error}") from None
+        raise CheckpointError(f"{shown(path)}: cannot use these settings: {error}") from None
 
 
 def resolve_config(
@@ -279,7 +342,7 @@ def resolve_config(
         if value != getattr(stored, name):
             raise UsageError(
                 f"{name}={spell(value)} contradicts {name}={spell(getattr(stored, name))} of the "
-                f"model in {source}; leave it out, or choose another model_name"
+                f"model in {shown(source)}; leave it out, or choose another model_name"
             )
     return stored
 

@@ -36,5 +36,8 @@ class DownloadError(PixaceError):
 
 def shown(name: str | os.PathLike[str]) -> str:
     """Spells a file name or an address for a message: one line, whatever it holds."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    try:
+        text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a lone surrogate: no file has such a name, but a caller may say it
+        text = os.fspath(name)
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -48,7 +48,8 @@ def check_model_name(name: str) -> str:
     )
     if not plain:
         raise UsageError(
-            f"model_name must be a plain folder name of at most {_MAX_BYTES} bytes, not {name[:120]!r}"
+            f"model_name must be a plain folder name of at most {_MAX_BYTES} bytes, not "
+            f"{name[:120]!r}"
         )
     return name
 
@@ -81,9 +82,11 @@ def training_folder(
         the stored one.
       CheckpointError: the stored settings cannot be used.
     """
-    folder = model_folder(weights_dir, model_name or time.strftime("%m%d_%H%M"))
+    folder = model_folder(
+        weights_dir, time.strftime("%m%d_%H%M") if model_name is None else model_name
+    )
     source, stored = folder, load_config(folder)
-    if stored is None and checkpoint is not None and Path(checkpoint).is_file():
+    if stored is None and checkpoint is not None and os.path.isfile(checkpoint):
         source = Path(checkpoint).parent
         stored = load_config(source)
     return folder, resolve_config(stored, settings, source=source)
@@ -96,7 +99,7 @@ def epoch_path(folder: Path, step: int) -> Path:
 
 def epoch_steps(folder: Path) -> list[int]:
     """Returns the steps that have an epoch's checkpoint in a folder, in rising order."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return []
     names = (_EPOCH_NAME.fullmatch(entry.name) for entry in folder.iterdir())
     return sorted(int(match[1]) for match in names if match)
@@ -119,7 +122,7 @@ def find_checkpoint(folder: Path, which: str = "latest") -> Path:
         if step is None:
             raise CheckpointError(f"{shown(folder)}: no epoch has been validated yet")
         return epoch_path(folder, step)
-    if which.isdecimal() and not Path(which).exists():
+    if which.isdecimal() and not os.path.exists(which):
         return _existing(epoch_path(folder, int(which)), folder)
     return _existing(Path(which), folder)
 
@@ -140,13 +143,13 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
         if checkpoint is None:
             raise UsageError("name a model with --model_name, or a file with --checkpoint")
         path = Path(checkpoint)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise CheckpointError(
                 f"{shown(path)}: no such file; a step, latest or best needs --model_name as well"
             )
         return path
     folder = model_folder(weights_dir, model_name)
-    if not folder.is_dir() and not Path(checkpoint or "").is_file():
+    if not os.path.isdir(folder) and not os.path.isfile(checkpoint or ""):
         raise CheckpointError(f"{shown(folder)}: no such model; train or download it first")
     return find_checkpoint(folder, checkpoint or "latest")
 
@@ -160,7 +163,7 @@ def best_step(history: History, folder: Path) -> int | None:
 
 
 def _existing(path: Path, folder: Path) -> Path:
-    if path.is_file():
+    if os.path.isfile(path):
         return path
     steps = ", ".join(map(str, epoch_steps(folder)))
     hint = f"; {shown(folder)} has steps {steps}" if steps else ""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import queue
 import stat
+import struct
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -44,7 +48,7 @@ def find_images(folder: Path | str) -> list[Path]:
       ImageError: the folder does not exist or holds no image.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise ImageError(f"{shown(folder)}: no such folder of images")
     found = sorted(_walk(folder))
     if not found:
@@ -133,7 +137,9 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
       A picture of mode RGB.
     """
     img.load()
-    img = ImageOps.exif_transpose(img)
+    # Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
+    with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
+        img = ImageOps.exif_transpose(img)
     if img.mode.startswith("I") or img.mode == "F":
         img = _deep_grey_to_8_bits(img)
     if img.has_transparency_data:
@@ -167,6 +173,26 @@ def is_url(source: Path | str) -> bool:
 
 
 def _fetch(url: str) -> bytes:
+    """Downloads a prompt image in a thread, because requests has no limit on the whole time."""
+    results: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            results.put(_ask(url))
+        except Exception as error:
+            results.put(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        result = results.get(timeout=DOWNLOAD_SECONDS)
+    except queue.Empty:
+        raise ImageError(f"{shown(url)}: not complete after {DOWNLOAD_SECONDS:.0f} s") from None
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _ask(url: str) -> bytes:
     """Downloads a prompt image, bounded in bytes and in time.
 
     Raises:
@@ -181,7 +207,7 @@ def _fetch(url: str) -> bytes:
         with session.get(url, stream=True, timeout=(CONNECT_SECONDS, DOWNLOAD_SECONDS)) as answer:
             if answer.status_code != 200:
                 raise ImageError(
-                    f"{shown(url)}: the server answered {answer.status_code} {answer.reason}"
+                    f"{shown(url)}: the server answered {answer.status_code} {shown(answer.reason)}"
                 )
             body = bytearray()
             for chunk in answer.iter_content(1 << 16):

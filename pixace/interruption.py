@@ -25,7 +25,12 @@ class Interruption:
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                self._previous[number] = signal.signal(number, self._note)
+                handler = signal.getsignal(number)
+                # Ignored signals stay ignored (`nohup`); None belongs to no Python code.
+                if handler not in (signal.SIG_IGN, None):
+                    self._previous[number] = handler
+            for number in tuple(self._previous):
+                signal.signal(number, self._note)
         return self
 
     def __exit__(
@@ -46,9 +51,10 @@ class Interruption:
         self._restore()
 
     def _restore(self) -> None:
-        for number, handler in self._previous.items():
+        # Taken first: a signal that comes meanwhile calls this again.
+        previous, self._previous = self._previous, {}
+        for number, handler in previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
-        self._previous.clear()
 
 
 class Interrupted(Exception):

@@ -11,6 +11,19 @@ import numpy as np
 from pixace.errors import PixaceError
 
 
+def require_finite(nats: float, step: int) -> None:
+    """Checks that a loss is still a number.
+
+    Raises:
+      PixaceError: it is not; the message says what to change.
+    """
+    if not math.isfinite(nats):
+        raise PixaceError(
+            f"the loss became {nats} at step {step}; the last checkpoint is kept: go on from it "
+            "with a smaller --learning_rate or more --warmup_steps"
+        )
+
+
 class Meter:
     """Averages the loss and the speed between two points of the training curve.
 
@@ -43,11 +56,7 @@ class Meter:
         """
         nats = float(np.mean([float(loss) for loss in self._losses]))
         speed = len(self._losses) * self._batch_size / (time.monotonic() - self._since)
-        if not math.isfinite(nats):
-            raise PixaceError(
-                f"the loss became {nats} at step {step}; the last checkpoint is kept: go on from "
-                "it with a smaller --learning_rate or more --warmup_steps"
-            )
+        require_finite(nats, step)
         self._epoch.append(nats)
         self.restart()
         return {

@@ -14,12 +14,12 @@ from PIL import Image
 
 from pixace.checkpoints import fit_arrays, read_checkpoint
 from pixace.collage import collage, token_rows
-from pixace.config import ModelConfig, load_config, require_int, resolve_config
+from pixace.config import MAX_SEED, DrawingSettings, ModelConfig, load_config, resolve_config
 from pixace.errors import UsageError
 from pixace.folders import locate
 from pixace.images import open_image
 from pixace.models import Mode, build_model, flat_weights, init_model, set_flat_weights
-from pixace.sampling import Sampler, check_sampling, complete
+from pixace.sampling import Sampler, complete
 from pixace.tokens import image_to_tokens
 
 _log = logging.getLogger(__name__)
@@ -117,27 +117,22 @@ class Predictor:
           UsageError: an argument out of range.
           ImageError: a prompt that cannot be read.
         """
-        temperatures = [temperature] if isinstance(temperature, int | float) else [*temperature]
-        check_sampling(temperatures=temperatures, top_k=top_k, top_p=top_p)
-        require_int("scale", scale, 1, 4096)
-        require_int("batch_size", batch_size, 1)
-        originals = None if not prompts else self._tokenise(prompts)
-        kept = self._cut(cut, originals is not None)
-        if seed is None:
-            seed = secrets.randbelow(2**31)
-            _log.info("seed %d", seed)
-        require_int("seed", seed, 0, 2**32 - 1)
-        n_rows = batch_size if originals is None else len(originals)
-        drawn = self._draw(
-            None if originals is None else originals[:, :kept],
-            n_rows,
-            temperatures,
-            (top_k, top_p),
-            seed,
-            progress,
+        temperatures = (
+            (temperature,) if isinstance(temperature, int | float) else tuple(temperature)
         )
-        columns = drawn if originals is None else [originals, originals[:, :kept], *drawn]
-        return collage(token_rows(columns, self.config.bitdepth, self.config.n_pixels), scale)
+        settings = DrawingSettings(batch_size, cut, temperatures, scale, seed, top_k, top_p)
+        n_pixels = self.config.n_pixels
+        originals = prompt = None
+        if prompts:
+            kept = settings.kept_pixels(n_pixels)
+            originals = self._tokenise(prompts)
+            prompt = originals[:, :kept]
+        elif cut is not None:
+            raise UsageError("cut needs a prompt to keep pixels of")
+        columns = self._draw(settings, prompt, progress)
+        if originals is not None and prompt is not None:
+            columns = [originals, prompt, *columns]
+        return collage(token_rows(columns, self.config.bitdepth, n_pixels), scale)
 
     def _tokenise(self, prompts: Sequence[Path | str | Image.Image]) -> np.ndarray:
         """Returns the prompts as int32 tokens (N, L)."""
@@ -153,46 +148,44 @@ class Predictor:
             ]
         )
 
-    def _cut(self, cut: int | None, has_prompts: bool) -> int:
-        """Returns how many prompt pixels to keep."""
-        if cut is None:
-            return self.config.n_pixels // 2
-        if not has_prompts:
-            raise UsageError("cut needs a prompt to keep pixels of")
-        require_int("cut", cut, 0, self.config.n_pixels)
-        return cut
-
     def _draw(
-        self,
-        prompt: np.ndarray | None,
-        n_rows: int,
-        temperatures: Sequence[float],
-        truncation: tuple[int, float],
-        seed: int,
-        progress: Progress | None,
+        self, settings: DrawingSettings, prompt: np.ndarray | None, progress: Progress | None
     ) -> list[np.ndarray]:
         """Draws every row at every temperature in one batch.
+
+        Args:
+          settings: how to draw.
+          prompt: int32 tokens (n_rows, T) that come first, or None.
+          progress: called after each pixel.
 
         Returns:
           One array of int32 tokens (n_rows, L) for each temperature.
         """
-        length = self.config.n_pixels
-        n_columns = len(temperatures)
-        start = 0 if prompt is None else prompt.shape[1]
+        length, n_columns = self.config.n_pixels, len(settings.temperature)
+        n_rows, start = (settings.batch_size, 0) if prompt is None else prompt.shape
         if prompt is not None:
             prompt = np.repeat(prompt, n_columns, axis=0)
-        if start == length:
-            assert prompt is not None
-            rows = prompt
-        else:
-            sampler = self._sampler(n_rows * n_columns, *truncation)
-            states = complete(
-                sampler, prompt, length, temperatures=np.tile(temperatures, n_rows), seed=seed
-            )
-            for rows in states:
-                if progress is not None:
-                    progress(rows.shape[1] - start, length - start)
+            if start == length:
+                return [prompt[column::n_columns] for column in range(n_columns)]
+        states = complete(
+            self._sampler(n_rows * n_columns, settings.top_k, settings.top_p),
+            prompt,
+            length,
+            temperatures=np.tile(settings.temperature, n_rows),
+            seed=self._seed(settings),
+        )
+        for rows in states:
+            if progress is not None:
+                progress(rows.shape[1] - start, length - start)
         return [rows[column::n_columns] for column in range(n_columns)]
+
+    def _seed(self, settings: DrawingSettings) -> int:
+        """Returns the seed named, or a new one, which is logged so that it can be named later."""
+        if settings.seed is not None:
+            return settings.seed
+        seed = secrets.randbelow(MAX_SEED)
+        _log.info("seed %d", seed)
+        return seed
 
     def _sampler(self, batch_size: int, top_k: int, top_p: float) -> Sampler:
         """Returns the sampler of this shape, built on first use."""

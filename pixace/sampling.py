@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pixace.errors import UsageError
+from pixace.config import check_sampling
 from pixace.tokens import PAD_ID
 from pixace.trax_compat import jax, jnp, trax
 
@@ -186,28 +186,6 @@ def complete(
     for position, tokens in zip(range(done, length), stream, strict=False):
         rows[:, position] = tokens
         yield rows[:, : position + 1]
-
-
-def check_sampling(
-    *,
-    temperatures: Sequence[float] = (1.0,),
-    top_k: int = 0,
-    top_p: float = 1.0,
-) -> None:
-    """Checks the settings of a draw.
-
-    Raises:
-      UsageError: a temperature below 0 or not finite, top_k below 0, top_p not above 0 and up to 1.
-    """
-    if not temperatures:
-        raise UsageError("temperature must be at least one number")
-    for temperature in temperatures:
-        if not (np.isfinite(temperature) and temperature >= 0):
-            raise UsageError(f"temperature must be 0 or more, not {temperature}")
-    if top_k < 0:
-        raise UsageError(f"top_k must be 0 (all) or more, not {top_k}")
-    if not 0 < top_p <= 1:
-        raise UsageError(f"top_p must be above 0 and at most 1, not {top_p}")
 
 
 def _keys(seed: int, ids: Sequence[int] | range) -> np.ndarray:

@@ -35,7 +35,7 @@ from pixace.folders import (
 )
 from pixace.interruption import Interrupted, Interruption
 from pixace.loop import build_loop
-from pixace.meter import Meter
+from pixace.meter import Meter, require_finite
 from pixace.models import (
     build_model,
     count_weights,
@@ -261,6 +261,7 @@ class _Run:
         self.likelihood = self.scorer.likelihood(
             self.loop.eval_model.weights, self.val_images.tokens[:n_val], self.settings.batch_size
         )
+        require_finite(self.likelihood.nats_per_pixel, step)
         values = {
             "nats_per_pixel": self.likelihood.nats_per_pixel,
             "bits_per_pixel": self.likelihood.bits_per_pixel,

@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import hostile_pickles
 import pytest
-from hostile_pickles import PLACEMENTS, placed
+
+from pixace.errors import shown
+from tests import hostile_pickles
+from tests.hostile_pickles import PLACEMENTS, placed
 
 TESTS = Path(__file__).parent
 FIXTURES = TESTS / "fixtures" / "legacy_checkpoints"
@@ -85,8 +87,7 @@ def assert_refused(cases: list[Case], seconds: float = SECONDS, **options: Any) 
     wrong = []
     for case, report in zip(cases, reports_of(cases, **options), strict=True):
         message = report["message"]
-        name = str(case.path)
-        name = name if name.isprintable() else ascii(name)[1:-1]
+        name = shown(case.path)
         faults = {
             "not refused": report["outcome"] != "refused",
             "not one line of ordinary length": not message.isprintable() or len(message) > 800,

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pixace.config import check_sampling
 from pixace.errors import UsageError
-from pixace.sampling import Sampler, check_sampling, complete, keep_top_k, keep_top_p
+from pixace.sampling import Sampler, complete, keep_top_k, keep_top_p
 from pixace.trax_compat import jnp, trax
 
 PROBABILITIES = np.array([0.4, 0.3, 0.15, 0.1, 0.05])

@@ -7,6 +7,7 @@ import json
 from absl import flags
 
 from pixace.commands.common import define_location_flags, define_model_flags, typed_settings
+from pixace.config import load_config, require_int, resolve_config
 from pixace.errors import UsageError
 from pixace.folders import locate
 from pixace.images import find_images
@@ -35,6 +36,9 @@ def run(values: flags.FlagValues) -> None:
     path = locate(
         values["model_name"].value, values["weights_dir"].value, values["checkpoint"].value
     )
+    settings = typed_settings(values)
+    resolve_config(load_config(path.parent), settings, source=path.parent)
+    require_int("batch_size", values["batch_size"].value, 1)
 
     from pixace.evaluation import Evaluator
     from pixace.prediction import open_model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pixace.commands.common import (
     numbers,
     typed_settings,
 )
-from pixace.config import ModelConfig, load_config, resolve_config
+from pixace.config import DrawingSettings, ModelConfig, load_config, resolve_config
 from pixace.errors import shown
 from pixace.folders import locate
 from pixace.images import open_image
@@ -71,13 +72,20 @@ def run(values: flags.FlagValues) -> None:
     """Draws as the flags say, and prints the path of the collage."""
     # What is cheap to find wrong is found before trax is imported and the model read.
     temperatures = numbers("temperature", values["temperature"].value, float)
+    names = ("batch_size", "cut", "scale", "seed", "top_k", "top_p")
+    drawing = DrawingSettings(
+        temperature=tuple(temperatures), **{name: values[name].value for name in names}
+    )
     out = Path(values["out"].value)
-    check_output(out)
     path = locate(
         values["model_name"].value, values["weights_dir"].value, values["checkpoint"].value
     )
     settings = typed_settings(values)
     config: ModelConfig = resolve_config(load_config(path.parent), settings, source=path.parent)
+    drawing.kept_pixels(config.n_pixels)
+    n_rows = len(values["prompt"].value) or drawing.batch_size
+    n_columns = len(temperatures) + (2 if values["prompt"].value else 0)
+    check_output(out, (n_columns * drawing.scale, n_rows * drawing.scale))
     prompts = [open_image(prompt, config.background) for prompt in values["prompt"].value]
 
     from tqdm import tqdm
@@ -92,15 +100,9 @@ def run(values: flags.FlagValues) -> None:
             bar.update(done - bar.n)
 
         picture = predictor.predict(
-            batch_size=values["batch_size"].value,
             prompts=prompts,
-            cut=values["cut"].value,
-            temperature=temperatures,
-            scale=values["scale"].value,
-            seed=values["seed"].value,
-            top_k=values["top_k"].value,
-            top_p=values["top_p"].value,
             progress=progress,
+            **dataclasses.asdict(drawing),
         )
     write_picture(picture, out)
     print(shown(out))

@@ -1,0 +1,455 @@
+"""The command line: real processes, one line for a mistake, nothing heavy before it is needed."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from absl import flags
+from PIL import Image
+
+from pixace import __version__
+from pixace.cli import main
+from pixace.commands import evaluate, predict, train
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("trax", "jax", "tensorflow", "requests", "tqdm", "matplotlib")
+
+LOCATION = {"model_name": None, "weights_dir": "model-weights", "model_dir": "model-weights"}
+MODEL = {
+    "model_type": "reformer",
+    "image_size": "32",
+    "bitdepth": "5,4,4",
+    "d_model": "512",
+    "d_ff": "2048",
+    "n_layers": "6",
+    "n_heads": "8",
+    "background": "black",
+}
+# command -> flag -> default, or None where there is none
+FLAGS = {
+    "download": {**LOCATION, "checkpoint": None, "url": None, "sha256": None},
+    "train": {
+        **LOCATION,
+        **MODEL,
+        "batch_size": "16",
+        "images": "images/train",
+        "val_images": "images/val",
+        "steps_per_epoch": "1000",
+        "n_epochs": "10000",
+        "steps_per_eval": None,
+        "checkpoint": None,
+        "dropout": "0.1",
+        "learning_rate": "0.005",
+        "warmup_steps": "400",
+        "seed": None,
+        "mirror": "false",
+        "keep_checkpoints": "5",
+    },
+    "predict": {
+        **LOCATION,
+        **MODEL,
+        "batch_size": "1",
+        "checkpoint": None,
+        "prompt": "",
+        "cut": None,
+        "temperature": "1.0",
+        "scale": "256",
+        "out": "collage.png",
+        "seed": None,
+        "top_k": "0",
+        "top_p": "1.0",
+    },
+    "evaluate": {
+        **LOCATION,
+        **MODEL,
+        "batch_size": "8",
+        "checkpoint": None,
+        "images": None,
+        "json": "false",
+    },
+}
+
+
+def pixace(*words, cwd=ROOT, **options):
+    """Runs the command as a user does, from any folder; returns the finished process."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+    environment.pop("PYTHONUNBUFFERED", None)
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.run(
+        [sys.executable, "-m", "pixace", *words],
+        cwd=cwd,
+        env=environment,
+        text=True,
+        timeout=60,
+        **options,
+    )
+
+
+def refused(exit_code, *words, cwd=ROOT):
+    """Runs a command that must fail with one line on stderr; returns that line."""
+    done = pixace(*words, cwd=cwd)
+    assert done.stdout == ""
+    assert done.returncode == exit_code, done.stderr
+    assert done.stderr.startswith("pixace: ")
+    assert done.stderr.endswith("\n")
+    assert done.stderr[:-1].isprintable(), "one line"
+    return done.stderr.removeprefix("pixace: ").rstrip("\n")
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("help",), ("--helpfull",)])
+def test_the_overview_lists_the_commands(words):
+    done = pixace(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert listed == ["download", "train", "predict", "evaluate"]
+    assert "usage: pixace COMMAND --flags" in done.stdout
+
+
+def test_the_version():
+    done = pixace("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"pixace {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_help_lists_a_command_s_flags_with_their_defaults(command):
+    done = pixace(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: pixace {command} --flags\n")
+    listed = {}
+    lines = done.stdout.splitlines()
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith("  --"):
+            name, equals, default = line.removeprefix("  --").partition("=")
+            listed[name] = default if equals else None
+            assert below.startswith("      "), f"--{name} is explained"
+    assert listed == FLAGS[command]
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_full_help_lists_them_too(command):
+    done = pixace(command, "--model_name=x", "--helpfull")
+    assert (done.returncode, done.stderr) == (0, "")
+    for name, default in FLAGS[command].items():
+        start = done.stdout.index(f"  --{'[no]' * (default == 'false')}{name}: ")
+        explained = done.stdout[start:].split("\n  --")[0]
+        assert default is None or f"(default: '{default}')" in explained, name
+
+
+@pytest.mark.parametrize("words", [("--help",), ("train", "--help"), ("predict", "--helpfull")])
+def test_a_reader_that_goes_away_is_no_error_to_talk_about(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = pixace(*words, stdout=writer)
+    os.close(writer)
+    assert done.stderr == ""
+    assert done.returncode in (0, 1, 141)
+
+
+# --- wrong usage --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (("trian",), "unknown command 'trian'; did you mean train?"),
+        (("Predict", "--batch_size=2"), "unknown command 'Predict'; did you mean predict?"),
+        (("xyz",), "unknown command 'xyz'; commands are download, train, predict, evaluate"),
+        (("--model_name=x",), "unknown command '--model_name=x'; commands are download"),
+        (("two\nlines",), r"unknown command 'two\nlines'"),
+        (("train", "--image_sise=16"), "'image_sise'. Did you mean: image_size"),
+        (("predict", "--prompts=a.png"), "'prompts'. Did you mean: prompt"),
+        (("evaluate", "--batchsize=2"), "'batchsize'. Did you mean: batch_size"),
+        (("train", "--qqq"), "'qqq' (see: pixace train --help)"),
+        (("train", "--two\nlines"), "(see: pixace train --help)"),
+        (("train", "folder"), "unexpected argument 'folder' (see: pixace train --help)"),
+        (("train", "two\nlines"), r"unexpected argument 'two\nlines'"),
+        (("predict", "--model_name"), "Missing value for flag --model_name"),
+        (("train", "--flagfile=/nowhere/flags"), "/nowhere/flags"),
+    ],
+)
+def test_unknown_words_are_told_with_a_suggestion(words, advice):
+    assert advice in refused(2, *words)
+
+
+def album(folder, n_images=1):
+    """Makes a folder of small images."""
+    folder.mkdir(parents=True)
+    for index in range(n_images):
+        Image.new("RGB", (8, 8), (index, 2, 3)).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("flag", "wording"),
+    [
+        ("--image_size=abc", "--image_size=abc"),  # an integer
+        ("--image_size=1.5", "--image_size=1.5"),
+        ("--image_size=", "--image_size="),
+        ("--image_size=0", "image_size must be from 1 to 256, not 0"),
+        ("--batch_size=0", "batch_size must be 1 or more, not 0"),
+        ("--n_heads=7", "multiple of n_heads, not 512 with 7 heads"),
+        ("--seed=-1", "seed must be from 0 to 2147483647, not -1"),
+        ("--dropout=lots", "--dropout=lots"),  # a number
+        ("--dropout=1", "dropout must be from 0.0 to 0.95, not 1.0"),
+        ("--learning_rate=nan", "learning_rate must be from 1e-09 to 10.0, not nan"),
+        ("--mirror=maybe", "--mirror=maybe"),  # yes or no
+        ("--model_type=gpt", "--model_type=gpt: value should be one of <transformer|reformer>"),
+        ("--bitdepth=5,4", "bitdepth must be three numbers"),  # a list
+        ("--bitdepth=", "bitdepth must be three numbers"),
+        ("--bitdepth=5,4,x", "--bitdepth=5,4,x: not a list of numbers such as 5,4,4"),
+        ("--bitdepth=8,8,8", "bitdepth must sum to 1 to 16 bits, not 24"),
+        ("--background=reddish", "background must be a colour such as black"),  # text
+        ("--model_name=../x", "model_name must be a plain folder name"),
+        ("--model_name=", "model_name must be a plain folder name"),
+    ],
+)
+def test_a_bad_value_is_told_before_a_training_starts(tmp_path, flag, wording):
+    album(tmp_path / "images" / "train")
+    assert wording in refused(2, "train", flag, cwd=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "wording"),
+    [
+        ("--temperature=hot", "--temperature=hot: not a list of numbers such as 0.9,1.0"),
+        ("--temperature=", "temperature"),
+        ("--temperature=-1", "temperature must be from 0.0 to 1000000.0, not -1.0"),
+        ("--temperature=1.0,nan", "temperature must be from 0.0 to 1000000.0, not nan"),
+        ("--top_p=1.5", "top_p must be from 1e-09 to 1.0, not 1.5"),
+        ("--top_k=-1", "top_k must be 0 or more, not -1"),
+        ("--batch_size=0", "batch_size must be 1 or more, not 0"),
+        ("--scale=0", "scale must be from 1 to 4096, not 0"),
+        ("--seed=-1", "seed must be from 0"),
+        ("--seed=1e3", "--seed=1e3"),
+        ("--cut=-1", "cut"),
+        ("--out=collage.tiff", "out must end in one of .jpg"),
+        ("--out=", "out must end in one of .jpg"),
+        ('--prompt="a', "--prompt="),
+    ],
+)
+def test_a_bad_value_is_told_before_a_model_is_read(tmp_path, flag, wording):
+    model(tmp_path)  # whose file of weights would be refused as soon as it is read
+    words = ["--model_name=faces", flag, "--out=o.png"][: 2 if "--out" in flag else 3]
+    assert wording in refused(2, "predict", *words, cwd=tmp_path)
+    assert not (tmp_path / "o.png").exists()
+
+
+# --- missing things -----------------------------------------------------------------------------
+
+
+def model(folder, **settings):
+    """Makes a model's folder with settings and a file that holds no weights."""
+    values = {"image_size": 8, "bitdepth": [3, 2, 2], "model_type": "transformer", **settings}
+    path = folder / "model-weights" / "faces"
+    path.mkdir(parents=True)
+    (path / "config.json").write_text(json.dumps(values))
+    (path / "model.pkl.gz").write_bytes(b"no weights")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("train", "--images=nowhere"), "nowhere: no such folder"),
+        (("train",), "images/train: no such folder"),
+        (("train", "--images=album", "--val_images=nowhere"), "nowhere: no such folder"),
+        (("train", "--images=empty"), "empty: no images in this folder"),
+        (("predict", "--model_name=nobody"), "model-weights/nobody: no such model"),
+        (("predict", "--model_name=nobody", "--model_dir=other"), "other/nobody: no such model"),
+        (("predict", "--checkpoint=nowhere.pkl.gz"), "nowhere.pkl.gz: no such file"),
+        (("predict", "--model_name=faces", "--checkpoint=100"), "model-00100.pkl.gz: no such"),
+        (("predict", "--model_name=faces", "--prompt=nowhere.png"), "nowhere.png: No such file"),
+        (("predict", "--model_name=faces", "--prompt=album/0.png,gone.png"), "gone.png: No such"),
+        (("predict", "--model_name=faces", "--prompt=config.png"), "config.png: not an image"),
+        (("predict", "--model_name=faces", "--out=config.png/o.png"), "config.png/o.png: cannot"),
+        (("evaluate", "--model_name=faces", "--images=nowhere"), "nowhere: no such folder"),
+        (("evaluate", "--model_name=nobody", "--images=album"), "model-weights/nobody: no such"),
+        (
+            ("predict", "--model_name=faces", "--weights_dir=" + "x" * 300),
+            "xxx/faces: no such model",
+        ),
+        (("predict", "--model_name=faces", "--checkpoint=" + "x" * 300), "xxx: "),
+        (("train", "--images=" + "x" * 300), "xxx: no such folder"),
+        (("train", "--images=two\nlines"), r"two\nlines: no such folder"),
+        (("predict", "--model_name=faces", "--weights_dir=two\nlines"), r"two\nlines/faces: "),
+    ],
+)
+def test_what_is_missing_is_named_in_one_line(tmp_path, words, named):
+    model(tmp_path)
+    album(tmp_path / "album")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "config.png").write_text("{}")
+    assert named in refused(1, *words, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "wording"),
+    [
+        (("predict",), "name a model with --model_name, or a file with --checkpoint"),
+        (("evaluate", "--images=album"), "name a model with --model_name"),
+        (("evaluate", "--model_name=faces"), "evaluate needs --images=FOLDER"),
+    ],
+)
+def test_what_must_be_given_is_asked_for(tmp_path, words, wording):
+    model(tmp_path)
+    album(tmp_path / "album")
+    assert wording in refused(2, *words, cwd=tmp_path)
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate"])
+@pytest.mark.parametrize(
+    ("flag", "stored"),
+    [
+        ("image_size=16", "image_size=8"),
+        ("bitdepth=5,4,4", "bitdepth=3,2,2"),
+        ("model_type=reformer", "model_type=transformer"),
+    ],
+)
+def test_a_contradiction_is_told_before_the_weights_are_read(tmp_path, command, flag, stored):
+    folder = model(tmp_path)
+    images = [f"--images={album(tmp_path / 'album')}"] if command != "predict" else []
+    line = refused(2, command, "--model_name=faces", f"--{flag}", *images, cwd=tmp_path)
+    assert f"{flag} contradicts {stored}" in line
+    assert str(folder.relative_to(tmp_path)) in line
+
+
+@pytest.mark.parametrize("command", ["train", "predict"])
+def test_settings_that_cannot_be_used_are_told(tmp_path, command):
+    path = model(tmp_path, image_size="8") / "config.json"
+    images = [f"--images={album(tmp_path / 'album')}"] if command == "train" else []
+    line = refused(1, command, "--model_name=faces", *images, cwd=tmp_path)
+    assert line.startswith(f"{path.relative_to(tmp_path)}: cannot use these settings: image_size")
+
+
+def test_ctrl_c_ends_without_a_traceback(tmp_path):
+    model(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.png"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pixace", "predict", "--model_name=faces", f"--prompt={url}"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A caller in the background may ignore it, which children inherit.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(4) == b"GET "  # now it waits for an answer
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, "", "pixace: stopped\n")
+
+
+# --- what is imported ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        ("0", 0),
+        ("dir(pixace) and 0", 0),
+        ("main(['--help'])", 0),
+        *((f"main(['{command}', '--help'])", 0) for command in FLAGS),
+        ("main(['trian'])", 2),
+        *((f"main(['{command}', '--wrong=1'])", 2) for command in FLAGS),
+        ("main(['train', '--images=nowhere'])", 1),
+        ("main(['train', '--images=album', '--image_size=0'])", 2),
+        ("main(['train', '--images=album', '--model_name=faces', '--image_size=16'])", 2),
+        ("main(['predict', '--model_name=nobody'])", 1),
+        ("main(['predict', '--model_name=faces', '--prompt=nowhere.png'])", 1),
+        ("main(['predict', '--model_name=faces', '--image_size=16'])", 2),
+        ("main(['evaluate', '--model_name=faces', '--images=nowhere'])", 1),
+        ("main(['evaluate', '--model_name=faces', '--images=album', '--image_size=16'])", 2),
+    ],
+)
+def test_nothing_heavy_is_imported_for_help_or_a_mistake(tmp_path, code, exit_code):
+    model(tmp_path)
+    album(tmp_path / "album")
+    imports = "import pixace" if "main" not in code else "from pixace.cli import main"
+    check = f"print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {imports}; code = {code}; {check}; sys.exit(code)"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == exit_code, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_import_pixace_alone_is_next_to_nothing():
+    code = (
+        "import sys, pixace\n"
+        "heavy = {'PIL', 'numpy', 'absl', 'requests', 'trax', 'jax', 'tensorflow'}\n"
+        "print(sorted(heavy & set(sys.modules)), sorted(n for n in sys.modules if 'pixace' in n))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("[] ['pixace']\n", "")
+
+
+# --- several commands in one process ------------------------------------------------------------
+
+
+def test_the_flags_of_all_commands_live_side_by_side():
+    before = set(flags.FLAGS)
+    parsed = {}
+    for command in (train, predict, evaluate, train):
+        values = flags.FlagValues()
+        command.define_flags(values)
+        values(["pixace", "--batch_size=3", "--model_dir=there", "--bitdepth=3,2,2"])
+        parsed[command.__name__] = values
+    for values in parsed.values():
+        assert values["batch_size"].value == 3
+        assert values["weights_dir"].value == "there"
+        assert values["bitdepth"].value == ["3", "2", "2"]
+    assert parsed["pixace.commands.predict"]["scale"].value == 256
+    assert "scale" not in parsed["pixace.commands.train"]
+    assert set(flags.FLAGS) == before
+
+
+@pytest.fixture
+def _messages_as_before():
+    """Puts the package's logger back as other tests expect it."""
+    logger = logging.getLogger("pixace")
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
+
+
+@pytest.mark.usefixtures("_messages_as_before")
+def test_several_commands_run_in_one_process(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = set(flags.FLAGS)
+    assert main(["train", "--help"]) == 0
+    assert main(["predict", "--model_name=nobody"]) == 1
+    assert main(["train", "--images=nowhere"]) == 1
+    assert main(["predict", "--model_name=somebody"]) == 1
+    assert main(["evaluate"]) == 2
+    assert set(flags.FLAGS) == before
+    assert not flags.FLAGS.is_parsed()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[1].strip() for line in lines] == [
+        "model-weights/nobody",
+        "nowhere",
+        "model-weights/somebody",
+        "evaluate needs --images=FOLDER",
+    ]
