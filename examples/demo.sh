@@ -19,7 +19,7 @@ OUT=${1:-demo}
 
 # One prompt of each of four kinds, none of which the model has seen.
 prompts=$(ls "$OUT"/sprites/val/*.png | awk -F/ '{ kind = $NF; sub(/-.*/, "", kind) }
-    !seen[kind]++ && ++n % 3 == 0 { printf "%s%s", sep, $0; sep = "," }')
+    ++seen[kind] == 3 && ++n % 3 == 0 { printf "%s%s", sep, $0; sep = "," }')
 
 "$PIXACE" predict --model_name=sprites --weights_dir="$OUT/model-weights" \
     --prompt="$prompts" --temperature=0,0.7,1.0 --seed=1 --scale=128 --out="$OUT/completed.png"
