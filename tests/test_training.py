@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import pixace
 from pixace.checkpoints import read_checkpoint, write_checkpoint
-from pixace.config import load_config
+from pixace.config import TrainingSettings, load_config
 from pixace.errors import CheckpointError, ImageError, PixaceError, UsageError
 from pixace.evaluation import get_evaluator
 from pixace.folders import epoch_steps
@@ -155,8 +155,15 @@ def test_a_signal_saves_and_the_same_command_goes_on(painted, tmp_path, number):
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout == f"{folder}\n"
     assert read_checkpoint(folder / "model.pkl.gz").step == 80
-    whole = tmp_path / "whole"
-    subprocess.run(flags_of(painted, tmp_path, "whole", steps_per_epoch=40, n_epochs=2), check=True)
+    whole = train_tiny(
+        painted,
+        tmp_path,
+        "whole",
+        "transformer",
+        steps_per_epoch=40,
+        learning_rate=TrainingSettings.learning_rate,
+        warmup_steps=TrainingSettings.warmup_steps,
+    )
     assert_same_state(folder, whole)
 
 
