@@ -904,7 +904,7 @@ class Watch:
         """Loads one file; returns the report and the value."""
         self.events.clear()
         value, message, outcome = None, "", "loaded"
-        start = time.perf_counter()
+        start = time.process_time()
         self.path = path
         try:
             value = safe_pickle.load(path)
@@ -913,7 +913,7 @@ class Watch:
         except BaseException as err:
             outcome, message = type(err).__name__, str(err)
         self.path = None
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         report = {"outcome": outcome, "message": message, "seconds": seconds}
         return {**report, "events": list(self.events)}, value
 
