@@ -19,7 +19,7 @@ import numpy as np
 
 from pixace import __version__, safe_pickle
 from pixace.config import ModelConfig
-from pixace.errors import CheckpointError, shown
+from pixace.errors import CheckpointError, UsageError, shown
 from pixace.files import replacing
 
 _PIXACE_KEY = "pixace"  # what resuming needs besides; plain trax does not look at it
@@ -46,6 +46,36 @@ class Checkpoint:
     slots: list[np.ndarray] | None = None
     history: History = dataclasses.field(default_factory=dict)
     progress: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def config(self, path: Path) -> ModelConfig | None:
+        """Returns the settings stored inside, None where there are none.
+
+        Args:
+          path: the file, for the message.
+
+        Raises:
+          CheckpointError: they cannot be used.
+        """
+        values = self.progress.get("config")
+        if values is None:
+            return None
+        if not isinstance(values, dict):
+            raise CheckpointError(f"{shown(path)}: its settings are no settings")
+        try:
+            return ModelConfig.from_dict(values)
+        except (UsageError, TypeError) as error:
+            raise CheckpointError(f"{shown(path)}: cannot use its settings: {error}") from None
+
+    def number(self, name: str, path: Path) -> int:
+        """Returns a whole number of `progress`, 0 where there is none.
+
+        Raises:
+          CheckpointError: it is negative or no whole number.
+        """
+        value = self.progress.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
+            raise CheckpointError(f"{shown(path)}: {name} is {value!r}, not a whole number")
+        return value
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, trax_fields: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ _FORMATS: dict[str, tuple[str, dict[str, object]]] = {
     ".gif": ("GIF", {}),
 }
 
+_MAX_PIXELS = 500_000_000  # 1.5 GB of memory
 _MAX_EDGES = {".jpg": 65535, ".jpeg": 65535, ".gif": 65535, ".webp": 16383}
 
 
@@ -80,6 +81,11 @@ def check_output(path: Path, size: tuple[int, int]) -> None:
     """
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"out must end in one of {', '.join(_FORMATS)}, not {shown(path.name)!r}")
+    if size[0] * size[1] > _MAX_PIXELS:
+        raise UsageError(
+            f"a collage of {size[0]}x{size[1]} pixels is too large; choose a smaller scale or "
+            "batch_size"
+        )
     limit = _MAX_EDGES.get(path.suffix.lower())
     if limit is not None and max(size) > limit:
         raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import numbers
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class ModelConfig:
             )
         for name, (low, high) in _LIMITS.items():
             require_int(name, getattr(self, name), low, high)
+            object.__setattr__(self, name, int(getattr(self, name)))  # NumPy's go into no JSON
         object.__setattr__(self, "bitdepth", check_bitdepth(self.bitdepth))
         if self.d_model % self.n_heads or self.d_model % 2:
             raise UsageError(
@@ -253,9 +255,9 @@ def require_int(name: str, value: Any, low: int, high: int | None = None) -> Non
       UsageError: it is not.
     """
     wanted = f"{low} or more" if high is None else f"from {low} to {high}"
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise UsageError(f"{name} must be an integer {wanted}, not {value!r}")
-    if value < low or (high is not None and value > high):
+    if int(value) < low or (high is not None and int(value) > high):
         raise UsageError(f"{name} must be {wanted}, not {value}")
 
 
@@ -265,9 +267,9 @@ def require_number(name: str, value: Any, low: float, high: float) -> None:
     Raises:
       UsageError: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise UsageError(f"{name} must be a number from {low} to {high}, not {value!r}")
-    if not low <= value <= high:
+    if not low <= float(value) <= high:
         raise UsageError(f"{name} must be from {low} to {high}, not {value}")
 
 

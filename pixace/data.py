@@ -158,6 +158,7 @@ def padded_batches(tokens: np.ndarray, batch_size: int) -> Iterator[tuple[np.nda
     Yields:
       int32 tokens (B, L), and the number of rows that count: the last batch repeats its last image.
     """
+    batch_size = min(batch_size, len(tokens))
     for start in range(0, len(tokens), batch_size):
         rows = tokens[start : start + batch_size].astype(np.int32)
         yield np.pad(rows, ((0, batch_size - len(rows)), (0, 0)), mode="edge"), len(rows)

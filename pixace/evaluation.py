@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pixace.config import require_int
+from pixace.config import DEFAULT_WEIGHTS_DIR, require_int
 from pixace.data import load_images
 from pixace.folders import locate
-from pixace.prediction import StoredModel, open_model
 from pixace.scoring import Likelihood, Scorer
+from pixace.stored import StoredModel, open_model
 
 
 class Evaluator:
@@ -33,13 +33,15 @@ class Evaluator:
         """
         require_int("batch_size", batch_size, 1)
         image_set = load_images(images, self._stored.config)
-        return self._scorer.likelihood(self._model.weights, image_set.tokens, batch_size)
+        likelihood = self._scorer.likelihood(self._model.weights, image_set.tokens, batch_size)
+        assert likelihood is not None  # nothing asked it to stop
+        return likelihood
 
 
 def get_evaluator(
     model_name: str | None = None,
     *,
-    weights_dir: Path | str = "model-weights",
+    weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
     checkpoint: str | None = None,
     **settings: Any,
 ) -> Evaluator:

@@ -85,6 +85,8 @@ def training_folder(
     folder = model_folder(
         weights_dir, time.strftime("%m%d_%H%M") if model_name is None else model_name
     )
+    if checkpoint is not None:
+        find_checkpoint(folder, checkpoint)
     source, stored = folder, load_config(folder)
     if stored is None and checkpoint is not None and os.path.isfile(checkpoint):
         source = Path(checkpoint).parent
@@ -115,16 +117,38 @@ def find_checkpoint(folder: Path, which: str = "latest") -> Path:
     Raises:
       CheckpointError: there is no such file.
     """
+    which = str(which)
     if which == "latest":
-        return _existing(folder / LATEST_NAME, folder)
+        return _newest_path(folder)
     if which == "best":
-        step = best_step(read_checkpoint(_existing(folder / LATEST_NAME, folder)).history, folder)
+        step = best_step(read_checkpoint(_newest_path(folder)).history, folder)
         if step is None:
             raise CheckpointError(f"{shown(folder)}: no epoch has been validated yet")
         return epoch_path(folder, step)
     if which.isdecimal() and not os.path.exists(which):
         return _existing(epoch_path(folder, int(which)), folder)
     return _existing(Path(which), folder)
+
+
+def _newest_path(folder: Path) -> Path:
+    """Returns the newest checkpoint, by name: `model.pkl.gz`, or else the last epoch's."""
+    steps = epoch_steps(folder)
+    if steps and not os.path.isfile(folder / LATEST_NAME):
+        return epoch_path(folder, steps[-1])
+    return _existing(folder / LATEST_NAME, folder)
+
+
+def set_aside_later_epochs(folder: Path, step: int) -> None:
+    """Renames the epochs after `step`: a training that goes back leaves them behind.
+
+    They keep their contents as `model-00600.old.pkl.gz`, and are no epochs of this training any
+    more.
+    """
+    for later in epoch_steps(folder):
+        if later > step:
+            path = epoch_path(folder, later)
+            path.replace(path.with_name(f"model-{later:05d}.old.pkl.gz"))
+            _log.warning("going back to step %d: %s is now called .old", step, shown(path))
 
 
 def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | None) -> Path:
@@ -274,6 +298,6 @@ def training_lock(folder: Path) -> Iterator[None]:
                 f"{shown(folder)}: another training is running in this folder; choose another "
                 "model_name or wait for it"
             ) from None
-        for leftover in folder.glob(".*.tmp"):
+        for leftover in folder.rglob(".*.tmp"):
             leftover.unlink(missing_ok=True)
         yield

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from types import FrameType, TracebackType
+
+_log = logging.getLogger(__name__)
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -49,6 +52,7 @@ class Interruption:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = signal.Signals(number)
         self._restore()
+        _log.info("finishing the step; again to stop at once")
 
     def _restore(self) -> None:
         # Taken first: a signal that comes meanwhile calls this again.

@@ -12,8 +12,9 @@ import numpy as np
 from pixace.checkpoints import Checkpoint, fit_arrays
 from pixace.config import ModelConfig, TrainingSettings
 from pixace.data import Batch
+from pixace.errors import UsageError
 from pixace.models import build_model, flat_weights, set_flat_weights
-from pixace.trax_compat import jnp, trax
+from pixace.trax_compat import jax, jnp, trax
 
 
 class Loop(trax.supervised.training.Loop):
@@ -22,6 +23,8 @@ class Loop(trax.supervised.training.Loop):
     trax writes and reads no file here: without an output folder it has no checkpoints, and its
     metrics go nowhere. See `checkpoints` for the reasons.
     """
+
+    _rng: Any
 
     def _run_one_step(self, task_index: int, task_changed: bool) -> tuple[Any, Any]:
         loss, stats = super()._run_one_step(task_index, task_changed)
@@ -73,14 +76,20 @@ class Loop(trax.supervised.training.Loop):
             slots = fit_arrays(checkpoint.slots, expected, path, config, what="optimiser slot")
             self._trainer_per_task[0].slots, _ = trax.fastmath.tree_unflatten(slots, self._slots)
         self._step = checkpoint.step
-        if "rng" in checkpoint.progress:
-            self._rng = jnp.asarray(checkpoint.progress["rng"])
+        rng = checkpoint.progress.get("rng")
+        if isinstance(rng, np.ndarray) and rng.shape == self._rng.shape:
+            self._rng = jnp.asarray(rng, self._rng.dtype)
 
 
 def build_loop(
     config: ModelConfig, settings: TrainingSettings, seed: int, batches: Iterator[Batch]
 ) -> Loop:
     """Builds models, loss, optimiser and schedule; initialises the weights from the seed."""
+    n_devices = jax.local_device_count()
+    if settings.batch_size % n_devices:
+        raise UsageError(
+            f"batch_size must be a multiple of the {n_devices} devices, not {settings.batch_size}"
+        )
     sample = np.full((settings.batch_size, config.n_pixels), 2, np.int32)
     task = trax.supervised.training.TrainTask(
         labeled_data=batches,

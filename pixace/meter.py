@@ -41,6 +41,11 @@ class Meter:
         self._losses: list[Any] = []
         self._since = time.monotonic()
 
+    def start_clock(self) -> None:
+        """Leaves the time until now out of the speed."""
+        float(self._losses[-1])  # waits for the step
+        self._since = time.monotonic()
+
     def add(self, loss: Any) -> None:
         """Takes note of the loss of a step; does not wait for a loss still being computed."""
         self._losses.append(loss)

@@ -13,7 +13,7 @@ import numpy as np
 
 from pixace.config import ModelConfig
 from pixace.tokens import token_count
-from pixace.trax_compat import trax
+from pixace.trax_compat import jnp, trax
 
 Mode = Literal["train", "eval", "predict"]
 Layer: TypeAlias = Any  # trax.layers.Layer; trax has no type hints
@@ -54,8 +54,9 @@ def flat_weights(model: Layer) -> list[Any]:
 
 def set_flat_weights(model: Layer, arrays: Sequence[Any]) -> None:
     """Gives an initialised model arrays in the order of `flat_weights`, of the same shapes."""
+    on_device = [jnp.asarray(array) for array in arrays]  # NumPy arrays would go there every call
     model.weights, _ = trax.layers.base.unflatten_weights_and_state(
-        list(arrays), (), (model.weights, model.state), weights_only=True
+        on_device, (), (model.weights, model.state), weights_only=True
     )
 
 

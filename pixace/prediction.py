@@ -2,72 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from pixace.checkpoints import fit_arrays, read_checkpoint
 from pixace.collage import collage, token_rows
-from pixace.config import MAX_SEED, DrawingSettings, ModelConfig, load_config, resolve_config
+from pixace.config import DEFAULT_WEIGHTS_DIR, MAX_SEED, DrawingSettings, ModelConfig
 from pixace.errors import UsageError
 from pixace.folders import locate
 from pixace.images import open_image
-from pixace.models import Mode, build_model, flat_weights, init_model, set_flat_weights
 from pixace.sampling import Sampler, complete
+from pixace.stored import StoredModel, open_model
 from pixace.tokens import image_to_tokens
 
 _log = logging.getLogger(__name__)
 
+_ROWS = 1 << 20  # more than a collage can have
+
+Prompt = Path | str | Image.Image
 Progress = Callable[[int, int], None]  # pixels drawn, pixels to draw
-
-
-@dataclasses.dataclass(frozen=True)
-class StoredModel:
-    """Weights from a file, with the settings that give them a shape.
-
-    Attributes:
-      config: the settings.
-      weights: arrays that fit the model of these settings, in trax's flat order.
-      step: training steps behind them.
-      path: the file they came from.
-    """
-
-    config: ModelConfig
-    weights: list[np.ndarray]
-    step: int
-    path: Path
-
-    def build(self, mode: Mode, batch_size: int) -> Any:
-        """Returns the model in a mode, with these weights and state for `batch_size` rows."""
-        model = build_model(self.config, mode)
-        init_model(model, batch_size, 1)
-        set_flat_weights(model, self.weights)
-        return model
-
-
-def open_model(path: Path, settings: Mapping[str, Any]) -> StoredModel:
-    """Reads and checks a stored model.
-
-    Args:
-      path: the checkpoint; the settings beside it are used where there are any.
-      settings: settings the user named; None means "not named".
-
-    Raises:
-      CheckpointError: the file cannot be used.
-      UsageError: a setting contradicts the stored one.
-    """
-    config = resolve_config(load_config(path.parent), settings, source=path.parent)
-    stored = read_checkpoint(path)
-    shapes = build_model(config, "eval")
-    init_model(shapes, 1, 1)
-    weights = fit_arrays(stored.weights, flat_weights(shapes), path, config)
-    return StoredModel(config, weights, stored.step, path)
 
 
 class Predictor:
@@ -85,7 +43,7 @@ class Predictor:
     def predict(
         self,
         batch_size: int = 1,
-        prompts: Sequence[Path | str | Image.Image] | None = None,
+        prompts: Prompt | Sequence[Prompt] | None = None,
         cut: int | None = None,
         temperature: float | Sequence[float] = 1.0,
         scale: int = 256,
@@ -99,7 +57,7 @@ class Predictor:
 
         Args:
           batch_size: pictures to draw without prompts.
-          prompts: files, URLs or pictures to complete; one row of the collage each.
+          prompts: a file, URL or picture to complete, or several; one row of the collage each.
           cut: prompt pixels to keep, row by row from the top left; half of them by default.
           temperature: one number or several, one column each; 0 takes the likeliest pixel, 1
             samples from the model's own distribution.
@@ -122,6 +80,8 @@ class Predictor:
         )
         settings = DrawingSettings(batch_size, cut, temperatures, scale, seed, top_k, top_p)
         n_pixels = self.config.n_pixels
+        if isinstance(prompts, Path | str | Image.Image):
+            prompts = [prompts]
         originals = prompt = None
         if prompts:
             kept = settings.kept_pixels(n_pixels)
@@ -134,7 +94,7 @@ class Predictor:
             columns = [originals, prompt, *columns]
         return collage(token_rows(columns, self.config.bitdepth, n_pixels), scale)
 
-    def _tokenise(self, prompts: Sequence[Path | str | Image.Image]) -> np.ndarray:
+    def _tokenise(self, prompts: Sequence[Prompt]) -> np.ndarray:
         """Returns the prompts as int32 tokens (N, L)."""
         config = self.config
         pictures = (
@@ -173,6 +133,10 @@ class Predictor:
             length,
             temperatures=np.tile(settings.temperature, n_rows),
             seed=self._seed(settings),
+            # Neither the number of rows nor that of columns changes what a tile shows.
+            picture_ids=[
+                row + column * _ROWS for row in range(n_rows) for column in range(n_columns)
+            ],
         )
         for rows in states:
             if progress is not None:
@@ -199,7 +163,7 @@ class Predictor:
 def get_predictor(
     model_name: str | None = None,
     *,
-    weights_dir: Path | str = "model-weights",
+    weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
     checkpoint: str | None = None,
     **settings: Any,
 ) -> Predictor:

@@ -51,7 +51,9 @@ class Choose(trax.layers.Layer):
         keys, temperatures, position = self.state
         logits = logits[:, -1, :]
         hot = temperatures > 0
-        scores = logits / jnp.where(hot, temperatures, 1.0)
+        # Below the largest, and bounded: a tiny temperature must not reach what is excluded.
+        below = logits - logits.max(axis=-1, keepdims=True)
+        scores = jnp.maximum(below / jnp.where(hot, temperatures, 1.0), _EXCLUDED / 10)
         scores = keep_top_p(keep_top_k(scores, self._top_k), self._top_p)
         fold = jax.vmap(jax.random.fold_in, in_axes=(0, None))
         noise = jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[-1:]))(
@@ -62,7 +64,7 @@ class Choose(trax.layers.Layer):
 
 
 def keep_top_k(logits: Any, k: int) -> Any:
-    """Excludes all but the k largest logits of each row; 0 excludes none."""
+    """Excludes all but the k largest logits of each row, and their equals; 0 excludes none."""
     if not 0 < k < logits.shape[-1]:
         return logits
     smallest_kept = jax.lax.top_k(logits, k)[0][..., -1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,13 +70,30 @@ class Scorer:
         Returns:
           float64 (N,).
         """
-        parts = []
+        parts: list[np.ndarray] = []
         for rows, count in padded_batches(tokens, batch_size):
             nats = np.asarray(self._token_nats(rows, weights, self._state), np.float64)
             parts.append(nats[:count].mean(axis=1))
         return np.concatenate(parts)
 
-    def likelihood(self, weights: Any, tokens: np.ndarray, batch_size: int) -> Likelihood:
-        """Returns the mean over pictures, tokens unsigned integers (N, L)."""
-        nats = self.image_nats(weights, tokens, batch_size)
-        return Likelihood(float(nats.mean()), len(nats))
+    def likelihood(
+        self,
+        weights: Any,
+        tokens: np.ndarray,
+        batch_size: int,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Likelihood | None:
+        """Returns the mean over pictures.
+
+        Args:
+          weights: the model's weights.
+          tokens: unsigned integers (N, L).
+          batch_size: pictures per pass.
+          stop: asked before each pass; once it says yes, the result is None.
+        """
+        nats: list[float] = []
+        for start in range(0, len(tokens), batch_size):
+            if stop():
+                return None
+            nats += [*self.image_nats(weights, tokens[start : start + batch_size], batch_size)]
+        return Likelihood(float(np.mean(nats)), len(nats))

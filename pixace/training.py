@@ -17,12 +17,14 @@ from pixace.collage import collage, token_rows
 from pixace.config import (
     DEFAULT_VAL_IMAGES,
     DEFAULT_WEIGHTS_DIR,
+    MAX_SEED,
     ModelConfig,
     TrainingSettings,
+    resolve_config,
     save_config,
 )
 from pixace.data import Batch, ImageSet, load_images, training_batches
-from pixace.errors import shown
+from pixace.errors import UsageError, shown
 from pixace.folders import (
     LATEST_NAME,
     epoch_path,
@@ -30,6 +32,7 @@ from pixace.folders import (
     read_newest,
     save_epoch,
     save_latest,
+    set_aside_later_epochs,
     training_folder,
     training_lock,
 )
@@ -59,11 +62,13 @@ class Trainer:
     Attributes:
       folder: where everything is written.
       config: the model's settings.
+      checkpoint: what training starts from, unless `train` is told otherwise.
     """
 
-    def __init__(self, folder: Path, config: ModelConfig) -> None:
+    def __init__(self, folder: Path, config: ModelConfig, checkpoint: str | None = None) -> None:
         self.folder = folder
         self.config = config
+        self.checkpoint = checkpoint
 
     def train(self, **settings: Any) -> Likelihood | None:
         """Trains, or goes on training, to the end of the last epoch.
@@ -80,11 +85,16 @@ class Trainer:
           CheckpointError: a checkpoint cannot be read or written.
           Interrupted: a signal ended it early; everything done is saved.
         """
-        chosen = TrainingSettings(**settings)
-        with training_lock(self.folder), Interruption() as interruption:
-            run = _Run(self.folder, self.config, chosen, interruption)
+        unknown = sorted(set(settings) - set(TrainingSettings.__dataclass_fields__))
+        if unknown:
+            raise UsageError(f"unknown setting {unknown[0]!r} of a training")
+        chosen = TrainingSettings(**{"checkpoint": self.checkpoint, **settings})
+        with training_lock(self.folder):
+            run = _Run(self.folder, self.config, chosen)
             try:
-                return run.run()
+                # Not before: until the first step there is nothing to save, and Ctrl-C just ends.
+                with run.interruption:
+                    return run.run()
             finally:
                 run.summaries.close()
 
@@ -108,7 +118,9 @@ def get_trainer(
       UsageError: a setting is out of range or contradicts the stored one.
       CheckpointError: the stored settings cannot be used.
     """
-    return Trainer(*training_folder(model_name, weights_dir, checkpoint, settings))
+    checkpoint = None if checkpoint is None else str(checkpoint)
+    folder, config = training_folder(model_name, weights_dir, checkpoint, settings)
+    return Trainer(folder, config, checkpoint)
 
 
 class _Run:
@@ -119,17 +131,23 @@ class _Run:
         folder: Path,
         config: ModelConfig,
         settings: TrainingSettings,
-        interruption: Interruption,
     ) -> None:
         self.folder = folder
         self.config = config
         self.settings = settings
-        self.interruption = interruption
+        self.interruption = Interruption()
         start = self._start()
+        if start:
+            self._check_config(*start)
         self.images, self.val_images = self._load_images()
-        progress = start[1].progress if start else {}
-        self.seed = settings.seed if settings.seed is not None else int(progress.get("seed", 0))
-        self.position = int(progress.get("position", 0))
+        self.seed = settings.seed or 0
+        self.position = 0
+        if start:
+            path, checkpoint = start
+            if settings.seed is None:
+                self.seed = checkpoint.number("seed", path) & MAX_SEED
+            self.position = checkpoint.number("position", path)
+            self._origin = self._origin or checkpoint.progress.get("origin")
         self.history: History = start[1].history if start else {}
         self.loop = build_loop(config, settings, self.seed, self._batches())
         if start:
@@ -158,9 +176,22 @@ class _Run:
             newest = read_newest(self.folder)
             if newest and newest[1].progress.get("origin") == self._origin:
                 return newest
-        return path, read_checkpoint(path)
+        checkpoint = read_checkpoint(path)
+        if path.resolve().parent == self.folder.resolve():
+            set_aside_later_epochs(self.folder, checkpoint.step)
+        return path, checkpoint
 
     _origin: str | None = None
+
+    def _check_config(self, path: Path, checkpoint: Checkpoint) -> None:
+        """Refuses a state whose tokens or sizes mean something else than the settings say.
+
+        Raises:
+          UsageError: a setting differs.
+        """
+        inside = checkpoint.config(path)
+        if inside is not None:
+            resolve_config(inside, self.config.to_dict(), source=path)
 
     def _load_images(self) -> tuple[ImageSet, ImageSet]:
         """Reads both folders."""
@@ -199,6 +230,7 @@ class _Run:
                 self.loop.step,
                 n_steps,
             )
+        first_step = self.loop.step
         while True:
             if self._at_end_of_epoch() and not self.interruption.requested:
                 self._end_epoch()
@@ -208,6 +240,8 @@ class _Run:
                 return self.likelihood
             self.loop.run(1)
             self.meter.add(self.loop.loss)
+            if self.loop.step == first_step + 1:
+                self.meter.start_clock()  # the first step compiles
             if self.loop.step % max(1, self.settings.steps_per_epoch // _POINTS_PER_EPOCH) == 0:
                 self._tell(self.meter.point(self.loop.step))
 
@@ -251,16 +285,24 @@ class _Run:
     def _at_end_of_epoch(self) -> bool:
         """Says whether an epoch's work is due, also one that an earlier run did not get to."""
         step = self.loop.step
-        due = step > 0 and step % self.settings.steps_per_epoch == 0
-        return due and not epoch_path(self.folder, step).exists()
+        if step == 0 or step % self.settings.steps_per_epoch:
+            return False
+        validated = self.history.get("val", {}).get("nats_per_pixel", [])
+        done = bool(validated) and validated[-1][0] == step
+        return not (done and epoch_path(self.folder, step).exists())
 
     def _end_epoch(self) -> None:
         """Validates, saves, draws."""
         step = self.loop.step
-        n_val = self.settings.batches_per_eval * self.settings.batch_size
-        self.likelihood = self.scorer.likelihood(
-            self.loop.eval_model.weights, self.val_images.tokens[:n_val], self.settings.batch_size
+        likelihood = self.scorer.likelihood(
+            self.loop.eval_model.weights,
+            self._validation_tokens(),
+            self.settings.batch_size,
+            stop=lambda: self.interruption.requested,
         )
+        if likelihood is None:
+            return
+        self.likelihood = likelihood
         require_finite(self.likelihood.nats_per_pixel, step)
         values = {
             "nats_per_pixel": self.likelihood.nats_per_pixel,
@@ -286,6 +328,14 @@ class _Run:
         self._draw()
         self.summaries.flush()
 
+    def _validation_tokens(self) -> np.ndarray:
+        """Returns the rows of one validation: all, or so many from all over the set."""
+        tokens = self.val_images.tokens
+        n_val = self.settings.batches_per_eval * self.settings.batch_size
+        if n_val >= len(tokens):
+            return tokens
+        return tokens[np.linspace(0, len(tokens), n_val, endpoint=False).astype(int)]
+
     def _stop_if_interrupted(self) -> None:
         """Saves and ends where a signal has come.
 
@@ -295,7 +345,9 @@ class _Run:
         number = self.interruption.signal
         if number is None:
             return
-        if self.saved_step != self.loop.step and self.loop.step > 0:
+        if self.loop.step == 0:
+            raise Interrupted(f"stopped by {number.name} before the first step", number)
+        if self.saved_step != self.loop.step:
             save_latest(self.folder, self._capture(), self.loop.trax_fields())
         raise Interrupted(
             f"stopped by {number.name} and saved at step {self.loop.step}; the same command goes "
@@ -307,7 +359,11 @@ class _Run:
         """Returns the whole state of this run."""
         checkpoint = self.loop.capture()
         checkpoint.history = self.history
-        checkpoint.progress |= {"seed": self.seed, "position": self.position}
+        checkpoint.progress |= {
+            "seed": self.seed,
+            "position": self.position,
+            "config": self.config.to_dict(),
+        }
         if self._origin is not None:
             checkpoint.progress["origin"] = self._origin
         return checkpoint
@@ -315,6 +371,8 @@ class _Run:
     def _remember(self, run: str, nats: float) -> None:
         """Adds an epoch's loss to the history that checkpoints carry."""
         curve = self.history.setdefault(run, {}).setdefault("nats_per_pixel", [])
+        if curve and curve[-1][0] == self.loop.step:
+            curve.pop()
         curve.append((self.loop.step, nats))
 
     def _draw(self) -> None:

@@ -32,6 +32,9 @@ def _quietly() -> Iterator[None]:
     gym and Python's warnings write to `sys.stderr`, TensorFlow's native code writes its first
     lines straight to file descriptor 2 whatever the log level (TensorFlow 2.21).
     """
+    if sys.stderr is None:  # closed by the caller
+        yield
+        return
     sys.stderr.flush()
     saved = os.dup(2)
     devnull = os.open(os.devnull, os.O_WRONLY)

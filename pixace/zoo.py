@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pixace.checkpoints import check_file
+from pixace.config import DEFAULT_WEIGHTS_DIR
 from pixace.downloads import drive
 from pixace.downloads.disk import disk_errors, locked
 from pixace.downloads.rules import DEFAULT_LIMITS, Limits, normal_sha256, shown
@@ -76,7 +77,7 @@ def download_model(
     model_name: str | None = None,
     *,
     checkpoint: str | None = None,
-    weights_dir: str | Path = "model-weights",
+    weights_dir: str | Path = DEFAULT_WEIGHTS_DIR,
     url: str | None = None,
     sha256: str | None = None,
     check: Check | None = check_file,

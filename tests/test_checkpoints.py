@@ -24,7 +24,7 @@ from pixace.folders import (
     training_lock,
 )
 from pixace.models import build_model
-from pixace.prediction import open_model
+from pixace.stored import open_model
 from pixace.trax_compat import trax
 
 LEGACY = Path(__file__).parent / "fixtures" / "legacy_checkpoints"

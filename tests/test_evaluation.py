@@ -10,8 +10,8 @@ from pixace.config import load_config
 from pixace.data import load_images
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.evaluation import get_evaluator
-from pixace.prediction import open_model
 from pixace.scoring import Likelihood, Scorer
+from pixace.stored import open_model
 from pixace.trax_compat import jnp, trax
 
 

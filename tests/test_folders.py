@@ -96,8 +96,9 @@ def test_the_model_s_own_settings_come_before_those_beside_a_checkpoint(tmp_path
 
 
 @pytest.mark.parametrize("checkpoint", ["latest", "best", "100", "no/such/file.pkl.gz", "x" * 300])
-def test_what_is_no_file_has_no_settings(tmp_path, checkpoint):
-    assert training_folder("new", tmp_path, checkpoint, {})[1] == ModelConfig()
+def test_a_checkpoint_that_is_not_there_is_told_at_once(tmp_path, checkpoint):
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        training_folder("new", tmp_path, checkpoint, {})
 
 
 def test_damaged_settings_are_not_overlooked(tmp_path):

@@ -29,7 +29,7 @@ LAYERS = {
         "zoo*",
     ],
     "the door to trax": ["trax_compat"],
-    "parts": ["data", "loop", "models", "sampling", "scoring", "summaries"],
+    "parts": ["data", "loop", "models", "sampling", "scoring", "stored", "summaries"],
     "workflows": ["evaluation", "prediction", "training"],
     "commands": ["commands", "commands.*"],
     "the command line": ["cli", "__main__"],

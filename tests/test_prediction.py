@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 import pixace
-from pixace.checkpoints import read_checkpoint
+from pixace.checkpoints import read_checkpoint, write_checkpoint
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.images import open_image
 from pixace.models import build_model
-from pixace.prediction import open_model
+from pixace.stored import open_model
 from pixace.tokens import image_to_tokens, tokens_to_image
 from pixace.trax_compat import trax
 from tests.conftest import TINY
@@ -139,14 +139,32 @@ def test_a_checkpoint_is_a_path_a_step_latest_or_best(weights_dir):
 
 
 def test_weights_without_settings_take_them_from_the_caller(weights_dir, tmp_path):
-    shutil.copy(weights_dir / "transformer" / "model.pkl.gz", tmp_path / "bare.pkl.gz")
-    path = str(tmp_path / "bare.pkl.gz")
-    bare = pixace.get_predictor(checkpoint=path, model_type="transformer", **TINY)
+    path = tmp_path / "bare.pkl.gz"
+    checkpoint = read_checkpoint(weights_dir / "transformer" / "model.pkl.gz")
+    del checkpoint.progress["config"]
+    write_checkpoint(path, checkpoint, {})
+    bare = pixace.get_predictor(checkpoint=str(path), model_type="transformer", **TINY)
     stored = pixace.get_predictor("transformer", weights_dir=weights_dir)
     options = {"batch_size": 1, "seed": 1, "scale": SCALE}
     assert bare.predict(**options).tobytes() == stored.predict(**options).tobytes()
     with pytest.raises(CheckpointError, match="--image_size=32"):
-        pixace.get_predictor(checkpoint=path)
+        pixace.get_predictor(checkpoint=str(path))
+
+
+def test_a_file_on_its_own_knows_its_settings(weights_dir, tmp_path):
+    shutil.copy(weights_dir / "transformer" / "model.pkl.gz", tmp_path / "alone.pkl.gz")
+    predictor = pixace.get_predictor(checkpoint=tmp_path / "alone.pkl.gz")
+    assert {name: getattr(predictor.config, name) for name in TINY} == TINY
+    with pytest.raises(UsageError, match="image_size=9 contradicts image_size=6"):
+        pixace.get_predictor(checkpoint=tmp_path / "alone.pkl.gz", image_size=9)
+
+
+def test_a_tile_does_not_depend_on_the_tiles_beside_it(predictor):
+    few = tiles(predictor.predict(batch_size=2, scale=SCALE, seed=1), SCALE)
+    many = tiles(predictor.predict(batch_size=3, temperature=[1, 1], scale=SCALE, seed=1), SCALE)
+    for row in range(2):
+        np.testing.assert_array_equal(few[row][0], many[row][0])
+        assert (many[row][0] != many[row][1]).any()
 
 
 @pytest.mark.parametrize(

@@ -239,13 +239,40 @@ def test_training_starts_from_another_model_s_checkpoint(painted, weights_dir, t
         "warmup_steps": 4,
         "checkpoint": str(start),
     }
-    trainer.train(n_epochs=2, **settings)
+    trainer.train(n_epochs=2, **{k: v for k, v in settings.items() if k != "checkpoint"})
     assert_same_state(tmp_path / "child", weights_dir / "transformer")
     caplog.clear()
     with caplog.at_level(logging.INFO, "pixace"):
         trainer.train(n_epochs=3, **settings)  # the same command goes on, not back
     assert "step 6" in caplog.text
     assert read_checkpoint(tmp_path / "child" / "model.pkl.gz").step == 9
+
+
+def test_going_back_trains_anew_and_keeps_the_old_epochs(painted, tmp_path):
+    folder = train_tiny(painted, tmp_path, "m", "transformer", n_epochs=3)
+    old = read_checkpoint(folder / "model-00006.pkl.gz").weights
+    result = train_tiny(
+        painted, tmp_path, "m", "transformer", n_epochs=3, checkpoint="3", learning_rate=0.03
+    )
+    assert epoch_steps(result) == [3, 6, 9]
+    new = read_checkpoint(folder / "model-00006.pkl.gz").weights
+    assert any((one != two).any() for one, two in zip(old, new, strict=True))
+    kept = read_checkpoint(folder / "model-00006.old.pkl.gz").weights
+    for one, two in zip(old, kept, strict=True):
+        np.testing.assert_array_equal(one, two)
+    history = read_checkpoint(folder / "model.pkl.gz").history["val"]["nats_per_pixel"]
+    assert [step for step, _ in history] == [3, 6, 9]
+
+
+def test_a_state_that_means_something_else_is_refused(painted, tmp_path):
+    """The same shapes, other tokens: only the settings inside the checkpoint can tell."""
+    folder = train_tiny(painted, tmp_path, "m", "transformer", n_epochs=1)
+    (folder / "config.json").unlink()
+    trainer = pixace.get_trainer(
+        "m", weights_dir=tmp_path, model_type="transformer", **{**TINY, "bitdepth": (1, 2, 2)}
+    )
+    with pytest.raises(UsageError, match="bitdepth=1,2,2 contradicts bitdepth=2,1,2"):
+        trainer.train(images=str(painted / "train"), val_images=str(painted / "val"))
 
 
 def test_a_loss_that_is_no_number_stops_the_training(painted, weights_dir, tmp_path):

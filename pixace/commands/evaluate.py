@@ -41,9 +41,9 @@ def run(values: flags.FlagValues) -> None:
     require_int("batch_size", values["batch_size"].value, 1)
 
     from pixace.evaluation import Evaluator
-    from pixace.prediction import open_model
+    from pixace.stored import open_model
 
-    evaluator = Evaluator(open_model(path, typed_settings(values)))
+    evaluator = Evaluator(open_model(path, settings))
     likelihood = evaluator.evaluate(folder, values["batch_size"].value)
     if values["json"].value:
         print(json.dumps(likelihood.to_dict()))

@@ -16,7 +16,7 @@ from pixace.commands.common import (
     typed_settings,
 )
 from pixace.config import DrawingSettings, ModelConfig, load_config, resolve_config
-from pixace.errors import shown
+from pixace.errors import UsageError, shown
 from pixace.folders import locate
 from pixace.images import open_image
 
@@ -83,6 +83,10 @@ def run(values: flags.FlagValues) -> None:
     settings = typed_settings(values)
     config: ModelConfig = resolve_config(load_config(path.parent), settings, source=path.parent)
     drawing.kept_pixels(config.n_pixels)
+    if values["prompt"].present and not values["prompt"].value:
+        raise UsageError("flag --prompt= is empty; name an image file or a URL")
+    if drawing.cut is not None and not values["prompt"].value:
+        raise UsageError("cut needs a prompt to keep pixels of")
     n_rows = len(values["prompt"].value) or drawing.batch_size
     n_columns = len(temperatures) + (2 if values["prompt"].value else 0)
     check_output(out, (n_columns * drawing.scale, n_rows * drawing.scale))
@@ -90,7 +94,8 @@ def run(values: flags.FlagValues) -> None:
 
     from tqdm import tqdm
 
-    from pixace.prediction import Predictor, open_model
+    from pixace.prediction import Predictor
+    from pixace.stored import open_model
 
     predictor = Predictor(open_model(path, settings))
     with tqdm(unit="px", desc="drawing", leave=False, disable=not sys.stderr.isatty()) as bar:

@@ -6,7 +6,7 @@ from absl import flags
 
 from pixace.commands.common import define_location_flags, define_model_flags, typed_settings
 from pixace.config import DEFAULT_VAL_IMAGES, TrainingSettings
-from pixace.errors import ImageError
+from pixace.errors import ImageError, shown
 from pixace.folders import training_folder
 from pixace.images import find_images
 
@@ -85,7 +85,7 @@ def run(values: flags.FlagValues) -> None:
 
     trainer = Trainer(folder, config)
     trainer.train(**{name: getattr(settings, name) for name in names})
-    print(trainer.folder)
+    print(shown(trainer.folder))
 
 
 def _require_images(folder: str) -> None:

@@ -1,0 +1,58 @@
+"""A stored model: weights from a file, with the settings that give them a shape."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixace.checkpoints import fit_arrays, read_checkpoint
+from pixace.config import ModelConfig, load_config, resolve_config
+from pixace.models import Mode, build_model, flat_weights, init_model, set_flat_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredModel:
+    """Weights from a file, with the settings that give them a shape.
+
+    Attributes:
+      config: the settings.
+      weights: arrays that fit the model of these settings, in trax's flat order.
+      step: training steps behind them.
+      path: the file they came from.
+    """
+
+    config: ModelConfig
+    weights: list[np.ndarray]
+    step: int
+    path: Path
+
+    def build(self, mode: Mode, batch_size: int) -> Any:
+        """Returns the model in a mode, with these weights and state for `batch_size` rows."""
+        model = build_model(self.config, mode)
+        init_model(model, batch_size, 1)
+        set_flat_weights(model, self.weights)
+        return model
+
+
+def open_model(path: Path, settings: Mapping[str, Any]) -> StoredModel:
+    """Reads and checks a stored model.
+
+    Args:
+      path: the checkpoint; the settings beside it, or else inside it, are used where there are any.
+      settings: settings the user named; None means "not named".
+
+    Raises:
+      CheckpointError: the file cannot be used.
+      UsageError: a setting contradicts the stored one.
+    """
+    stored = read_checkpoint(path)
+    beside = load_config(path.parent) or stored.config(path)
+    config = resolve_config(beside, settings, source=path.parent)
+    shapes = build_model(config, "eval")
+    init_model(shapes, 1, 1)
+    weights = fit_arrays(stored.weights, flat_weights(shapes), path, config)
+    return StoredModel(config, weights, stored.step, path)
