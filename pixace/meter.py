@@ -40,11 +40,11 @@ class Meter:
         """Starts a new average; the time until now is not counted."""
         self._losses: list[Any] = []
         self._since = time.monotonic()
+        self._is_timed = True
 
-    def start_clock(self) -> None:
-        """Leaves the time until now out of the speed."""
-        float(self._losses[-1])  # waits for the step
-        self._since = time.monotonic()
+    def leave_out_time(self) -> None:
+        """Keeps the steps since the last point out of the speed: the first one compiles."""
+        self._is_timed = False
 
     def add(self, loss: Any) -> None:
         """Takes note of the loss of a step; does not wait for a loss still being computed."""
@@ -63,12 +63,11 @@ class Meter:
         speed = len(self._losses) * self._batch_size / (time.monotonic() - self._since)
         require_finite(nats, step)
         self._epoch.append(nats)
+        values = {"nats_per_pixel": nats, "bits_per_pixel": nats / math.log(2)}
+        if self._is_timed:
+            values["images_per_second"] = speed
         self.restart()
-        return {
-            "nats_per_pixel": nats,
-            "bits_per_pixel": nats / math.log(2),
-            "images_per_second": speed,
-        }
+        return values
 
     def epoch_nats(self) -> float | None:
         """Returns the mean of the points since this was last asked for, None without any."""

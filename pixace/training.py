@@ -241,7 +241,7 @@ class _Run:
             self.loop.run(1)
             self.meter.add(self.loop.loss)
             if self.loop.step == first_step + 1:
-                self.meter.start_clock()  # the first step compiles
+                self.meter.leave_out_time()
             if self.loop.step % max(1, self.settings.steps_per_epoch // _POINTS_PER_EPOCH) == 0:
                 self._tell(self.meter.point(self.loop.step))
 
@@ -254,12 +254,12 @@ class _Run:
         if time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             _log.info(
-                "step %d of %d: %.3f nats, %.3f bits per pixel, %.1f images/s",
+                "step %d of %d: %.3f nats, %.3f bits per pixel, %s images/s",
                 step,
                 self.settings.n_steps,
                 values["nats_per_pixel"],
                 values["bits_per_pixel"],
-                values["images_per_second"],
+                f"{speed:.1f}" if (speed := values.get("images_per_second")) else "-",
             )
 
     def _announce(self) -> None:
