@@ -15,7 +15,7 @@ from absl import flags
 
 from pixace import __version__
 from pixace.commands import COMMANDS
-from pixace.errors import PixaceError, UsageError
+from pixace.errors import PixaceError, UsageError, shown
 from pixace.interruption import Interrupted
 
 _HELP_WORDS = ("-h", "-help", "--help", "-helpshort", "--helpshort")
@@ -47,8 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("pixace: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone: `pixace --help | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
+    except OSError as error:  # the machine's, not ours: `pixace --help > /dev/full`
+        where = f"{shown(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        print(f"pixace: {where}{error.strerror or error}", file=sys.stderr)
+        _drop_output()
+        return 1
+
+
+def _drop_output() -> None:
+    """Lets what is left in stdout's buffer go nowhere: the interpreter flushes it once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -115,8 +125,8 @@ def _command_help(word: str, values: flags.FlagValues) -> str:
     lines = [_usage(word)]
     for name, flag in values._flags().items():  # keeps the order; the public views sort
         default = flag.default_as_str
-        shown = f"  --{name}" if default is None else f"  --{name}={default.strip(chr(39))}"
-        lines.append(shown)
+        given = "" if default is None else f"={default.strip(chr(39))}"
+        lines.append(f"  --{name}{given}")
         lines += textwrap.wrap(flag.help, 90, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@ Every message says what was found, what was expected and what to do next.
 """
 
 import os
+import re
 
 
 class PixaceError(Exception):
@@ -35,9 +36,10 @@ class DownloadError(PixaceError):
 
 
 def shown(name: str | os.PathLike[str]) -> str:
-    """Spells a file name or an address for a message: one line, whatever it holds."""
+    """Spells a file name or an address for a message: one line, and no user name and password."""
     try:
         text = os.fsencode(name).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # a lone surrogate: no file has such a name, but a caller may say it
         text = os.fspath(name)
+    text = re.sub(r"(?<=://)[^/?#]*@", "", text, count=1)
     return text if text.isprintable() else ascii(text)[1:-1]

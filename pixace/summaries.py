@@ -6,6 +6,7 @@ other. A tag never contains a step number: that would break the step slider.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ class Summaries:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._writers = {run: tf.summary.create_file_writer(str(folder / run)) for run in RUNS}
+        self._writers = {
+            run: tf.summary.create_file_writer(os.fsencode(folder / run)) for run in RUNS
+        }
 
     def scalars(self, run: str, values: Mapping[str, float], step: int) -> None:
         """Adds one point to each named curve of a run."""

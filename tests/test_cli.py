@@ -154,6 +154,13 @@ def test_a_reader_that_goes_away_is_no_error_to_talk_about(words):
     assert done.returncode in (0, 1, 141)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_results_that_cannot_be_written_are_one_line():
+    with open("/dev/full", "wb") as full:
+        done = pixace("train", "--help", stdout=full)
+    assert (done.returncode, done.stderr) == (1, "pixace: No space left on device\n")
+
+
 # --- wrong usage --------------------------------------------------------------------------------
 
 
