@@ -148,6 +148,16 @@ def training_batches(
         yield Batch(pictures, pictures, weights)
 
 
+def spread_rows(tokens: np.ndarray, count: int) -> np.ndarray:
+    """Returns rows from all over a set, at even distances; of fewer than `count`, some repeatedly.
+
+    Args:
+      tokens: unsigned integers (N, L).
+      count: how many rows to return.
+    """
+    return tokens[np.linspace(0, len(tokens), count, endpoint=False).astype(int)]
+
+
 def padded_batches(tokens: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
     """Yields each image once, in order, in batches of one shape, which compile once.
 

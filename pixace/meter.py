@@ -1,12 +1,11 @@
-"""Loss and speed of a training, averaged over the last few steps."""
+"""Loss and speed of a training, averaged over the last few steps and over an epoch."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from typing import Any
-
-import numpy as np
 
 from pixace.errors import PixaceError
 
@@ -24,21 +23,66 @@ def require_finite(nats: float, step: int) -> None:
         )
 
 
+@dataclasses.dataclass
+class _Mean:
+    """A mean that grows value by value.
+
+    A plain running sum, so that one that is stored and taken up again rounds just as if it had
+    never been stored.
+    """
+
+    total: float = 0.0
+    count: int = 0
+
+    @classmethod
+    def from_stored(cls, value: object) -> _Mean:
+        """Takes up a stored mean; starts anew where the value is none."""
+        match value:
+            case [float() as total, int() as count] if math.isfinite(total) and count > 0:
+                return cls(total, count)
+        return cls()
+
+    def add(self, value: float) -> None:
+        self.total += value
+        self.count += 1
+
+    def take(self) -> float | None:
+        """Returns the mean, None of nothing, and starts anew."""
+        total, count = self.total, self.count
+        self.total, self.count = 0.0, 0
+        return total / count if count else None
+
+
 class Meter:
-    """Averages the loss and the speed between two points of the training curve.
+    """Averages the loss between two points of the training curve, and over an epoch.
 
     Args:
       batch_size: images per step.
+      stored: what `to_dict` returned in an earlier run, which this one continues; anything else
+        starts anew.
     """
 
-    def __init__(self, batch_size: int) -> None:
+    def __init__(self, batch_size: int, stored: object = None) -> None:
+        means = stored if isinstance(stored, dict) else {}
         self._batch_size = batch_size
-        self._epoch: list[float] = []
-        self.restart()
+        self._point = _Mean.from_stored(means.get("point"))
+        self._epoch = _Mean.from_stored(means.get("epoch"))
+        self._waiting: list[Any] = []
+        self._n_timed = 0
+        self.restart_clock()
 
-    def restart(self) -> None:
-        """Starts a new average; the time until now is not counted."""
-        self._losses: list[Any] = []
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the averages under way, as plain numbers; waits for losses being computed."""
+        self._take_in()
+        return {
+            "point": [self._point.total, self._point.count],
+            "epoch": [self._epoch.total, self._epoch.count],
+        }
+
+    def restart_clock(self) -> None:
+        """Measures the speed from now on: what came before was no training."""
+        self._take_in()
+        self._n_timed = 0
         self._since = time.monotonic()
         self._is_timed = True
 
@@ -48,7 +92,7 @@ class Meter:
 
     def add(self, loss: Any) -> None:
         """Takes note of the loss of a step; does not wait for a loss still being computed."""
-        self._losses.append(loss)
+        self._waiting.append(loss)
 
     def point(self, step: int) -> dict[str, float]:
         """Returns the averages since the last point, and starts anew.
@@ -59,17 +103,27 @@ class Meter:
         Raises:
           PixaceError: the loss is no number any more.
         """
-        nats = float(np.mean([float(loss) for loss in self._losses]))
-        speed = len(self._losses) * self._batch_size / (time.monotonic() - self._since)
+        self._take_in()
+        speed = self._n_timed * self._batch_size / (time.monotonic() - self._since)
+        nats = self._point.take()
+        assert nats is not None, "a point before the first step"
         require_finite(nats, step)
-        self._epoch.append(nats)
         values = {"nats_per_pixel": nats, "bits_per_pixel": nats / math.log(2)}
         if self._is_timed:
             values["images_per_second"] = speed
-        self.restart()
+        self.restart_clock()
         return values
 
     def epoch_nats(self) -> float | None:
-        """Returns the mean of the points since this was last asked for, None without any."""
-        points, self._epoch = self._epoch, []
-        return float(np.mean(points)) if points else None
+        """Returns the mean over the steps since this was last asked for, None without any."""
+        self._take_in()
+        return self._epoch.take()
+
+    def _take_in(self) -> None:
+        """Adds up the losses noted so far, in their order."""
+        waiting, self._waiting = self._waiting, []
+        for loss in waiting:
+            nats = float(loss)
+            self._point.add(nats)
+            self._epoch.add(nats)
+        self._n_timed += len(waiting)

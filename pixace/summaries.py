@@ -6,8 +6,10 @@ other. A tag never contains a step number: that would break the step slider.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ import numpy as np
 from PIL import Image
 
 from pixace.collage import write_picture
+from pixace.errors import PixaceError, shown
 from pixace.trax_compat import tf
+
+_log = logging.getLogger(__name__)
 
 RUNS = ("train", "val")
 
@@ -29,34 +34,66 @@ class Summaries:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._writers = {
-            run: tf.summary.create_file_writer(os.fsencode(folder / run)) for run in RUNS
-        }
+        with self._failures_told():
+            self._writers = {
+                run: tf.summary.create_file_writer(os.fsencode(folder / run)) for run in RUNS
+            }
 
     def scalars(self, run: str, values: Mapping[str, float], step: int) -> None:
         """Adds one point to each named curve of a run."""
-        with self._writers[run].as_default():
+        with self._writing(run):
             for name, value in values.items():
                 tf.summary.scalar(name, value, step)
 
     def picture(self, name: str, picture: Image.Image, step: int) -> None:
         """Shows a picture under a constant tag and keeps it as `pictures/NAME-STEP.png`."""
-        with self._writers["val"].as_default():
+        with self._writing("val"):
             tf.summary.image(name, np.asarray(picture)[None], step)
-        write_picture(picture, self._folder / "pictures" / f"{name}-{step:05d}.png")
+        write_picture(picture, self.picture_path(name, step))
+
+    def picture_path(self, name: str, step: int) -> Path:
+        """Returns the file of a picture."""
+        return self._folder / "pictures" / f"{name}-{step:05d}.png"
 
     def settings(self, values: Mapping[str, Any], step: int) -> None:
         """Shows the hyper-parameters as a table."""
         rows = "\n".join(f"| {name} | {value} |" for name, value in values.items())
-        with self._writers["train"].as_default():
+        with self._writing("train"):
             tf.summary.text("settings", f"| setting | value |\n| --- | --- |\n{rows}", step)
 
     def flush(self) -> None:
         """Brings everything written so far to the disk."""
-        for writer in self._writers.values():
-            writer.flush()
+        with self._failures_told():
+            for writer in self._writers.values():
+                writer.flush()
 
     def close(self) -> None:
-        """Flushes and closes the files."""
+        """Flushes and closes the files; warns of points that are lost."""
         for writer in self._writers.values():
-            writer.close()
+            try:
+                with self._failures_told():
+                    writer.close()
+            except PixaceError as error:  # not raised: it would hide what ended the training
+                _log.warning("%s", error)
+
+    @contextlib.contextmanager
+    def _writing(self, run: str) -> Iterator[None]:
+        """Sends what TensorFlow summarises inside the block to a run."""
+        with self._failures_told(), self._writers[run].as_default():
+            yield
+
+    @contextlib.contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        """Turns an error of TensorFlow's writers into one line.
+
+        Raises:
+          PixaceError: the disk is full, or the folder read-only.
+        """
+        try:
+            yield
+        except tf.errors.OpError as error:
+            reason = error.message.partition("\n")[0].rpartition("; ")[2]
+            raise PixaceError(
+                f"{shown(self._folder)}: cannot write the curves: {reason}; checkpoints are "
+                "untouched, free some space and run the command again"
+            ) from None

@@ -1,6 +1,9 @@
 """What several test modules need: a painted folder of images and a model trained on it."""
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +80,43 @@ def weights_dir(painted, tmp_path_factory) -> Path:
     for model_type in ("transformer", "reformer"):
         train_tiny(painted, folder, model_type, model_type)
     return folder
+
+
+def flags_of(painted: Path, weights_dir: Path, name: str, **flags) -> list[str]:
+    """The command line of a tiny training."""
+    values = {
+        "model_name": name,
+        "weights_dir": weights_dir,
+        "images": painted / "train",
+        "val_images": painted / "val",
+        **TINY,
+        "bitdepth": "2,1,2",
+        "model_type": "transformer",
+        "batch_size": 4,
+        "steps_per_epoch": 3,
+        "n_epochs": 2,
+        **flags,
+    }
+    return [sys.executable, "-m", "pixace", "train", *(f"--{k}={v}" for k, v in values.items())]
+
+
+def assert_same_state(folder: Path, other: Path, name: str = "model.pkl.gz") -> None:
+    """Compares weights, optimiser, random key and position in the data bit by bit."""
+    from pixace.checkpoints import read_checkpoint
+
+    one, two = (read_checkpoint(path / name) for path in (folder, other))
+    assert one.step == two.step
+    for left, right in zip(one.weights + one.slots, two.weights + two.slots, strict=True):
+        assert left.shape == right.shape
+        assert left.tobytes() == right.tobytes()
+    assert one.progress["rng"].tobytes() == two.progress["rng"].tobytes()
+    assert one.progress["position"] == two.progress["position"]
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+    """Waits until something is true of a child process that must go on meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

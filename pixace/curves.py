@@ -1,0 +1,114 @@
+"""The curves of a training: kept in the checkpoints, shown by TensorBoard, told on the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from pixace.checkpoints import History
+from pixace.config import TrainingSettings
+from pixace.meter import Meter, require_finite
+from pixace.scoring import Likelihood
+from pixace.summaries import Summaries
+
+_log = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_LINES = 10.0
+_POINTS_PER_EPOCH = 100  # of the training curve
+
+
+class Curves:
+    """Follows the loss of a training, step by step and epoch by epoch.
+
+    Args:
+      settings: of the training.
+      summaries: where the points are shown.
+      history: the epochs so far; added to.
+      stored: what `to_dict` returned when the training was stopped; anything else starts anew.
+
+    Attributes:
+      history: the mean loss of each epoch, in training and in validation.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        summaries: Summaries,
+        history: History,
+        stored: object = None,
+    ) -> None:
+        self.history = history
+        self._summaries = summaries
+        self._n_steps = settings.n_steps
+        self._interval = max(1, settings.steps_per_epoch // _POINTS_PER_EPOCH)
+        self._meter = Meter(settings.batch_size, stored)
+        self._last_line = time.monotonic()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what a later run needs to draw the very same curves, besides the history."""
+        return self._meter.to_dict()
+
+    def restart_clock(self) -> None:
+        """Measures the speed from now on."""
+        self._meter.restart_clock()
+
+    def leave_out_time(self) -> None:
+        """Keeps the steps since the last point out of the speed: the first one compiles."""
+        self._meter.leave_out_time()
+
+    def add(self, loss: Any) -> None:
+        """Takes note of the loss of a step; does not wait for a loss still being computed."""
+        self._meter.add(loss)
+
+    def is_due(self, step: int) -> bool:
+        """Says whether the training curve gets a point after this step."""
+        return step % self._interval == 0
+
+    def add_point(self, step: int, learning_rate: float) -> None:
+        """Adds a point to the training curve and, from time to time, prints a line.
+
+        Raises:
+          PixaceError: the loss is no number any more.
+        """
+        values = self._meter.point(step)
+        self._summaries.scalars("train", {**values, "learning_rate": learning_rate}, step)
+        if time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            _log.info(
+                "step %d of %d: %.3f nats, %.3f bits per pixel, %s images/s",
+                step,
+                self._n_steps,
+                values["nats_per_pixel"],
+                values["bits_per_pixel"],
+                f"{speed:.1f}" if (speed := values.get("images_per_second")) else "-",
+            )
+
+    def end_epoch(self, step: int, likelihood: Likelihood) -> None:
+        """Adds a validation, and the mean loss of the epoch's steps.
+
+        Raises:
+          PixaceError: the loss is no number any more.
+        """
+        require_finite(likelihood.nats_per_pixel, step)
+        values = {
+            "nats_per_pixel": likelihood.nats_per_pixel,
+            "bits_per_pixel": likelihood.bits_per_pixel,
+        }
+        self._summaries.scalars("val", values, step)
+        self._remember("val", step, likelihood.nats_per_pixel)
+        nats = self._meter.epoch_nats()
+        if nats is not None:
+            self._remember("train", step, nats)
+
+    def is_validated(self, step: int) -> bool:
+        """Says whether the last validation was after this very step."""
+        curve = self.history.get("val", {}).get("nats_per_pixel", [])
+        return bool(curve) and curve[-1][0] == step
+
+    def _remember(self, run: str, step: int, nats: float) -> None:
+        """Adds an epoch's loss to the history."""
+        curve = self.history.setdefault(run, {}).setdefault("nats_per_pixel", [])
+        if curve and curve[-1][0] == step:
+            curve.pop()
+        curve.append((step, nats))

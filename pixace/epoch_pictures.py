@@ -1,0 +1,123 @@
+"""The pictures of an epoch: new ones, and validation pictures completed from their upper half."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pixace.collage import collage, token_rows
+from pixace.config import ModelConfig
+from pixace.data import spread_rows
+from pixace.models import build_model, init_model
+from pixace.sampling import Sampler, complete
+from pixace.summaries import Summaries
+
+N_PICTURES = 8  # drawn, and completed, after each epoch
+_TILE = 128  # pixels of one of them, large enough to be seen
+
+
+class EpochPictures:
+    """Draws the pictures of one epoch after another, with the same noise every time.
+
+    Args:
+      config: the model's settings.
+      val_tokens: unsigned integers (N, L), of which some are completed.
+      seed: of the noise.
+      summaries: where the pictures are shown and kept.
+    """
+
+    def __init__(
+        self, config: ModelConfig, val_tokens: np.ndarray, seed: int, summaries: Summaries
+    ) -> None:
+        self._config = config
+        self._originals = spread_rows(val_tokens, N_PICTURES).astype(np.int32)
+        self._seed = seed
+        self._summaries = summaries
+        self._makers = {"samples": self._samples, "completions": self._completions}
+
+    def are_drawn(self, step: int) -> bool:
+        """Says whether the pictures of the epoch that ended at `step` are all there."""
+        return all(self._path(name, step).exists() for name in self._makers)
+
+    def discard(self, step: int) -> None:
+        """Removes pictures of that step, which a training that went back has left behind."""
+        for name in self._makers:
+            # One that cannot be removed cannot be replaced either, and `draw` will say so.
+            with contextlib.suppress(OSError):
+                self._path(name, step).unlink(missing_ok=True)
+
+    def draw(self, step: int, weights: Any, stop: Callable[[], bool]) -> None:
+        """Draws those pictures of an epoch that are not there yet.
+
+        Args:
+          step: at which the epoch ended.
+          weights: of the model at that step.
+          stop: asked after each pixel; once it says yes, the picture under way is given up.
+
+        Raises:
+          ImageError: a picture cannot be written.
+        """
+        for name, make in self._makers.items():
+            if self._path(name, step).exists():
+                continue
+            picture = make(weights, stop)
+            if picture is None:
+                return
+            self._summaries.picture(name, picture, step)
+
+    def _path(self, name: str, step: int) -> Path:
+        return self._summaries.picture_path(name, step)
+
+    def _samples(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
+        """Returns new pictures in two rows."""
+        drawn = self._complete(None, weights, stop)
+        if drawn is None:
+            return None
+        tiles = [
+            row[0] for row in token_rows([drawn], self._config.bitdepth, self._config.n_pixels)
+        ]
+        half = N_PICTURES // 2
+        return collage([tiles[:half], tiles[half:]], _TILE)
+
+    def _completions(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
+        """Returns a row of validation pictures, one of their upper halves, one of completions."""
+        prompt = self._originals[:, : self._config.n_pixels // 2]
+        completed = self._complete(prompt, weights, stop)
+        if completed is None:
+            return None
+        columns = [self._originals, prompt, completed]
+        rows = token_rows(columns, self._config.bitdepth, self._config.n_pixels)
+        # Broad, not tall: TensorBoard fits a picture into a card that is broader than tall.
+        return collage([list(row) for row in zip(*rows, strict=True)], _TILE)
+
+    def _complete(
+        self, prompt: np.ndarray | None, weights: Any, stop: Callable[[], bool]
+    ) -> np.ndarray | None:
+        """Returns N_PICTURES whole token sequences, or None if told to stop meanwhile."""
+        sampler = self._sampler
+        sampler.set_weights(weights)
+        states = complete(
+            sampler,
+            prompt,
+            self._config.n_pixels,
+            temperatures=[1.0] * N_PICTURES,
+            seed=self._seed,
+        )
+        rows = next(states)
+        for rows in states:  # noqa: B007 (the last one counts)
+            if stop():
+                return None
+        return rows
+
+    @functools.cached_property
+    def _sampler(self) -> Sampler:
+        """The model in mode predict, which nobody needs before the end of the first epoch."""
+        model = build_model(self._config, "predict")
+        init_model(model, N_PICTURES, 1)
+        return Sampler(model, N_PICTURES)
