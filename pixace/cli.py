@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return 1
     except OSError as error:  # the machine's, not ours: `pixace --help > /dev/full`
-        where = f"{shown(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        where = f"{shown(error.filename)}: " if isinstance(error.filename, str) else ""
         print(f"pixace: {where}{error.strerror or error}", file=sys.stderr)
         _drop_output()
         return 1

@@ -293,9 +293,17 @@ def check_sampling(
 
 
 def save_config(folder: Path, config: ModelConfig) -> None:
-    """Writes the settings into a model's folder, with the version of pixace that made it."""
+    """Writes the settings into a model's folder, with the version of pixace that made it.
+
+    Raises:
+      CheckpointError: the disk is full or the folder read-only.
+    """
     text = json.dumps({**config.to_dict(), "pixace_version": __version__}, indent=2) + "\n"
-    write_atomically(folder / CONFIG_NAME, text.encode())
+    path = folder / CONFIG_NAME
+    try:
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise CheckpointError(f"{shown(path)}: cannot save: {error.strerror or error}") from None
 
 
 def load_config(folder: Path) -> ModelConfig | None:

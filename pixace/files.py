@@ -34,6 +34,9 @@ def replacing(path: Path, verify: Callable[[Path], None] | None = None) -> Itera
 
     Yields:
       A binary file open for writing.
+
+    Raises:
+      OSError: it cannot be written; the error names it, and the old file is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".tmp")
@@ -49,8 +52,10 @@ def replacing(path: Path, verify: Callable[[Path], None] | None = None) -> Itera
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         sync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a failed write tells the reason only
         raise
 
 

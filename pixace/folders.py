@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import logging
 import os
 import re
@@ -23,6 +24,7 @@ from pixace.checkpoints import Checkpoint, History, read_checkpoint, write_check
 from pixace.config import ModelConfig, load_config, resolve_config
 from pixace.errors import CheckpointError, UsageError, shown
 from pixace.files import replacing, sync_folder
+from pixace.ready import ready_folder, ready_models
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +123,10 @@ def find_checkpoint(folder: Path, which: str = "latest") -> Path:
     if which == "latest":
         return _newest_path(folder)
     if which == "best":
-        step = best_step(read_checkpoint(_newest_path(folder)).history, folder)
+        newest = read_newest(folder)
+        if newest is None:
+            raise CheckpointError(f"{shown(folder)}: no such checkpoint: it holds none at all")
+        step = best_step(newest[1].history, folder)
         if step is None:
             raise CheckpointError(f"{shown(folder)}: no epoch has been validated yet")
         return epoch_path(folder, step)
@@ -141,21 +146,24 @@ def _newest_path(folder: Path) -> Path:
 def set_aside_later_epochs(folder: Path, step: int) -> None:
     """Renames the epochs after `step`: a training that goes back leaves them behind.
 
-    They keep their contents as `model-00600.old.pkl.gz`, and are no epochs of this training any
-    more.
+    They keep their contents as `model-00600.old.pkl.gz`, or .old2 where that is taken, and are no
+    epochs of this training any more.
     """
     for later in epoch_steps(folder):
         if later > step:
             path = epoch_path(folder, later)
-            path.replace(path.with_name(f"model-{later:05d}.old.pkl.gz"))
-            _log.warning("going back to step %d: %s is now called .old", step, shown(path))
+            names = (f"model-{later:05d}.old{n if n > 1 else ''}.pkl.gz" for n in itertools.count(1))
+            old = next(path.with_name(name) for name in names if not (folder / name).exists())
+            path.replace(old)
+            _log.warning("going back to step %d: %s is now %s", step, shown(path), shown(old.name))
 
 
 def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | None) -> Path:
     """Finds the file that a command's flags mean.
 
     Args:
-      model_name: folder under weights_dir; may be None if checkpoint is a path.
+      model_name: folder under weights_dir, or else a model that comes with the package; may be
+        None if checkpoint is a path.
       weights_dir: top folder of all models.
       checkpoint: see `find_checkpoint`; None means "latest".
 
@@ -165,7 +173,10 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
     """
     if model_name is None:
         if checkpoint is None:
-            raise UsageError("name a model with --model_name, or a file with --checkpoint")
+            raise UsageError(
+                "name a model with --model_name, or a file with --checkpoint; "
+                f"{', '.join(ready_models())} comes with pixace"
+            )
         path = Path(checkpoint)
         if not os.path.isfile(path):
             raise CheckpointError(
@@ -173,6 +184,8 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
             )
         return path
     folder = model_folder(weights_dir, model_name)
+    if not os.path.isdir(folder):
+        folder = ready_folder(model_name) or folder
     if not os.path.isdir(folder) and not os.path.isfile(checkpoint or ""):
         raise CheckpointError(f"{shown(folder)}: no such model; train or download it first")
     return find_checkpoint(folder, checkpoint or "latest")
@@ -252,7 +265,10 @@ def save_epoch(
     try:
         _give_second_name(latest, path)
     except OSError as error:
-        raise CheckpointError(f"{shown(path)}: cannot save: {error.strerror}") from None
+        raise CheckpointError(
+            f"{shown(path)}: cannot save: {error.strerror}; {shown(latest)} holds this state, free "
+            "some space and run the command again"
+        ) from None
     best = best_step(checkpoint.history, folder)
     older = [step for step in epoch_steps(folder) if step < checkpoint.step]
     for step in older[: max(0, len(older) - (keep - 1))]:
@@ -299,5 +315,6 @@ def training_lock(folder: Path) -> Iterator[None]:
                 "model_name or wait for it"
             ) from None
         for leftover in folder.rglob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_file():
+                leftover.unlink(missing_ok=True)
         yield

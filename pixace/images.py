@@ -156,7 +156,7 @@ def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:
     smallest of 1 (floats only), 255 and 65535 that holds every pixel is taken.
     """
     grey = np.nan_to_num(np.asarray(img).astype(np.float64))
-    peak = float(grey.max(initial=0))
+    peak = float(np.max(grey, initial=0.0))
     whites = {"F": (1.0, 255.0, 65535.0), "I": (255.0, 65535.0)}.get(img.mode, (65535.0,))
     white = next((white for white in whites if peak <= white), peak)
     return Image.fromarray(np.round(np.clip(grey / white, 0, 1) * 255).astype(np.uint8))
