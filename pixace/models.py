@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from pixace.cached_attention import CachedSelfAttention
 from pixace.config import ModelConfig
 from pixace.tokens import token_count
 from pixace.trax_compat import jnp, trax
@@ -82,13 +83,9 @@ def _transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
 
 def _reformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
     """`trax.models.ReformerLM`: with plain attention, a reversible Transformer of two halves."""
-    attention = functools.partial(
-        trax.layers.SelfAttention,
-        # The cache must hold the whole picture, or mode predict forgets its first pixels; one
-        # more than that keeps a prompt of full length on trax's path for appended tokens.
-        predict_mem_len=config.n_pixels + 1,
-        predict_drop_len=config.n_pixels + 1,
-    )
+    attention = trax.layers.SelfAttention
+    if mode == "predict":
+        attention = functools.partial(CachedSelfAttention, max_len=config.n_pixels)
     return trax.models.ReformerLM(
         token_count(config.bitdepth),
         d_model=config.d_model,
