@@ -889,8 +889,13 @@ _PLAIN = (str, bytes, int, float, bool, type(None), safe_pickle.TensorSignature)
 class Watch:
     """An audit hook that writes down all that happens while a file is loaded."""
 
-    def __init__(self) -> None:
-        """Installs the hook; it cannot be taken away again."""
+    def __init__(self, reader: str = "load") -> None:
+        """Installs the hook, which cannot be taken away again.
+
+        Args:
+            reader: the function of `safe_pickle` that reads the files.
+        """
+        self.reader = reader
         self.path: str | None = None
         self.events: list[str] = []
         sys.addaudithook(self._hook)
@@ -907,7 +912,7 @@ class Watch:
         start = time.process_time()
         self.path = path
         try:
-            value = safe_pickle.load(path)
+            value = getattr(safe_pickle, self.reader)(path)
         except CheckpointError as err:
             outcome, message = "refused", str(err)
         except BaseException as err:
@@ -932,7 +937,7 @@ def load_damaged(watch: Watch, job: dict[str, Any]) -> None:
     """Damages a real file in many ways, loads each and reports how it compares."""
     scratch = Path(job["scratch"])
     data = Path(job["fixture"]).read_bytes()
-    original = safe_pickle.load(job["fixture"])
+    original = getattr(safe_pickle, watch.reader)(job["fixture"])
     whole, bones = skeleton(original, True), skeleton(original, False)
     unpacked = gzip.decompress(data)
     structure = structure_of(unpacked) if job["kind"] == "mutate" else []
@@ -958,7 +963,7 @@ def main() -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (job["address_space"],) * 2)
-    watch = Watch()
+    watch = Watch(job.get("reader", "load"))
     if job["kind"] == "files":
         load_files(watch, job["paths"])
     else:

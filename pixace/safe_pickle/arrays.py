@@ -64,11 +64,25 @@ def build_dtype(record: UnbuiltDtype, state: Any) -> None:
     wanted = len(parts) == 8 and _is_int(parts[0], 3) and all(part is None for part in parts[2:5])
     if not wanted or not all(map(_is_int, parts[5:], (-1, -1, 0))):
         refuse("a dtype state that is not the one of a plain number type")
-    order = parts[1]
-    orders = ("|",) if record.code.endswith("1") else ("<", ">")
+    record.dtype = plain_dtype(record.code, parts[1])
+
+
+def plain_dtype(code: Any, order: Any) -> np.dtype[Any]:
+    """Returns a plain number type.
+
+    Args:
+        code: its kind and its size, such as "f4".
+        order: "|" for one byte, "<" or ">" for more.
+
+    Raises:
+        Refused: for any other code or order.
+    """
+    if type(code) is not str or code not in _CODES:
+        refuse(f"a dtype of {quote(code)}, which is no plain number type")
+    orders = ("|",) if code.endswith("1") else ("<", ">")
     if type(order) is not str or order not in orders:
-        refuse(f"a dtype {record.code} of byte order {quote(order)}")
-    record.dtype = np.dtype(order + record.code)
+        refuse(f"a dtype {code} of byte order {quote(order)}")
+    return np.dtype(order + code)
 
 
 def _built_dtype(record: Any) -> np.dtype[Any]:
@@ -91,36 +105,65 @@ def _check_shape(box: Any, itemsize: int, present: int) -> tuple[int, ...]:
     Raises:
         Refused: for a shape that is no tuple of sizes, or that does not agree.
     """
-    if not _is_tuple(box) or len(box.parts) > MAX_DIMS:
+    if not _is_tuple(box):
         refuse(f"a shape that is not a tuple of at most {MAX_DIMS} sizes")
-    shape = tuple(box.parts)
-    # 2**48 elements are beyond any memory; past 2**63 NumPy raises even when another size is 0.
-    if (
-        not all(type(size) is int and size >= 0 for size in shape)
-        or math.prod(filter(None, shape)) > 2**48
-    ):
-        refuse("an array whose shape holds something that is no size")
+    shape = checked_sizes(box.parts)
     needed = math.prod(shape) * itemsize
     if needed != present:
         refuse(f"an array that declares {needed} bytes and holds {present}")
     return shape
 
 
+def checked_sizes(sizes: Sequence[Any]) -> tuple[int, ...]:
+    """Returns the sizes of an array's axes as its shape.
+
+    Raises:
+        Refused: if there are too many, one is no size, or together they are beyond any memory.
+    """
+    if len(sizes) > MAX_DIMS:
+        refuse(f"a shape that is not a tuple of at most {MAX_DIMS} sizes")
+    shape = tuple(sizes)
+    # 2**48 elements are beyond any memory; past 2**63 NumPy raises even when another size is 0.
+    if (
+        not all(type(size) is int and size >= 0 for size in shape)
+        or math.prod(filter(None, shape)) > 2**48
+    ):
+        refuse("an array whose shape holds something that is no size")
+    return shape
+
+
 def _make_array(
     shape_box: Any, dtype_record: Any, raw: Any, order: Literal["C", "F"], budget: Budget
 ) -> np.ndarray[Any, Any]:
-    """Copies checked bytes into a fresh, aligned, writable array."""
+    """Returns the array that records of the stream describe."""
     dtype = _built_dtype(dtype_record)
     if type(raw) is not Raw:
         refuse("an array whose contents are not bytes")
     shape = _check_shape(shape_box, dtype.itemsize, raw.view.nbytes)
     budget.spend(raw.view.nbytes)
+    return filled(shape, dtype, order, raw.view)
+
+
+def filled(
+    shape: tuple[int, ...], dtype: np.dtype[Any], order: Literal["C", "F"], contents: memoryview
+) -> np.ndarray[Any, Any]:
+    """Copies bytes into a fresh, aligned, writable array.
+
+    Args:
+        shape: checked.
+        dtype: checked.
+        order: of the elements in `contents` and in the array.
+        contents: as many bytes as the array has.
+
+    Raises:
+        Refused: for a boolean that is neither 0 nor 1.
+    """
     array = np.empty(shape, dtype, order)
     if array.size:
         # Of a contiguous array both are views, not copies.
         flat = array.reshape(-1, order=order).view(np.uint8)
-        flat[:] = np.frombuffer(raw.view, np.uint8)
-        if dtype == np.bool_ and int(flat.max()) > 1:
+        flat[:] = np.frombuffer(contents, np.uint8)
+        if dtype == np.bool_ and bool((flat > 1).any()):
             refuse("an array of booleans with a byte that is neither 0 nor 1")
     return array
 

@@ -281,7 +281,7 @@ class Walker:
         """The unicode opcodes."""
         # One character past U+00FF makes CPython take 2 or 4 bytes for all of them. A long text is
         # an array's bytes (protocol 2), where lead bytes past 0xc3 do not occur.
-        if raw.nbytes > _LONG_TEXT and int(np.frombuffer(raw, np.uint8).max()) > 0xC3:
+        if raw.nbytes > _LONG_TEXT and int(np.max(np.frombuffer(raw, np.uint8))) > 0xC3:
             refuse(f"a text of {raw.nbytes} bytes")
         try:
             self.push(str(raw, "utf-8"))
