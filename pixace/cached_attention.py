@@ -18,13 +18,30 @@ class CachedSelfAttention(trax.layers.SelfAttention):
     the number of tokens seen, int32 (), and their keys and values, float32 (B, H, L, D / H).
 
     Args:
-      max_len: L, the longest sequence.
-      **kwargs: the arguments of `trax.layers.SelfAttention`; causal attention is assumed, and the
-        mode is predict.
+      max_len: L, the longest sequence; what is fed beyond it gives wrong outputs.
+      n_heads: H.
+      d_qk: width of a head's queries and keys.
+      d_v: width of a head's values.
+      causal: must be true.
+      masked: must be false.
+      **ignored: what acts in training only.
     """
 
-    def __init__(self, *, max_len: int, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "mode": "eval"})  # trax's own cache is not wanted
+    def __init__(
+        self,
+        *,
+        max_len: int,
+        n_heads: int,
+        d_qk: int,
+        d_v: int,
+        causal: bool,
+        masked: bool = False,
+        **ignored: Any,
+    ) -> None:
+        if masked or not causal:
+            raise ValueError("only plain causal attention can be cached")
+        # In trax's mode eval, which has no cache of its own.
+        super().__init__(n_heads=n_heads, d_qk=d_qk, d_v=d_v, causal=True, mode="eval")
         self._max_len = max_len
 
     def init_weights_and_state(self, input_signature: Any) -> None:
@@ -37,6 +54,8 @@ class CachedSelfAttention(trax.layers.SelfAttention):
 
     def forward(self, x: Any) -> Any:
         """Attends from the new tokens to themselves and to all before them."""
+        if x.shape[1] > self._max_len:
+            raise ValueError(f"{x.shape[1]} tokens at once, the cache holds {self._max_len}")
         w_q, w_k, w_v, w_o = self.weights
         seen, keys, values = self.state
         queries, new_keys, new_values = (

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from pixace import __version__, safe_pickle
-from pixace.config import ModelConfig
+from pixace.config import ModelConfig, load_config, resolve_config
 from pixace.errors import CheckpointError, UsageError, shown
 from pixace.files import replacing
+from pixace.safe_pickle.records import quote
 from pixace.split_checkpoints import read_split_arrays
 
+_MAX_STEP = 2**31  # TensorBoard's and the learning rate's steps have 32 bits
 _PIXACE_KEY = "pixace"  # what resuming needs besides; plain trax does not look at it
 _PIECE = 1 << 18  # bytes that fit into a processor's cache
 
@@ -152,8 +154,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not isinstance(contents, dict):
         raise CheckpointError(f"{shown(path)}: no checkpoint: a {type(contents).__name__} inside")
     step = contents.get("step", 0)
-    if not isinstance(step, int) or step < 0:
-        raise CheckpointError(f"{shown(path)}: the step is {step!r}, not a number")
+    if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < _MAX_STEP:
+        raise CheckpointError(f"{shown(path)}: the step is {quote(step)}, not a number of steps")
     progress = contents.get(_PIXACE_KEY, {})
     weights, slots = contents.get("flat_weights"), _slots(contents, path)
     if isinstance(weights, int):  # the level at which trax compressed the files beside this one
@@ -165,6 +167,29 @@ def read_checkpoint(path: Path) -> Checkpoint:
         history=_history(contents.get("history")),
         progress=progress if isinstance(progress, dict) else {},
     )
+
+
+def stored_config(path: Path, checkpoint: Checkpoint | None = None) -> ModelConfig | None:
+    """Returns the settings stored beside a checkpoint, or else inside it.
+
+    Args:
+      path: the file.
+      checkpoint: its contents, where they have been read already.
+
+    Returns:
+      The settings, None where there are none.
+
+    Raises:
+      CheckpointError: the settings, or the file, cannot be used.
+      UsageError: there are both, and they contradict each other.
+    """
+    beside = load_config(path.parent)
+    if checkpoint is None:
+        return beside or read_checkpoint(path).config(path)
+    inside = checkpoint.config(path)
+    if beside is None or inside is None:
+        return beside or inside
+    return resolve_config(inside, beside.to_dict(), source=path)
 
 
 def _arrays(values: Any, path: Path) -> list[np.ndarray]:
@@ -239,7 +264,8 @@ def fit_arrays(
       float32 arrays of the expected shapes.
 
     Raises:
-      CheckpointError: one array has another shape or type, or there are more or fewer.
+      CheckpointError: one array has another shape or type, or is not finite; there are more or
+        fewer.
     """
     advice = f"the model is {config.as_flags()}: give the flags the file was trained with"
     if len(arrays) != len(expected):
@@ -257,7 +283,14 @@ def fit_arrays(
                 f"{shown(path)}: {what} {index + 1} of {len(arrays)} is {array.dtype} of shape "
                 f"{array.shape}, the model's is of shape {shape}; {advice}"
             )
-        fitted.append(np.asarray(array, dtype=np.float32))
+        with np.errstate(over="ignore"):  # infinite then, and refused
+            single = np.asarray(array, dtype=np.float32)
+        if not np.isfinite(single).all():
+            raise CheckpointError(
+                f"{shown(path)}: {what} {index + 1} of {len(arrays)} holds numbers that are not "
+                "finite; use an earlier checkpoint"
+            )
+        fitted.append(single)
     return fitted
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import numbers
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -243,7 +244,8 @@ def check_colour(colour: Any) -> str:
         ImageColor.getrgb(colour)
     except (ValueError, AttributeError, TypeError):
         raise UsageError(
-            f"background must be a colour such as black, white or #336699, not {colour!r}"
+            "background must be a colour such as black, white or #336699, not "
+            f"{reprlib.repr(colour)}"
         ) from None
     return str(colour)
 

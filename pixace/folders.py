@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import filecmp
 import itertools
 import logging
 import os
 import re
 import shutil
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pixace.checkpoints import Checkpoint, History, read_checkpoint, write_checkpoint
-from pixace.config import ModelConfig, load_config, resolve_config
 from pixace.errors import CheckpointError, UsageError, shown
 from pixace.files import replacing, sync_folder
 from pixace.ready import ready_folder, ready_models
@@ -31,7 +30,8 @@ _log = logging.getLogger(__name__)
 LATEST_NAME = "model.pkl.gz"
 _EPOCH_NAME = re.compile(r"model-(\d{5,})\.pkl\.gz")
 
-_MAX_BYTES = 100
+_MAX_BYTES = 100  # of a model's name
+_MAX_DIGITS = 18  # of a step
 
 
 def check_model_name(name: str) -> str:
@@ -63,37 +63,6 @@ def model_folder(weights_dir: Path | str, name: str) -> Path:
       UsageError: the name is not a plain folder name.
     """
     return Path(weights_dir) / check_model_name(name)
-
-
-def training_folder(
-    model_name: str | None,
-    weights_dir: Path | str,
-    checkpoint: str | None,
-    settings: Mapping[str, Any],
-) -> tuple[Path, ModelConfig]:
-    """Returns the folder to train in, and the settings of the model there.
-
-    Args:
-      model_name: folder under weights_dir; a timestamp MMDD_HHMM if None.
-      weights_dir: top folder of all models.
-      checkpoint: a file elsewhere to start from; the settings beside it apply to a new model.
-      settings: settings of `ModelConfig` that the user named; None means "not named".
-
-    Raises:
-      UsageError: the name is not a plain folder name; a setting is out of range or contradicts
-        the stored one.
-      CheckpointError: the stored settings cannot be used.
-    """
-    folder = model_folder(
-        weights_dir, time.strftime("%m%d_%H%M") if model_name is None else model_name
-    )
-    if checkpoint is not None:
-        find_checkpoint(folder, checkpoint)
-    source, stored = folder, load_config(folder)
-    if stored is None and checkpoint is not None and os.path.isfile(checkpoint):
-        source = Path(checkpoint).parent
-        stored = load_config(source)
-    return folder, resolve_config(stored, settings, source=source)
 
 
 def epoch_path(folder: Path, step: int) -> Path:
@@ -128,11 +97,18 @@ def find_checkpoint(folder: Path, which: str = "latest") -> Path:
             raise CheckpointError(f"{shown(folder)}: no such checkpoint: it holds none at all")
         step = best_step(newest[1].history, folder)
         if step is None:
-            raise CheckpointError(f"{shown(folder)}: no epoch has been validated yet")
+            raise CheckpointError(
+                f"{shown(folder)}: holds no epoch's checkpoint yet; leave --checkpoint out"
+            )
         return epoch_path(folder, step)
-    if which.isdecimal() and not os.path.exists(which):
+    if is_step(which):
         return _existing(epoch_path(folder, int(which)), folder)
     return _existing(Path(which), folder)
+
+
+def is_step(which: str) -> bool:
+    """Says whether a user means a step: a number of which there is no file of that name."""
+    return which.isdecimal() and len(which) < _MAX_DIGITS and not os.path.isfile(which)
 
 
 def _newest_path(folder: Path) -> Path:
@@ -143,19 +119,37 @@ def _newest_path(folder: Path) -> Path:
     return _existing(folder / LATEST_NAME, folder)
 
 
-def set_aside_later_epochs(folder: Path, step: int) -> None:
-    """Renames the epochs after `step`: a training that goes back leaves them behind.
+def set_aside(folder: Path, start: Path) -> None:
+    """Renames what a training that starts from `start` leaves behind in its folder.
 
-    They keep their contents as `model-00600.old.pkl.gz`, or .old2 where that is taken, and are no
-    epochs of this training any more.
+    Where `start` is one of the folder's epochs, these are the epochs after it, and otherwise all
+    of them. They keep their contents as `model-00600.old.pkl.gz`, or .old2 where that is taken,
+    and are no epochs of this training any more. A state saved in mid-epoch gets such a name too.
     """
-    for later in epoch_steps(folder):
-        if later > step:
-            path = epoch_path(folder, later)
-            names = (f"model-{later:05d}.old{n if n > 1 else ''}.pkl.gz" for n in itertools.count(1))
-            old = next(path.with_name(name) for name in names if not (folder / name).exists())
+    steps = epoch_steps(folder)
+    kept = [step for step in steps if start == epoch_path(folder, step)]
+    latest = folder / LATEST_NAME
+    if os.path.isfile(latest) and not any(_same(latest, epoch_path(folder, s)) for s in steps):
+        with contextlib.suppress(CheckpointError):  # a damaged one is worth no second name
+            old = _old_path(folder, read_checkpoint(latest).step)
+            _give_second_name(latest, old)
+            _log.warning("the state left behind is now also called %s", shown(old))
+    for step in steps:
+        if not kept or step > kept[0]:
+            path, old = epoch_path(folder, step), _old_path(folder, step)
             path.replace(old)
-            _log.warning("going back to step %d: %s is now %s", step, shown(path), shown(old.name))
+            _log.warning("%s is left behind and now called %s", shown(path), shown(old.name))
+
+
+def _old_path(folder: Path, step: int) -> Path:
+    """Returns the first free name for what is left behind."""
+    names = (f"model-{step:05d}.old{n if n > 1 else ''}.pkl.gz" for n in itertools.count(1))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+def _same(path: Path, other: Path) -> bool:
+    """Says whether two names mean one file, or two copies of it."""
+    return path.samefile(other) or filecmp.cmp(path, other, shallow=False)
 
 
 def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | None) -> Path:
@@ -184,7 +178,7 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
             )
         return path
     folder = model_folder(weights_dir, model_name)
-    if not os.path.isdir(folder):
+    if not (epoch_steps(folder) or os.path.isfile(folder / LATEST_NAME)):
         folder = ready_folder(model_name) or folder
     if not os.path.isdir(folder) and not os.path.isfile(checkpoint or ""):
         raise CheckpointError(f"{shown(folder)}: no such model; train or download it first")
@@ -309,11 +303,13 @@ def training_lock(folder: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise CheckpointError(
                 f"{shown(folder)}: another training is running in this folder; choose another "
                 "model_name or wait for it"
             ) from None
+        except OSError as error:
+            raise CheckpointError(f"{shown(folder)}: cannot lock: {error.strerror}") from None
         for leftover in folder.rglob(".*.tmp"):
             if leftover.is_file():
                 leftover.unlink(missing_ok=True)

@@ -24,7 +24,6 @@ class Loop(trax.supervised.training.Loop):
     metrics go nowhere. See `checkpoints` for the reasons.
     """
 
-    loss: Any = None  # of the last step, in nats per pixel
     _rng: Any
 
     def _run_one_step(self, task_index: int, task_changed: bool) -> tuple[Any, Any]:

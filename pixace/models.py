@@ -14,7 +14,7 @@ import numpy as np
 from pixace.cached_attention import CachedSelfAttention
 from pixace.config import ModelConfig
 from pixace.tokens import token_count
-from pixace.trax_compat import jnp, trax
+from pixace.trax_compat import jax, jnp, trax
 
 Mode = Literal["train", "eval", "predict"]
 Layer: TypeAlias = Any  # trax.layers.Layer; trax has no type hints
@@ -40,6 +40,14 @@ def build_model(config: ModelConfig, mode: Mode, dropout: float = 0.0) -> Layer:
 def init_model(model: Layer, batch_size: int, length: int) -> None:
     """Gives a model random weights, and the state for input of shape (batch_size, length)."""
     model.init(trax.shapes.ShapeDtype((batch_size, length), np.int32))
+
+
+def weight_shapes(config: ModelConfig) -> list[Any]:
+    """Returns shapes and dtypes in the order of `flat_weights`, without making any array."""
+    model = build_model(config, "eval")
+    weights, _ = jax.eval_shape(lambda: model.init(trax.shapes.ShapeDtype((1, 1), np.int32)))
+    flat, _ = trax.layers.base.flatten_weights_and_state(weights, ())
+    return flat
 
 
 def count_weights(model: Layer) -> int:

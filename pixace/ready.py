@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent / "weights"
+READY_MODELS = Path(__file__).parent / "weights"
 
 
 def ready_models() -> list[str]:
     """Returns the names of the models that come with the package."""
-    return sorted(path.parent.name for path in _FOLDER.glob("*/config.json"))
+    return sorted(path.parent.name for path in READY_MODELS.glob("*/config.json"))
 
 
 def ready_folder(name: str) -> Path | None:
     """Returns the folder of a model that comes with the package, or None if none is called so."""
-    return _FOLDER / name if name in ready_models() else None
+    return READY_MODELS / name if name in ready_models() else None

@@ -1,13 +1,16 @@
-"""What a training starts from: its own newest state, a checkpoint that was named, or nothing."""
+"""Where a training starts: in which folder, with which settings, and from which state."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pixace.checkpoints import Checkpoint, read_checkpoint
-from pixace.config import MAX_SEED, ModelConfig, resolve_config
-from pixace.folders import LATEST_NAME, find_checkpoint, read_newest, set_aside_later_epochs
+from pixace.checkpoints import Checkpoint, read_checkpoint, stored_config
+from pixace.config import MAX_SEED, ModelConfig, load_config, resolve_config
+from pixace.errors import CheckpointError
+from pixace.folders import LATEST_NAME, find_checkpoint, is_step, model_folder, read_newest
 
 
 class Start(NamedTuple):
@@ -16,12 +19,14 @@ class Start(NamedTuple):
     Attributes:
       path: the file it was read from.
       checkpoint: its contents.
-      origin: the checkpoint that the training was told to start from, if it was told any.
+      origin: what the training was told to start from, if it was told anything.
+      goes_back: whether it leaves behind what the folder holds besides.
     """
 
     path: Path
     checkpoint: Checkpoint
-    origin: str | None
+    origin: str | None = None
+    goes_back: bool = False
 
     def seed(self) -> int:
         """Returns the seed that the training began with.
@@ -40,13 +45,44 @@ class Start(NamedTuple):
         return self.checkpoint.number("position", self.path)
 
 
+def training_folder(
+    model_name: str | None,
+    weights_dir: Path | str,
+    checkpoint: str | None,
+    settings: Mapping[str, Any],
+) -> tuple[Path, ModelConfig]:
+    """Returns the folder to train in, and the settings of the model there.
+
+    Args:
+      model_name: folder under weights_dir; a timestamp MMDD_HHMM if None.
+      weights_dir: top folder of all models.
+      checkpoint: see `find_start`; the settings stored with it apply to a new model.
+      settings: settings of `ModelConfig` that the user named; None means "not named".
+
+    Raises:
+      UsageError: the name is not a plain folder name; a setting is out of range or contradicts
+        the stored one.
+      CheckpointError: no such checkpoint, or the stored settings cannot be used.
+    """
+    folder = model_folder(
+        weights_dir, time.strftime("%m%d_%H%M") if model_name is None else model_name
+    )
+    source, stored = folder, load_config(folder)
+    if checkpoint is not None and _resumed(folder, checkpoint) is None:
+        path = find_checkpoint(folder, checkpoint)
+        if stored is None:
+            source, stored = path.parent, stored_config(path)
+    return folder, resolve_config(stored, settings, source=source)
+
+
 def find_start(folder: Path, config: ModelConfig, named: str | None) -> Start | None:
     """Returns the state to go on from: this folder's newest, else the checkpoint named.
 
-    A named checkpoint counts once: the same command, run again, resumes from what it made.
+    A named checkpoint counts once: the same command, run again, resumes from what it made, even
+    if the checkpoint has gone, or "best" would mean another one by now.
 
     Args:
-      folder: the model's folder; epochs after a named step of its own are set aside.
+      folder: the model's folder.
       config: the model's settings, which the state must share.
       named: see `folders.find_checkpoint`; None means the newest state.
 
@@ -67,17 +103,33 @@ def find_start(folder: Path, config: ModelConfig, named: str | None) -> Start | 
 
 def _newest(folder: Path) -> Start | None:
     newest = read_newest(folder)
-    return None if newest is None else Start(*newest, newest[1].progress.get("origin"))
+    if newest is None:
+        return None
+    origin = newest[1].progress.get("origin")
+    return Start(*newest, origin if isinstance(origin, str) else None)
 
 
-def _from_named(folder: Path, named: str) -> Start:
+def _from_named(folder: Path, named: str) -> Start | None:
+    resumed = _resumed(folder, named)
+    if resumed is not None:
+        return resumed
     path = find_checkpoint(folder, named)
-    origin = str(path.resolve())
-    if path != folder / LATEST_NAME:
-        newest = _newest(folder)
-        if newest is not None and newest.origin == origin:
-            return newest
-    checkpoint = read_checkpoint(path)
+    if path.resolve() == (folder / LATEST_NAME).resolve():
+        return _newest(folder)
     if path.resolve().parent == folder.resolve():
-        set_aside_later_epochs(folder, checkpoint.step)
-    return Start(path, checkpoint, origin)
+        path = folder / path.name
+    return Start(path, read_checkpoint(path), _origin(named), goes_back=True)
+
+
+def _resumed(folder: Path, named: str) -> Start | None:
+    """Returns the folder's newest state if it has come from the checkpoint named."""
+    try:
+        newest = _newest(folder)
+    except CheckpointError:  # nothing there can be read, so nothing has come from it
+        return None
+    return newest if newest is not None and newest.origin == _origin(named) else None
+
+
+def _origin(named: str) -> str:
+    """Returns what a state remembers of the checkpoint that its training started from."""
+    return named if named in ("latest", "best") or is_step(named) else str(Path(named).resolve())

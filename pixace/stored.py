@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pixace.checkpoints import fit_arrays, read_checkpoint
-from pixace.config import ModelConfig, load_config, resolve_config
-from pixace.models import Mode, build_model, flat_weights, init_model, set_flat_weights
+from pixace.checkpoints import fit_arrays, read_checkpoint, stored_config
+from pixace.config import ModelConfig, resolve_config
+from pixace.models import Mode, build_model, init_model, set_flat_weights, weight_shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +50,7 @@ def open_model(path: Path, settings: Mapping[str, Any]) -> StoredModel:
       UsageError: a setting contradicts the stored one.
     """
     stored = read_checkpoint(path)
-    beside = load_config(path.parent) or stored.config(path)
-    config = resolve_config(beside, settings, source=path.parent)
-    shapes = build_model(config, "eval")
-    init_model(shapes, 1, 1)
-    weights = fit_arrays(stored.weights, flat_weights(shapes), path, config)
+    config = resolve_config(stored_config(path, stored), settings, source=path.parent)
+    # Before a model of that size is made: the settings may be a stranger's too.
+    weights = fit_arrays(stored.weights, weight_shapes(config), path, config)
     return StoredModel(config, weights, stored.step, path)

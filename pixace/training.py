@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pixace.checkpoints import Checkpoint
+from pixace.checkpoints import Checkpoint, fit_arrays
 from pixace.config import (
     DEFAULT_VAL_IMAGES,
     DEFAULT_WEIGHTS_DIR,
@@ -22,13 +22,13 @@ from pixace.curves import Curves
 from pixace.data import Batch, ImageSet, load_images, spread_rows, training_batches
 from pixace.epoch_pictures import EpochPictures
 from pixace.errors import UsageError, shown
-from pixace.folders import epoch_path, save_epoch, save_latest, training_folder, training_lock
+from pixace.folders import epoch_path, save_epoch, save_latest, set_aside, training_lock
 from pixace.interruption import Interrupted, Interruption
 from pixace.loop import build_loop
 from pixace.meter import require_finite
-from pixace.models import count_weights
+from pixace.models import count_weights, weight_shapes
 from pixace.scoring import Likelihood, Scorer
-from pixace.starting import find_start
+from pixace.starting import find_start, training_folder
 from pixace.summaries import Summaries
 
 _log = logging.getLogger(__name__)
@@ -89,7 +89,8 @@ def get_trainer(
     Args:
       model_name: folder under weights_dir; a timestamp MMDD_HHMM by default.
       weights_dir: top folder of all models.
-      checkpoint: a file elsewhere that training will start from, whose settings apply too.
+      checkpoint: a file, a step or "best" that training will start from; for a new model, its
+        settings apply too.
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`.
 
     Raises:
@@ -110,6 +111,8 @@ class _Run:
         self.settings = settings
         self.interruption = Interruption()
         start = find_start(folder, config, settings.checkpoint)
+        if start:  # before a model of that size is made
+            fit_arrays(start.checkpoint.weights, weight_shapes(config), start.path, config)
         self.images, self.val_images = _load_images(config, settings)
         self.origin = start.origin if start else None
         self.position = start.position() if start else 0
@@ -120,6 +123,8 @@ class _Run:
         self.loop = build_loop(config, settings, self.seed, self._batches())
         if start:
             self.loop.restore(start.checkpoint, start.path, config)
+            if start.goes_back:
+                set_aside(folder, start.path)
             _log.info("going on from %s, step %d", shown(start.path), self.loop.step)
         save_config(folder, config)
         self.saved_step = -1
@@ -260,8 +265,6 @@ class _Run:
         if self.loop.step == 0:
             raise Interrupted(f"stopped by {number.name} before the first step", number)
         if self.saved_step != self.loop.step:
-            if self.loop.loss is not None:
-                require_finite(float(self.loop.loss), self.loop.step)
             save_latest(self.folder, self._capture(), self.loop.trax_fields())
         raise Interrupted(
             f"stopped by {number.name} and saved at step {self.loop.step}; the same command goes "
@@ -270,8 +273,14 @@ class _Run:
         )
 
     def _capture(self) -> Checkpoint:
-        """Returns the whole state of this run."""
+        """Returns the whole state of this run.
+
+        Raises:
+          PixaceError: a weight is no number any more.
+        """
         checkpoint = self.loop.capture()
+        for array in checkpoint.weights:
+            require_finite(float(array.sum()), self.loop.step)
         checkpoint.history = self.curves.history
         checkpoint.progress |= {
             "seed": self.seed,

@@ -17,7 +17,8 @@ from pixace.downloads import drive
 from pixace.downloads.disk import disk_errors, locked
 from pixace.downloads.rules import DEFAULT_LIMITS, Limits, normal_sha256, shown
 from pixace.errors import UsageError
-from pixace.folders import check_model_name
+from pixace.folders import LATEST_NAME, check_model_name
+from pixace.ready import READY_MODELS
 from pixace.zoo_install import Check, Progress, Wanted, install
 
 
@@ -28,23 +29,28 @@ class Model:
     Attributes:
       name: what `--model_name` calls it.
       description: one line for the list of models.
-      config: the settings of `pixace.config.ModelConfig` that it was made with.
+      config: the settings of `pixace.config.ModelConfig` that it was made with; None where they
+        lie beside the weights.
       dropout: what it was trained with. It shapes no weights, so it is not part of `config`.
       drive_id: identifier of its weights on Google Drive, or None.
       url: address of its weights where they are not on Drive, or None.
+      path: of its weights where they come with the package, or None.
       sha256: of its weights, or None where nobody has published it.
     """
 
     name: str
     description: str
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] | None
     dropout: float
     drive_id: str | None = None
     url: str | None = None
+    path: Path | None = None
     sha256: str | None = None
 
-    def address(self) -> str:
-        """Returns where its download starts."""
+    def source(self) -> str | Path:
+        """Returns the address where its download starts, or its path."""
+        if self.path is not None:
+            return self.path
         return drive.drive_url(self.drive_id) if self.drive_id else str(self.url)
 
 
@@ -64,6 +70,13 @@ CATALOGUE = {
         },
         dropout=0.1,
         drive_id="1Uh7Cd-kjYLhs7SjlFROKuUyT9Vv8h-5i",
+    ),
+    "emoji": Model(
+        name="emoji",
+        description="emoji, 16x16 pixels (comes with pixace: predict needs no download)",
+        config=None,
+        dropout=0.1,
+        path=READY_MODELS / "emoji" / LATEST_NAME,
     ),
 }
 
@@ -111,10 +124,10 @@ def download_model(
     _check_choice(name, known, checkpoint, url)
     wanted = Wanted(
         folder=Path(weights_dir) / name,
-        source=_source(url) if url is not None else known.address() if known else "",
+        source=_source(url) if url is not None else known.source() if known else "",
         config=known.config if known else None,
         sha256=normal_sha256(sha256 or (known.sha256 if known else None)),
-        fixed=url is None,
+        fixed=url is None and known is not None and known.path is None,
     )
     lock = Path(weights_dir) / f".{name}.lock"
     with disk_errors(wanted.folder), locked(lock, limits.total_seconds):

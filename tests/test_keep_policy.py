@@ -20,7 +20,7 @@ from pixace.folders import (
     read_newest,
     save_epoch,
     save_latest,
-    set_aside_later_epochs,
+    set_aside,
     training_lock,
 )
 
@@ -129,7 +129,7 @@ class Story:
             return
         step = int(self.rng.choice(earlier))
         state = read_checkpoint(find_checkpoint(self.folder, str(step)))
-        crashed = self._crashes(lambda: set_aside_later_epochs(self.folder, step))
+        crashed = self._crashes(lambda: set_aside(self.folder, epoch_path(self.folder, step)))
         # Another run's later epoch looks like one of ours: it is set aside too, and kept.
         self.foreign = [
             name if (self.folder / name).exists() else name.replace(".pkl", ".old.pkl")

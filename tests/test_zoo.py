@@ -96,22 +96,26 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_catalogue_has_the_references_model() -> None:
-    (model,) = list_models()
+    assert [model.name for model in list_models()] == ["animalfaces", "emoji"]
+    model = list_models()[0]
     assert model.name == "animalfaces" and model.drive_id == "1Uh7Cd-kjYLhs7SjlFROKuUyT9Vv8h-5i"
     assert ModelConfig.from_dict(model.config) == ModelConfig(
         model_type="reformer", image_size=32, bitdepth=(5, 4, 4), d_model=512, d_ff=2048,
         n_layers=6, n_heads=8, background="black",
     )  # fmt: skip
     assert model.dropout == 0.1
-    assert model.address() == f"https://drive.google.com/uc?export=download&id={model.drive_id}"
+    assert model.source() == f"https://drive.google.com/uc?export=download&id={model.drive_id}"
 
 
 @pytest.mark.parametrize("name", zoo.CATALOGUE)
 def test_every_entry_can_be_used(name: str) -> None:
     model = zoo.CATALOGUE[name]
     assert model.name == name and zoo._check_name(name) == name
-    assert (model.drive_id is None) != (model.url is None)
-    ModelConfig.from_dict(model.config)
+    assert sum(place is not None for place in (model.drive_id, model.url, model.path)) == 1
+    if model.config is None:
+        assert load_config(model.path.parent) is not None
+    else:
+        ModelConfig.from_dict(model.config)
 
 
 def test_listing_is_light() -> None:

@@ -6,8 +6,9 @@ import json
 
 from absl import flags
 
+from pixace.checkpoints import stored_config
 from pixace.commands.common import define_location_flags, define_model_flags, typed_settings
-from pixace.config import load_config, require_int, resolve_config
+from pixace.config import require_int, resolve_config
 from pixace.errors import UsageError
 from pixace.folders import locate
 from pixace.images import find_images
@@ -37,7 +38,7 @@ def run(values: flags.FlagValues) -> None:
         values["model_name"].value, values["weights_dir"].value, values["checkpoint"].value
     )
     settings = typed_settings(values)
-    resolve_config(load_config(path.parent), settings, source=path.parent)
+    resolve_config(stored_config(path), settings, source=path.parent)
     require_int("batch_size", values["batch_size"].value, 1)
 
     from pixace.evaluation import Evaluator

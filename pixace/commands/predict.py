@@ -8,6 +8,7 @@ from pathlib import Path
 
 from absl import flags
 
+from pixace.checkpoints import stored_config
 from pixace.collage import check_output, write_picture
 from pixace.commands.common import (
     define_location_flags,
@@ -15,7 +16,7 @@ from pixace.commands.common import (
     numbers,
     typed_settings,
 )
-from pixace.config import DrawingSettings, ModelConfig, load_config, resolve_config
+from pixace.config import DrawingSettings, ModelConfig, resolve_config
 from pixace.errors import UsageError, shown
 from pixace.folders import locate
 from pixace.images import open_image
@@ -81,7 +82,7 @@ def run(values: flags.FlagValues) -> None:
         values["model_name"].value, values["weights_dir"].value, values["checkpoint"].value
     )
     settings = typed_settings(values)
-    config: ModelConfig = resolve_config(load_config(path.parent), settings, source=path.parent)
+    config: ModelConfig = resolve_config(stored_config(path), settings, source=path.parent)
     drawing.kept_pixels(config.n_pixels)
     if values["prompt"].present and not values["prompt"].value:
         raise UsageError("flag --prompt= is empty; name an image file or a URL")

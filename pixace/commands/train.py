@@ -7,8 +7,8 @@ from absl import flags
 from pixace.commands.common import define_location_flags, define_model_flags, typed_settings
 from pixace.config import DEFAULT_VAL_IMAGES, TrainingSettings
 from pixace.errors import ImageError, shown
-from pixace.folders import training_folder
 from pixace.images import find_images
+from pixace.starting import training_folder
 
 
 def define_flags(values: flags.FlagValues) -> None:
