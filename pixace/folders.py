@@ -98,7 +98,7 @@ def find_checkpoint(folder: Path, which: str = "latest") -> Path:
         step = best_step(newest[1].history, folder)
         if step is None:
             raise CheckpointError(
-                f"{shown(folder)}: holds no epoch's checkpoint yet; leave --checkpoint out"
+                f"{shown(folder)}: keeps no validated epoch; leave --checkpoint out"
             )
         return epoch_path(folder, step)
     if is_step(which):

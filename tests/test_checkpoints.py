@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixace import safe_pickle
+from pixace import checkpoints, safe_pickle
 from pixace.checkpoints import Checkpoint, fit_arrays, read_checkpoint, write_checkpoint
 from pixace.config import ModelConfig, load_config
 from pixace.errors import CheckpointError, UsageError
@@ -300,5 +300,37 @@ def test_locate(tmp_path):
         locate("absent", tmp_path, None)
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         locate("m", tmp_path, "99")
-    with pytest.raises(CheckpointError, match="no epoch has been validated"):
+    with pytest.raises(CheckpointError, match="keeps no validated epoch"):
         locate("m", tmp_path, "best")
+
+
+@pytest.mark.parametrize("step", [-1, True, 2**31, 2**70, "7"])
+def test_a_step_is_a_number_of_steps(tmp_path, step):
+    path = tmp_path / "m.pkl.gz"
+    write_checkpoint(path, Checkpoint(step, [np.zeros(3, np.float32)]), {})
+    with pytest.raises(CheckpointError, match="not a number of steps"):
+        read_checkpoint(path)
+
+
+def test_a_step_of_many_digits_is_no_step(tmp_path):
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        find_checkpoint(tmp_path, "9" * 5000)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b[:12] + b"xyz" + b[15:]])
+def test_a_save_that_does_not_read_back_is_told(tmp_path, monkeypatch, damage):
+    """A disk that loses bytes, played by damaging the temporary file before it is verified."""
+    path = tmp_path / "m.pkl.gz"
+    write_checkpoint(path, Checkpoint(1, [np.zeros(3, np.float32)]), {})
+    whole = path.read_bytes()
+    verify = checkpoints._verify_bytes
+
+    def damage_and_verify(temporary):
+        temporary.write_bytes(damage(temporary.read_bytes()))
+        verify(temporary)
+
+    monkeypatch.setattr(checkpoints, "_verify_bytes", damage_and_verify)
+    with pytest.raises(CheckpointError, match="cannot save: it does not read back as it was"):
+        write_checkpoint(path, Checkpoint(2, [np.ones(3, np.float32)]), {})
+    assert path.read_bytes() == whole
+    assert [left.name for left in tmp_path.iterdir()] == ["m.pkl.gz"]
