@@ -16,7 +16,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["pixace", "pixace.*"]),
-    package_data={"pixace": ["py.typed"]},
+    package_data={"pixace": ["py.typed", "weights/*/*"]},
     python_requires=">=3.11,<3.14",
     # Lower bounds are the oldest versions the test suite has passed with, upper bounds the first
     # that it has not seen.
