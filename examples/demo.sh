@@ -19,7 +19,7 @@ OUT=${1:-demo}
     --image_size=16 --bitdepth=4,3,3 \
     --model_type=transformer --d_model=128 --d_ff=512 --n_layers=3 --n_heads=4 \
     --batch_size=16 --learning_rate=0.003 --warmup_steps=50 --dropout=0 \
-    --steps_per_epoch=130 --n_epochs=2
+    --steps_per_epoch=250 --n_epochs=1
 
 # One prompt of each of four kinds, none of which the model has seen.
 prompts=$(ls "$OUT"/sprites/val/*.png | awk -F/ '{ kind = $NF; sub(/-.*/, "", kind) }
@@ -29,5 +29,3 @@ prompts=$(ls "$OUT"/sprites/val/*.png | awk -F/ '{ kind = $NF; sub(/-.*/, "", ki
     --prompt="$prompts" --temperature=0,0.7,1.0 --seed=1 --scale=128 --out="$OUT/completed.png"
 "$PIXACE" predict --model_name=sprites --weights_dir="$OUT/model-weights" \
     --batch_size=4 --temperature=0.6,0.8,0.9,1.0 --seed=1 --scale=128 --out="$OUT/drawn.png"
-"$PIXACE" evaluate --model_name=sprites --weights_dir="$OUT/model-weights" \
-    --images="$OUT/sprites/val"

@@ -9,8 +9,10 @@ crash can mix, and pickles live JAX arrays that the next JAX cannot read. Nothin
 from __future__ import annotations
 
 import dataclasses
+import errno
 import gzip
 import pickle
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,10 +137,17 @@ class _InPieces:
 
 
 def _verify_bytes(path: Path) -> None:
-    """Reads a gzip file to its end, which compares length and CRC with what was written."""
-    with gzip.open(path) as stream:
-        while stream.read(_PIECE):
-            pass
+    """Reads a gzip file to its end, which compares length and CRC with what was written.
+
+    Raises:
+      OSError: they differ.
+    """
+    try:
+        with gzip.open(path) as stream:
+            while stream.read(_PIECE):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise OSError(errno.EIO, f"it does not read back as it was written ({error})") from None
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -42,10 +42,30 @@ def init_model(model: Layer, batch_size: int, length: int) -> None:
     model.init(trax.shapes.ShapeDtype((batch_size, length), np.int32))
 
 
+def model_with_weights(
+    config: ModelConfig, mode: Mode, arrays: Sequence[Any], batch_size: int
+) -> Layer:
+    """Builds a model that has these weights, in the order of `flat_weights`, and an empty state.
+
+    Unlike `init_model`, it draws no random weights first, which takes seconds.
+    """
+    signature = trax.shapes.ShapeDtype((batch_size, 1), np.int32)
+    # Three models, as one that has been traced keeps JAX's tracers in its layers.
+    shapes, _ = jax.eval_shape(lambda: build_model(config, mode).init(signature))
+    state = jax.jit(lambda: build_model(config, mode).init(signature)[1])()
+    model = build_model(config, mode)
+    on_device = [jnp.asarray(array) for array in arrays]  # NumPy arrays would go there every call
+    model.weights, _ = trax.layers.base.unflatten_weights_and_state(
+        on_device, (), (shapes, state), weights_only=True
+    )
+    model.state = state
+    return model
+
+
 def weight_shapes(config: ModelConfig) -> list[Any]:
     """Returns shapes and dtypes in the order of `flat_weights`, without making any array."""
-    model = build_model(config, "eval")
-    weights, _ = jax.eval_shape(lambda: model.init(trax.shapes.ShapeDtype((1, 1), np.int32)))
+    signature = trax.shapes.ShapeDtype((1, 1), np.int32)
+    weights, _ = jax.eval_shape(lambda: build_model(config, "eval").init(signature))
     flat, _ = trax.layers.base.flatten_weights_and_state(weights, ())
     return flat
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pixace.checkpoints import fit_arrays, read_checkpoint, stored_config
 from pixace.config import ModelConfig, resolve_config
-from pixace.models import Mode, build_model, init_model, set_flat_weights, weight_shapes
+from pixace.models import Mode, model_with_weights, weight_shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +32,7 @@ class StoredModel:
 
     def build(self, mode: Mode, batch_size: int) -> Any:
         """Returns the model in a mode, with these weights and state for `batch_size` rows."""
-        model = build_model(self.config, mode)
-        init_model(model, batch_size, 1)
-        set_flat_weights(model, self.weights)
-        return model
+        return model_with_weights(self.config, mode, self.weights, batch_size)
 
 
 def open_model(path: Path, settings: Mapping[str, Any]) -> StoredModel:

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from pixace.config import MODEL_TYPES, ModelConfig
-from pixace.models import build_model, count_weights, flat_weights, init_model, set_flat_weights
+from pixace.models import (
+    build_model,
+    count_weights,
+    flat_weights,
+    init_model,
+    model_with_weights,
+    set_flat_weights,
+)
 from pixace.tokens import token_count
 from pixace.trax_compat import jax, trax
 
@@ -111,3 +118,16 @@ def test_dropout_acts_in_training_only():
     train, dropping, plain = (np.asarray(model(tokens)) for model in models)
     np.testing.assert_array_equal(dropping, plain)
     assert np.abs(train - plain).max() > 1e-3
+
+
+@pytest.mark.parametrize("mode", ["eval", "predict"])
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_given_weights_need_no_random_ones(model_type, mode):
+    config = small(model_type)
+    drawn = build_model(config, mode)
+    init_model(drawn, 2, 1)
+    given = model_with_weights(config, mode, [np.asarray(a) for a in flat_weights(drawn)], 2)
+    tokens = random_tokens(config, 2)
+    for position in range(3):
+        one = tokens[:, position : position + 1]
+        np.testing.assert_allclose(given(one), drawn(one), atol=1e-6)
