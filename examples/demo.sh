@@ -1,7 +1,7 @@
 #!/bin/sh
 # New emoji from the model that comes with pixace; then the main job from end to end, on pictures
 # that the project draws itself: train a small model, complete pictures it has not seen, draw new
-# ones. Four minutes on two CPU cores.
+# ones. Three to four minutes on two CPU cores.
 set -eu
 
 PIXACE=${PIXACE:-pixace}
