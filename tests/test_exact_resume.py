@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import pixace.epoch_pictures
 import pixace.scoring
@@ -26,6 +27,8 @@ from pixace.config import ModelConfig, TrainingSettings
 from pixace.data import load_images
 from pixace.folders import epoch_steps
 from pixace.interruption import Interrupted
+from pixace.summaries import RUNS
+from pixace.trax_compat import tf
 from tests.conftest import TINY, assert_same_state, flags_of, paint, train_tiny, wait_for
 
 MODEL_TYPES = ("transformer", "reformer")
@@ -118,6 +121,20 @@ def pictures(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "pictures").iterdir()}
 
 
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Returns TensorBoard's curves, from all event files, but for that of the speed."""
+    found = {}
+    for run in RUNS:
+        events = EventAccumulator(str(folder / run), size_guidance={"tensors": 0}).Reload()
+        for tag in events.Tags()["tensors"]:
+            if tag in ("nats_per_pixel", "bits_per_pixel", "learning_rate"):
+                points = events.Tensors(tag)
+                found[f"{run}/{tag}"] = [
+                    (point.step, float(tf.make_ndarray(point.tensor_proto))) for point in points
+                ]
+    return found
+
+
 def assert_same_training(folder: Path, other: Path) -> None:
     """Compares everything that two trainings have left, epoch by epoch."""
     steps = epoch_steps(other)
@@ -129,6 +146,8 @@ def assert_same_training(folder: Path, other: Path) -> None:
         assert [step for step, _ in one.history["val"]["nats_per_pixel"]] == [
             step for step in steps if step <= one.step
         ]
+    assert curves(folder) == curves(other)
+    assert len(curves(folder)) == 5, "three of training, two of validation"
     assert pictures(folder) == pictures(other)
     assert len(pictures(folder)) == 2 * len(steps)
 
