@@ -1,6 +1,7 @@
 """What several test modules need: a painted folder of images and a model trained on it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,11 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
 )
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+# A shell ignores SIGINT for what it starts in the background, nohup ignores SIGHUP, and processes
+# inherit that. The tests send these signals, and expect what a terminal would give them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TINY = {
     "image_size": 6,
