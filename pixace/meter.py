@@ -10,15 +10,15 @@ from typing import Any
 from pixace.errors import PixaceError
 
 
-def require_finite(nats: float, step: int) -> None:
-    """Checks that a loss is still a number.
+def require_finite(value: float, step: int, what: str = "the loss") -> None:
+    """Checks that a loss, or whatever else a training computes, is still a number.
 
     Raises:
       PixaceError: it is not; the message says what to change.
     """
-    if not math.isfinite(nats):
+    if not math.isfinite(value):
         raise PixaceError(
-            f"the loss became {nats} at step {step}; the last checkpoint is kept: go on from it "
+            f"{what} became {value} at step {step}; the last checkpoint is kept: go on from it "
             "with a smaller --learning_rate or more --warmup_steps"
         )
 

@@ -68,10 +68,15 @@ def training_folder(
         weights_dir, time.strftime("%m%d_%H%M") if model_name is None else model_name
     )
     source, stored = folder, load_config(folder)
-    if checkpoint is not None and _resumed(folder, checkpoint) is None:
-        path = find_checkpoint(folder, checkpoint)
-        if stored is None:
-            source, stored = path.parent, stored_config(path)
+    if checkpoint is not None:
+        try:
+            path = find_checkpoint(folder, checkpoint)
+        except CheckpointError:
+            if _resumed(folder, checkpoint) is None:
+                raise
+        else:
+            if stored is None:
+                source, stored = path.parent, stored_config(path)
     return folder, resolve_config(stored, settings, source=source)
 
 

@@ -280,7 +280,7 @@ class _Run:
         """
         checkpoint = self.loop.capture()
         for array in checkpoint.weights:
-            require_finite(float(array.sum()), self.loop.step)
+            require_finite(float(array.sum()), self.loop.step, "the sum of a weight's numbers")
         checkpoint.history = self.curves.history
         checkpoint.progress |= {
             "seed": self.seed,

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.tiny import TINY
+
 # The tests compile the same few tiny models again and again, in many processes: JAX's own cache on
 # disk saves most of that time. It is keyed by version, code and machine.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
@@ -23,15 +25,6 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 # inherit that. The tests send these signals, and expect what a terminal would give them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-TINY = {
-    "image_size": 6,
-    "bitdepth": (2, 1, 2),
-    "d_model": 16,
-    "d_ff": 32,
-    "n_layers": 1,
-    "n_heads": 2,
-}
 
 
 def paint(folder: Path, count: int, seed: int) -> list[Path]:

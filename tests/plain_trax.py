@@ -9,15 +9,8 @@ import numpy as np
 from pixace.config import ModelConfig
 from pixace.models import build_model
 from pixace.trax_compat import trax
+from tests.tiny import TINY
 
-TINY = {
-    "image_size": 6,
-    "bitdepth": (2, 1, 2),
-    "d_model": 16,
-    "d_ff": 32,
-    "n_layers": 1,
-    "n_heads": 2,
-}
 STEPS = 3
 
 

@@ -39,6 +39,8 @@ def test_it_is_small_whole_and_plain(name):
 def test_a_model_of_the_user_s_own_comes_first(tmp_path):
     assert locate("emoji", tmp_path, None) == ready_folder("emoji") / "model.pkl.gz"
     (tmp_path / "emoji").mkdir()
+    (tmp_path / "emoji" / ".lock").touch()  # of a training that found no images
+    assert locate("emoji", tmp_path, None) == ready_folder("emoji") / "model.pkl.gz"
     (tmp_path / "emoji" / "model.pkl.gz").write_bytes(b"")
     assert locate("emoji", tmp_path, None) == tmp_path / "emoji" / "model.pkl.gz"
 

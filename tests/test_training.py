@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import re
+import signal
 import subprocess
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import pixace
+import pixace.training
 from pixace.checkpoints import read_checkpoint, write_checkpoint
 from pixace.config import load_config
 from pixace.errors import CheckpointError, ImageError, PixaceError, UsageError
@@ -188,6 +189,27 @@ def test_a_state_that_means_something_else_is_refused(painted, tmp_path):
     )
     with pytest.raises(UsageError, match="bitdepth=1,2,2 contradicts bitdepth=2,1,2"):
         trainer.train(images=str(painted / "train"), val_images=str(painted / "val"))
+
+
+def test_weights_that_are_no_numbers_are_not_saved(painted, weights_dir, tmp_path, monkeypatch):
+    """The step's own loss is still a number when the signal comes: its update is what overflows."""
+    stored = read_checkpoint(weights_dir / "transformer" / "model-00003.pkl.gz")
+    stored.slots[0] = np.full_like(stored.slots[0], 3e38)
+    stored.slots[1] = np.zeros_like(stored.slots[1])
+    (tmp_path / "m").mkdir()
+    write_checkpoint(tmp_path / "m" / "model.pkl.gz", stored, {})
+    before = (tmp_path / "m" / "model.pkl.gz").read_bytes()
+    batches = pixace.training.training_batches
+
+    def with_a_signal(*args, **kwargs):
+        for batch in batches(*args, **kwargs):
+            os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
+
+    monkeypatch.setattr(pixace.training, "training_batches", with_a_signal)
+    with pytest.raises(PixaceError, match=r"weight's numbers became (inf|-inf|nan) at step 4"):
+        train_tiny(painted, tmp_path, "m", "transformer", steps_per_epoch=5)
+    assert (tmp_path / "m" / "model.pkl.gz").read_bytes() == before
 
 
 def test_a_loss_that_is_no_number_stops_the_training(painted, weights_dir, tmp_path):

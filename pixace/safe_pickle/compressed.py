@@ -12,9 +12,8 @@ from pixace.safe_pickle.stream import Limits
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 18  # bytes read at a time
-_PIECE = (
-    1 << 20
-)  # bytes decompressed at a time: zlib can make a thousand of one, so the output is what is bounded
+# Bytes decompressed at a time: zlib can make a thousand of one, so the output is what is bounded.
+_PIECE = 1 << 20
 
 
 class Kind(NamedTuple):
