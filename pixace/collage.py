@@ -8,12 +8,14 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from pixace.errors import ImageError, UsageError, shown
 from pixace.files import write_atomically
+from pixace.recipe import RECIPE_KEY, saving_options
 from pixace.tokens import FILL_ID, tokens_to_image
 
 # Suffix -> Pillow's format and options. JPEG without chroma subsampling: the tiles are made of few
@@ -104,8 +106,14 @@ def check_output(path: Path, size: tuple[int, int]) -> None:
         raise ImageError(f"{shown(path)}: cannot write: {error.strerror}") from None
 
 
-def write_picture(picture: Image.Image, path: Path) -> None:
+def write_picture(picture: Image.Image, path: Path, **options: Any) -> None:
     """Writes a picture in the format of the suffix; its folder is created, no half file is left.
+
+    Args:
+      picture: the picture; the recipe in its `info["pixace"]`, if there is one, is stored with it
+        in every format but BMP.
+      path: its name.
+      **options: more of Pillow's options for that format.
 
     Raises:
       UsageError: the suffix is no picture format.
@@ -113,10 +121,12 @@ def write_picture(picture: Image.Image, path: Path) -> None:
     """
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"out must end in one of {', '.join(_FORMATS)}, not {shown(path.name)!r}")
-    name, options = _FORMATS[path.suffix.lower()]
+    name, defaults = _FORMATS[path.suffix.lower()]
+    if RECIPE_KEY in picture.info:
+        options |= saving_options(picture.info[RECIPE_KEY], name)
     buffer = io.BytesIO()
     try:
-        picture.save(buffer, name, **options)
+        picture.save(buffer, name, **{**defaults, **options})
         write_atomically(path, buffer.getvalue())
     except (OSError, ValueError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error

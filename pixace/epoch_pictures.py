@@ -109,11 +109,11 @@ class EpochPictures:
             temperatures=[1.0] * N_PICTURES,
             seed=self._seed,
         )
-        rows = next(states)
-        for rows in states:  # noqa: B007 (the last one counts)
+        drawn = next(states)
+        for drawn in states:  # noqa: B007 (the last one counts)
             if stop():
                 return None
-        return rows
+        return drawn.tokens
 
     @functools.cached_property
     def _sampler(self) -> Sampler:

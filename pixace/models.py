@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from pixace.cached_attention import CachedSelfAttention
+from pixace.cached_attention import CachedCausalAttention, CachedSelfAttention
 from pixace.config import ModelConfig
 from pixace.tokens import token_count
 from pixace.trax_compat import jax, jnp, trax
@@ -50,9 +50,16 @@ def model_with_weights(
     Unlike `init_model`, it draws no random weights first, which takes seconds.
     """
     signature = trax.shapes.ShapeDtype((batch_size, 1), np.int32)
-    # Three models, as one that has been traced keeps JAX's tracers in its layers.
-    shapes, _ = jax.eval_shape(lambda: build_model(config, mode).init(signature))
-    state = jax.jit(lambda: build_model(config, mode).init(signature)[1])()
+    shapes: Any = None
+
+    def empty_state() -> Any:
+        nonlocal shapes
+        # A model of its own, as one that has been traced keeps JAX's tracers in its layers.
+        weights, state = build_model(config, mode).init(signature)
+        shapes = jax.tree.map(lambda array: trax.shapes.ShapeDtype(array.shape), weights)
+        return state  # nobody asks for the weights: XLA leaves them out
+
+    state = jax.jit(empty_state)()
     model = build_model(config, mode)
     on_device = [jnp.asarray(array) for array in arrays]  # NumPy arrays would go there every call
     model.weights, _ = trax.layers.base.unflatten_weights_and_state(
@@ -101,11 +108,12 @@ def _transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
         dropout=dropout,
         mode=mode,
     )
-    for layer in _sublayers(model):
-        # TransformerLM does not pass the length on: its cache always holds 2048 tokens, too few
-        # for 64x64 pixels and needlessly slow for 16x16.
-        if isinstance(layer, trax.layers.attention.DotProductCausalAttention):
-            layer._max_len = config.n_pixels
+    if mode == "predict":
+        _replace_sublayers(
+            model,
+            trax.layers.attention.DotProductCausalAttention,
+            lambda: CachedCausalAttention(config.n_pixels),
+        )
     return model
 
 
@@ -135,8 +143,8 @@ _BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Any]] = {
 }
 
 
-def _sublayers(layer: Layer) -> Any:
-    """Yields a layer and all layers inside it."""
-    yield layer
-    for sublayer in layer.sublayers:
-        yield from _sublayers(sublayer)
+def _replace_sublayers(layer: Layer, kind: type, make: Callable[[], Layer]) -> None:
+    """Puts a new layer in the place of every one of that kind below `layer`, at any depth."""
+    layer._sublayers = [make() if isinstance(below, kind) else below for below in layer.sublayers]
+    for below in layer.sublayers:
+        _replace_sublayers(below, kind, make)

@@ -1,8 +1,10 @@
-"""The workflow of drawing: a stored model and prompts in, a collage out."""
+"""The workflow of drawing: a stored model and prompts in, pictures out."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,28 +13,39 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixace.collage import collage, token_rows
 from pixace.config import DEFAULT_WEIGHTS_DIR, MAX_SEED, DrawingSettings, ModelConfig
+from pixace.drawing import Drawing
 from pixace.errors import UsageError
 from pixace.folders import locate
 from pixace.images import open_image
+from pixace.models import build_model
+from pixace.recipe import Recipe, file_sha256, nameable
 from pixace.sampling import Sampler, complete
 from pixace.stored import StoredModel, open_model
-from pixace.tokens import image_to_tokens
+from pixace.tokens import image_to_tokens, token_count
+from pixace.trax_compat import jax, trax
 
 _log = logging.getLogger(__name__)
 
-_ROWS = 1 << 20  # more than a collage can have
+_MAX_ROWS = 16  # a larger batch draws hardly more pixels a second
+_MEMORY = 1 << 30  # bytes that the rows of one batch may need together
 
 Prompt = Path | str | Image.Image
-Progress = Callable[[int, int], None]  # pixels drawn, pixels to draw
+Progress = Callable[[int, int], None]  # pixels drawn of each picture, pixels to draw, all batches
 
 
 class Predictor:
-    """A stored model, ready to draw; see `get_predictor`."""
+    """A stored model, ready to draw; see `get_predictor`.
 
-    def __init__(self, stored: StoredModel) -> None:
+    Args:
+      stored: the model.
+      model_name: what recipes call it; None if only its file was named.
+    """
+
+    def __init__(self, stored: StoredModel, model_name: str | None = None) -> None:
         self._stored = stored
+        self._model_name = model_name
+        self._sha256 = file_sha256(stored.path)
         self._samplers: dict[tuple[int, int, float], Sampler] = {}
 
     @property
@@ -51,48 +64,98 @@ class Predictor:
         seed: int | None = None,
         top_k: int = 0,
         top_p: float = 1.0,
+        best_of: int = 1,
         progress: Progress | None = None,
     ) -> Image.Image:
-        """Draws new pictures, or completes prompts.
+        """Returns the collage of what `draw` draws with these arguments.
 
-        Args:
-          batch_size: pictures to draw without prompts.
-          prompts: a file, URL or picture to complete, or several; one row of the collage each.
-          cut: prompt pixels to keep, row by row from the top left; half of them by default.
-          temperature: one number or several, one column each; 0 takes the likeliest pixel, 1
-            samples from the model's own distribution.
-          scale: edge of one tile in pixels.
-          seed: of the noise; the same seed draws the same picture. None logs a new one.
-          top_k: draw only from the k likeliest colours; 0 means all.
-          top_p: draw only from the fewest colours that hold this share of the probability.
-          progress: called after each pixel.
-
-        Returns:
-          A row per picture. With prompts the columns are: the quantised prompt, the prompt cut
-          off, then one per temperature; without, one per temperature.
+        It has a row per picture. With prompts the columns are: the quantised prompt, the prompt
+        cut off, then one per temperature; without, one per temperature. Its `info["pixace"]` is
+        the text of the recipe.
 
         Raises:
           UsageError: an argument out of range.
           ImageError: a prompt that cannot be read.
         """
-        temperatures = (
-            (temperature,) if isinstance(temperature, int | float) else tuple(temperature)
+        return self.draw(
+            batch_size,
+            prompts,
+            cut,
+            temperature,
+            scale,
+            seed=seed,
+            top_k=top_k,
+            top_p=top_p,
+            best_of=best_of,
+            progress=progress,
+        ).collage()
+
+    def draw(
+        self,
+        batch_size: int = 1,
+        prompts: Prompt | Sequence[Prompt] | None = None,
+        cut: int | None = None,
+        temperature: float | Sequence[float] = 1.0,
+        scale: int = 256,
+        *,
+        seed: int | None = None,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        best_of: int = 1,
+        prompt_names: Sequence[str | None] | None = None,
+        progress: Progress | None = None,
+    ) -> Drawing:
+        """Draws new pictures, or completes prompts.
+
+        The noise of a picture depends on the seed, its row, its column and its number among the
+        candidates alone. More than fit into memory at once are drawn in several batches.
+
+        Args:
+          batch_size: pictures to draw without prompts.
+          prompts: a file, URL or picture to complete, or several; one row each.
+          cut: prompt pixels to keep, row by row from the top left; half of them by default.
+          temperature: one number or several, one column each; 0 takes the likeliest pixel, 1
+            samples from the model's own distribution.
+          scale: edge of one tile of the collage in pixels.
+          seed: of the noise; the same seed draws the same picture. None logs a new one.
+          top_k: draw only from the k likeliest colours; 0 means all.
+          top_p: draw only from the fewest colours that hold this share of the probability.
+          best_of: candidates for each tile, of which the likeliest is kept.
+          prompt_names: what the recipe calls the prompts; by default files and URLs as given.
+          progress: called after each pixel.
+
+        Raises:
+          UsageError: an argument out of range.
+          ImageError: a prompt that cannot be read.
+        """
+        several = [temperature] if np.isscalar(temperature) else temperature
+        settings = DrawingSettings(
+            batch_size, cut, tuple(several), scale, seed, top_k, top_p, best_of
         )
-        settings = DrawingSettings(batch_size, cut, temperatures, scale, seed, top_k, top_p)
-        n_pixels = self.config.n_pixels
         if isinstance(prompts, Path | str | Image.Image):
             prompts = [prompts]
-        originals = prompt = None
+        originals, n_kept = None, 0
         if prompts:
-            kept = settings.kept_pixels(n_pixels)
+            n_kept = settings.kept_pixels(self.config.n_pixels)
             originals = self._tokenise(prompts)
-            prompt = originals[:, :kept]
         elif cut is not None:
             raise UsageError("cut needs a prompt to keep pixels of")
-        columns = self._draw(settings, prompt, progress)
-        if originals is not None and prompt is not None:
-            columns = [originals, prompt, *columns]
-        return collage(token_rows(columns, self.config.bitdepth, n_pixels), scale)
+        if seed is None:
+            settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
+            _log.info("seed %d", settings.seed)
+        kept = None if originals is None else originals[:, :n_kept]
+        tokens, log_likelihood = self._draw(settings, kept, progress)
+        recipe = Recipe(
+            model_name=self._model_name,
+            checkpoint=self._stored.path.name,
+            sha256=self._sha256,
+            step=self._stored.step,
+            config=self.config,
+            drawing=settings,
+            prompts=nameable(prompts or () if prompt_names is None else prompt_names),
+        )
+        columns = tuple(np.moveaxis(tokens, 1, 0))
+        return Drawing(columns, log_likelihood, originals, n_kept, recipe)
 
     def _tokenise(self, prompts: Sequence[Prompt]) -> np.ndarray:
         """Returns the prompts as int32 tokens (N, L)."""
@@ -110,46 +173,61 @@ class Predictor:
 
     def _draw(
         self, settings: DrawingSettings, prompt: np.ndarray | None, progress: Progress | None
-    ) -> list[np.ndarray]:
-        """Draws every row at every temperature in one batch.
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draws the likeliest of the candidates for every tile.
 
         Args:
           settings: how to draw.
-          prompt: int32 tokens (n_rows, T) that come first, or None.
+          prompt: int32 tokens (N, T) that come first, or None.
           progress: called after each pixel.
 
         Returns:
-          One array of int32 tokens (n_rows, L) for each temperature.
+          int32 tokens (N, C, L), and ln p of what was drawn of them, float64 (N, C).
         """
-        length, n_columns = self.config.n_pixels, len(settings.temperature)
-        n_rows, start = (settings.batch_size, 0) if prompt is None else prompt.shape
+        length, temperatures = self.config.n_pixels, np.array(settings.temperature)
+        n_rows, n_kept = (settings.batch_size, 0) if prompt is None else prompt.shape
+        tokens = np.zeros((n_rows, len(temperatures), length), np.int32)
+        best = np.zeros(tokens.shape[:2])
         if prompt is not None:
-            prompt = np.repeat(prompt, n_columns, axis=0)
-            if start == length:
-                return [prompt[column::n_columns] for column in range(n_columns)]
-        states = complete(
-            self._sampler(n_rows * n_columns, settings.top_k, settings.top_p),
-            prompt,
-            length,
-            temperatures=np.tile(settings.temperature, n_rows),
-            seed=self._seed(settings),
-            # Neither the number of rows nor that of columns changes what a tile shows.
-            picture_ids=[
-                row + column * _ROWS for row in range(n_rows) for column in range(n_columns)
-            ],
-        )
-        for rows in states:
-            if progress is not None:
-                progress(rows.shape[1] - start, length - start)
-        return [rows[column::n_columns] for column in range(n_columns)]
+            tokens[..., :n_kept] = prompt[:, None]
+        if n_kept == length:
+            return tokens, best
+        assert settings.seed is not None  # `draw` has chosen one
+        # All candidates of a tile come after one another.
+        shape = (*best.shape, settings.best_of)
+        total = math.prod(shape)
+        size = self._batch_size(total, n_kept)
+        sampler = self._sampler(size, settings.top_k, settings.top_p)
+        n_steps = length - n_kept  # of each batch
+        for start in range(0, total, size):
+            # Every batch has one size, as another would be compiled anew: the last picture is
+            # repeated to fill it.
+            pictures = np.minimum(start + np.arange(size), total - 1)
+            places = np.stack(np.unravel_index(pictures, shape), axis=1)
+            states = complete(
+                sampler,
+                None if prompt is None else prompt[places[:, 0]],
+                length,
+                temperatures=temperatures[places[:, 1]],
+                seed=settings.seed,
+                picture_ids=places,
+            )
+            for drawn in states:
+                if progress is not None:
+                    done = start // size * n_steps + drawn.tokens.shape[1] - n_kept
+                    progress(done, math.ceil(total / size) * n_steps)
+            for (row, column, candidate), picture, nats in zip(
+                places[: total - start], drawn.tokens, drawn.log_likelihood, strict=False
+            ):
+                if candidate == 0 or nats > best[row, column]:
+                    tokens[row, column], best[row, column] = picture, nats
+        return tokens, best
 
-    def _seed(self, settings: DrawingSettings) -> int:
-        """Returns the seed named, or a new one, which is logged so that it can be named later."""
-        if settings.seed is not None:
-            return settings.seed
-        seed = secrets.randbelow(MAX_SEED)
-        _log.info("seed %d", seed)
-        return seed
+    def _batch_size(self, n_pictures: int, n_kept: int) -> int:
+        """Returns how many rows to draw at a time."""
+        if n_pictures == 1:  # which spares a tracing of the model
+            return 1
+        return rows_per_batch(n_pictures, bytes_per_row(self.config, n_kept))
 
     def _sampler(self, batch_size: int, top_k: int, top_p: float) -> Sampler:
         """Returns the sampler of this shape, built on first use."""
@@ -158,6 +236,31 @@ class Predictor:
             model = self._stored.build("predict", batch_size)
             self._samplers[key] = Sampler(model, batch_size, top_k, top_p)
         return self._samplers[key]
+
+
+def rows_per_batch(n_rows: int, row_bytes: int) -> int:
+    """Returns how many rows to draw at a time: few enough for memory, and evenly many.
+
+    Args:
+      n_rows: rows to draw in all.
+      row_bytes: memory that one needs.
+    """
+    most = max(1, min(_MAX_ROWS, _MEMORY // row_bytes))
+    return math.ceil(n_rows / math.ceil(n_rows / most))
+
+
+def bytes_per_row(config: ModelConfig, n_kept: int) -> int:
+    """Returns the bytes that drawing one picture needs besides the weights.
+
+    Args:
+      config: the model's settings.
+      n_kept: pixels of the prompt, which the model reads at once.
+    """
+    signature = trax.shapes.ShapeDtype((1, 1), np.int32)
+    _, state = jax.eval_shape(lambda: build_model(config, "predict").init(signature))
+    state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    attention = config.n_heads * max(n_kept, 1) * config.n_pixels
+    return state_bytes + 4 * (attention + token_count(config.bitdepth))
 
 
 def get_predictor(
@@ -180,4 +283,5 @@ def get_predictor(
       CheckpointError: no such model, or its file cannot be used.
       UsageError: a setting contradicts the stored one.
     """
-    return Predictor(open_model(locate(model_name, weights_dir, checkpoint), settings))
+    path = locate(model_name, weights_dir, checkpoint)
+    return Predictor(open_model(path, settings), model_name)

@@ -1,99 +1,54 @@
-"""Drawing tokens from a model, one after another, through trax's own stream.
+"""Drawing tokens from a model, one after another.
 
-`trax.supervised.decoding.autoregressive_sample_stream` feeds a model in mode predict with what it
-chose before. What is chosen is decided here by one more trax layer behind the model, `Choose`,
-which adds the random noise to the logits itself; the stream, at temperature 0, then takes the
-largest. So everything random comes from JAX keys (trax would draw from NumPy's global generator,
-and clip the noise), each picture has a key of its own, and a change of temperature compiles
-nothing anew.
+A `Sampler` is to any trax model in mode predict what trax's `autoregressive_sample_stream` is,
+with the whole step compiled: many pixels a call, the model's memory updated in place, and no more
+of it read than the pixels drawn so far need. Everything random comes from one JAX key per picture.
 
 Nothing here knows a file, a picture, or a particular model.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from pixace.cached_attention import KeyValueCache
 from pixace.config import check_sampling
+from pixace.matrices import decoding_weights
 from pixace.tokens import PAD_ID
-from pixace.trax_compat import jax, jnp, trax
+from pixace.trax_compat import jax, jnp
 
-_EXCLUDED = -1e9  # finite: trax takes a log-softmax of what it gets, and infinities would make NaNs
+_EXCLUDED = -1e9  # finite, as differences of infinities would make NaNs
+_PIXELS_PER_CALL = 32  # few enough to be watched live
+# Lengths of memory on the way to the full one; for each that is used, the step is compiled. None
+# between the first two: XLA's product of a query with so many keys stays on one core (JAX 0.12), so
+# that 512 take as long as 1024.
+_CACHE_LENGTHS = (256, 768, 1536, 3072)
+_BLOCK = 128  # tokens summed at once in `_index_at`
 
 
-class Choose(trax.layers.Layer):
-    """Turns logits into scores whose largest entry is a sample from the softmax.
+class Drawn(NamedTuple):
+    """Pictures under way.
 
-    Gumbel-max: `argmax(logits / T + noise)` is distributed as `softmax(logits / T)` (Maddison et
-    al., 2014, https://arxiv.org/abs/1411.0030). Logits outside the top-k, then outside the top-p
-    nucleus at that temperature (Holtzman et al., 2019, https://arxiv.org/abs/1904.09751), are
-    excluded. At temperature 0 the logits pass unchanged, so that the likeliest is taken.
-
-    Input float32 (B, T, V); output float32 (B, 1, V), for the last position only. The state holds
-    keys uint32 (B, 2), temperatures float32 (B, 1) and the number of choices made so far.
+    Attributes:
+      tokens: int32 (B, t), all pixels so far, those of the prompt included.
+      log_likelihood: float64 (B,), ln p of those pixels that were drawn, given the prompt, under
+        the model itself (temperature 1, all colours).
     """
 
-    def __init__(self, top_k: int = 0, top_p: float = 1.0) -> None:
-        super().__init__()
-        self._top_k = top_k
-        self._top_p = top_p
-
-    def init_weights_and_state(self, input_signature: Any) -> None:
-        """Starts with temperature 1 and the keys of seed 0."""
-        batch_size = input_signature.shape[0]
-        self.state = choice_state(_keys(0, range(batch_size)), np.ones(batch_size))
-
-    def forward(self, logits: Any) -> Any:
-        """Returns the scores of the last position, and counts the choice."""
-        keys, temperatures, position = self.state
-        logits = logits[:, -1, :]
-        hot = temperatures > 0
-        # Below the largest, and bounded: a tiny temperature must not reach what is excluded.
-        below = logits - logits.max(axis=-1, keepdims=True)
-        scores = jnp.maximum(below / jnp.where(hot, temperatures, 1.0), _EXCLUDED / 10)
-        scores = keep_top_p(keep_top_k(scores, self._top_k), self._top_p)
-        fold = jax.vmap(jax.random.fold_in, in_axes=(0, None))
-        noise = jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[-1:]))(
-            fold(keys, position)
-        )
-        self.state = (keys, temperatures, position + 1)
-        return jnp.where(hot, scores + noise, scores)[:, None, :]
-
-
-def keep_top_k(logits: Any, k: int) -> Any:
-    """Excludes all but the k largest logits of each row, and their equals; 0 excludes none."""
-    if not 0 < k < logits.shape[-1]:
-        return logits
-    smallest_kept = jax.lax.top_k(logits, k)[0][..., -1:]
-    return jnp.where(logits < smallest_kept, _EXCLUDED, logits)
-
-
-def keep_top_p(logits: Any, p: float) -> Any:
-    """Excludes all but the fewest largest logits whose probabilities sum to p; 1 excludes none."""
-    if p >= 1:
-        return logits
-    order = jnp.argsort(-logits, axis=-1)
-    ordered = jax.nn.softmax(jnp.take_along_axis(logits, order, axis=-1), axis=-1)
-    before = jnp.cumsum(ordered, axis=-1) - ordered  # what the larger ones already sum to
-    kept_in_order = (before < p).at[..., 0].set(True)
-    kept = jnp.take_along_axis(kept_in_order, jnp.argsort(order, axis=-1), axis=-1)
-    return jnp.where(kept, logits, _EXCLUDED)
-
-
-def choice_state(keys: Any, temperatures: Any) -> tuple[Any, Any, Any]:
-    """Returns the state of a `Choose` layer before its first choice."""
-    column = jnp.asarray(temperatures, jnp.float32).reshape(-1, 1)
-    return jnp.asarray(keys, jnp.uint32), column, jnp.zeros((), jnp.int32)
+    tokens: np.ndarray
+    log_likelihood: np.ndarray
 
 
 class Sampler:
     """A model in mode predict, ready to draw batches of one size; compiled once, used often.
 
     Args:
-      model: an initialised trax layer in mode predict, from tokens (B, T) to logits (B, T, V).
+      model: an initialised trax layer in mode predict, from tokens (B, T) to logits (B, T, V). It
+        belongs to the sampler from here on.
       batch_size: B.
       top_k: draw only from the k likeliest tokens; 0 means all.
       top_p: draw only from the fewest tokens that hold this share of the probability.
@@ -106,18 +61,23 @@ class Sampler:
         check_sampling(top_k=top_k, top_p=top_p)
         self.batch_size = batch_size
         self._model = model
-        self._empty_memory = model.state
-        self._choose = Choose(top_k, top_p)
-        self._choose.state = choice_state(_keys(0, range(batch_size)), np.ones(batch_size))
-        # One device: the cache in the model's state is not split along the batch.
-        self._compiled = trax.layers.Accelerate(
-            trax.layers.Serial(model, self._choose), n_devices=1
+        self._filter = functools.partial(_keep_top, k=top_k, p=top_p)
+        self._full_length = min(
+            (cache.length for cache in _caches(model.state)), default=np.iinfo(np.int32).max
         )
+        shorter = (length for length in _CACHE_LENGTHS if length < self._full_length)
+        self._cache_lengths = [*shorter, self._full_length]
+        self._empty_memory = _resized(model.state, self._cache_lengths[0])
+        model.state = self._empty_memory
+        self.set_weights(model.weights)
+        self._read = jax.jit(self._read_prompt, donate_argnums=1)
+        self._draw = jax.jit(self._draw_pixels, donate_argnums=1)
+        self._grow = jax.jit(_resized, static_argnums=1)
 
     def set_weights(self, weights: Any) -> None:
         """Replaces the model's weights by others of the same shapes."""
-        self._model.weights = weights
-        self._compiled.replicate_weights(self._compiled.sublayer.weights)
+        self._weights = decoding_weights(self._model, weights, self.batch_size)
+        self._model.weights = self._weights
 
     def stream(
         self,
@@ -125,33 +85,95 @@ class Sampler:
         *,
         temperatures: Sequence[float] | np.ndarray,
         seed: int,
-        picture_ids: Sequence[int] | None = None,
+        picture_ids: Any = None,
     ) -> Iterator[np.ndarray]:
-        """Yields the next token of every row, for ever.
+        """Yields the next token of every row, until the model's memory is full.
 
         Args:
           prompt: int32 tokens (B, T) that come first; None or T = 0 draws from the beginning.
           temperatures: one number of 0 or more for each of the B rows.
           seed: of the noise.
-          picture_ids: distinguishes the rows' noise; row numbers unless given.
+          picture_ids: integers (B,) or (B, n) that tell the rows' noise apart; row numbers unless
+            given. A row's noise depends on the seed, its id and the pixel's position alone.
 
         Yields:
           int32 tokens (B,).
         """
-        ids = range(self.batch_size) if picture_ids is None else picture_ids
-        self._model.state = self._empty_memory
-        self._choose.state = choice_state(_keys(seed, ids), temperatures)
-        self._compiled.replicate_state(self._compiled.sublayer.state)
-        stream = trax.supervised.decoding.autoregressive_sample_stream(
-            self._compiled,
-            prompt if prompt is not None and prompt.shape[1] else None,
-            batch_size=self.batch_size,
-            temperature=0.0,
-            start_id=PAD_ID,
-            accelerate=False,  # it is already, and keeps its compiled code between streams
+        for tokens, _ in self.steps(prompt, temperatures, seed, picture_ids):
+            yield tokens
+
+    def steps(
+        self, prompt: np.ndarray | None, temperatures: Any, seed: int, picture_ids: Any
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As `stream`, but yields also each token's ln p under the model, float32 (B,)."""
+        start = np.full((self.batch_size, 1), PAD_ID, np.int32)
+        fed = start if prompt is None else np.concatenate([start, prompt], axis=1)
+        done = fed.shape[1] - 1
+        ids = np.arange(self.batch_size) if picture_ids is None else np.asarray(picture_ids)
+        keys = _picture_keys(seed, ids.reshape(self.batch_size, -1))
+        temperature = jnp.asarray(temperatures, jnp.float32).reshape(-1, 1)
+        memory = jax.tree.map(jnp.copy, self._empty_memory)
+        room = self._cache_lengths[0]
+        if done:
+            room = self._room_for(done)
+            memory = self._read(self._weights, self._grow(memory, room), fed[:, :-1])
+        last = jnp.asarray(fed[:, -1:])
+        while done < self._full_length:
+            if done == room:
+                room = self._room_for(done + 1)
+                memory = self._grow(memory, room)
+            count = min(_PIXELS_PER_CALL, room - done)
+            (memory, last), tokens, log_probs = self._draw(
+                self._weights, (memory, last), keys, temperature, done, count
+            )
+            yield from zip(np.asarray(tokens)[:count], np.asarray(log_probs)[:count], strict=True)
+            done += count
+
+    def _room_for(self, n_tokens: int) -> int:
+        """Returns the shortest length of memory that holds `n_tokens`."""
+        return next(length for length in self._cache_lengths if length >= n_tokens)
+
+    def _forward(self, weights: Any, memory: Any, tokens: Any) -> tuple[Any, Any]:
+        """Returns the model's logits (B, T, V) for the next T tokens, and its new memory."""
+        return self._model.pure_fn(tokens, weights, memory, jax.random.PRNGKey(0))
+
+    def _read_prompt(self, weights: Any, memory: Any, tokens: Any) -> Any:
+        """Returns the memory after all tokens (B, T) at once."""
+        return self._forward(weights, memory, tokens)[1]
+
+    def _draw_pixels(
+        self, weights: Any, start: Any, keys: Any, temperature: Any, done: Any, count: Any
+    ) -> tuple[Any, Any, Any]:
+        """Draws `count` pixels one after another.
+
+        Args:
+          weights: of the model.
+          start: its memory, and the last token, int32 (B, 1).
+          keys: uint32 (B, 2), one per picture.
+          temperature: float32 (B, 1).
+          done: pixels there already.
+          count: up to `_PIXELS_PER_CALL`.
+
+        Returns:
+          What `start` is for the next call, and int32 tokens and float32 ln p, both
+          (_PIXELS_PER_CALL, B), of which the first `count` rows are set.
+        """
+        noise = _noise(keys, done + jnp.arange(_PIXELS_PER_CALL))
+
+        def draw(i: Any, carry: Any) -> Any:
+            memory, last, tokens, log_probs = carry
+            logits, memory = self._forward(weights, memory, last)
+            logits = logits[:, -1]
+            choice = choose(logits, temperature, noise[i], self._filter)
+            chosen = jnp.take_along_axis(logits, choice[:, None], axis=-1)[:, 0]
+            log_prob = chosen - jax.nn.logsumexp(logits, axis=-1)
+            return memory, choice[:, None], tokens.at[i].set(choice), log_probs.at[i].set(log_prob)
+
+        shape = (_PIXELS_PER_CALL, self.batch_size)
+        *new_start, tokens, log_probs = jax.lax.fori_loop(
+            0, count, draw, (*start, jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32))
         )
-        for tokens in stream:
-            yield np.asarray(tokens, np.int32)
+        return tuple(new_start), tokens, log_probs
 
 
 def complete(
@@ -161,9 +183,9 @@ def complete(
     *,
     temperatures: Sequence[float] | np.ndarray,
     seed: int,
-    picture_ids: Sequence[int] | None = None,
-) -> Iterator[np.ndarray]:
-    """Extends prompts to `length` tokens, yielding the sequences so far after each token.
+    picture_ids: Any = None,
+) -> Iterator[Drawn]:
+    """Extends prompts to `length` tokens, yielding the pictures so far after each token.
 
     Args:
       sampler: draws B rows.
@@ -174,23 +196,134 @@ def complete(
       picture_ids: see `Sampler.stream`.
 
     Yields:
-      int32 tokens (B, t) for t = T .. length; the first is the prompt itself.
+      Pictures of t = T .. length tokens; the first are the prompts themselves.
     """
-    rows = np.zeros((sampler.batch_size, length), np.int32)
-    done = 0
+    tokens = np.zeros((sampler.batch_size, length), np.int32)
+    log_likelihood = np.zeros(sampler.batch_size)
+    done = 0 if prompt is None else prompt.shape[1]
     if prompt is not None:
-        done = prompt.shape[1]
-        rows[:, :done] = prompt
-    yield rows[:, :done]
+        tokens[:, :done] = prompt
+    yield Drawn(tokens[:, :done], log_likelihood)
     if done == length:
         return
-    stream = sampler.stream(prompt, temperatures=temperatures, seed=seed, picture_ids=picture_ids)
-    for position, tokens in zip(range(done, length), stream, strict=False):
-        rows[:, position] = tokens
-        yield rows[:, : position + 1]
+    steps = sampler.steps(prompt, temperatures, seed, picture_ids)
+    for position, (column, log_probs) in zip(range(done, length), steps, strict=False):
+        tokens[:, position] = column
+        log_likelihood = log_likelihood + log_probs
+        yield Drawn(tokens[:, : position + 1], log_likelihood)
 
 
-def _keys(seed: int, ids: Sequence[int] | range) -> np.ndarray:
-    """Returns one JAX key per picture, uint32 (B, 2), that depends on the seed and its id alone."""
-    base = jax.random.PRNGKey(seed)
-    return np.stack([np.asarray(jax.random.fold_in(base, picture)) for picture in ids])
+def choose(logits: Any, temperature: Any, noise: Any, keep: Any = lambda logits: logits) -> Any:
+    """Draws one token per row from the softmax of logits / temperature.
+
+    Args:
+      logits: float32 (B, V).
+      temperature: float32 (B, 1); 0 takes the largest logit.
+      noise: float32 (B, 2), uniform in [0, 1).
+      keep: excludes some of the scaled logits.
+
+    Returns:
+      int32 (B,).
+    """
+    hot = temperature > 0
+    # Below the largest, and bounded: a tiny temperature must not reach what is excluded.
+    below = logits - logits.max(axis=-1, keepdims=True)
+    scores = keep(jnp.maximum(below / jnp.where(hot, temperature, 1.0), _EXCLUDED / 10))
+    # Behind barriers, here and below: XLA computes what it fuses into a running sum once per term.
+    drawn = _index_at(jax.lax.optimization_barrier(jnp.exp(scores)), noise)
+    return jnp.where(hot[:, 0], drawn, logits.argmax(axis=-1).astype(jnp.int32))
+
+
+def keep_top_k(logits: Any, k: int) -> Any:
+    """Excludes all but the k largest logits of each row, and their equals; 0 excludes none."""
+    if not 0 < k < logits.shape[-1]:
+        return logits
+    smallest_kept = jax.lax.top_k(logits, k)[0][..., -1:]
+    return jnp.where(logits < smallest_kept, _EXCLUDED, logits)
+
+
+def keep_top_p(logits: Any, p: float) -> Any:
+    """Excludes all but the fewest largest logits whose probabilities sum to p; 1 excludes none.
+
+    The nucleus of Holtzman et al., 2019 (https://arxiv.org/abs/1904.09751).
+    """
+    if p >= 1:
+        return logits
+    order = jnp.argsort(-logits, axis=-1)
+    ordered = jax.nn.softmax(jnp.take_along_axis(logits, order, axis=-1), axis=-1)
+    before = jnp.cumsum(ordered, axis=-1) - ordered  # what the larger ones already sum to
+    kept_in_order = (before < p).at[..., 0].set(True)
+    kept = jnp.take_along_axis(kept_in_order, jnp.argsort(order, axis=-1), axis=-1)
+    return jnp.where(kept, logits, _EXCLUDED)
+
+
+def _keep_top(logits: Any, k: int, p: float) -> Any:
+    return keep_top_p(keep_top_k(logits, k), p)
+
+
+def _index_at(masses: Any, noise: Any) -> Any:
+    """Draws indices in proportion to their masses, by inversion: first a block, then one in it.
+
+    In two steps, each with a number of its own, a float32 resolves far smaller probabilities than
+    in one; and two short sums cost less than a Gumbel variable for each of V tokens.
+
+    Args:
+      masses: float32 (B, V), not negative, the largest of each row 1.
+      noise: float32 (B, 2), uniform in [0, 1).
+
+    Returns:
+      int32 (B,), never of mass 0.
+    """
+    n_rows, n_tokens = masses.shape
+    blocks = jnp.pad(masses, ((0, 0), (0, -n_tokens % _BLOCK))).reshape(n_rows, -1, _BLOCK)
+    block = _first_above(jax.lax.optimization_barrier(blocks.sum(axis=-1)), noise[:, 0])
+    within = jnp.take_along_axis(blocks, block[:, None, None], axis=1)[:, 0]
+    return (block * _BLOCK + _first_above(within, noise[:, 1])).astype(jnp.int32)
+
+
+def _first_above(masses: Any, noise: Any) -> Any:
+    """Returns the first index of each row up to which more than `noise` of its mass lies."""
+    sums = jnp.cumsum(masses, axis=-1)
+    # Rounding may make sums differ where the mass is 0: such an index is never taken.
+    above = (sums > noise[:, None] * sums[:, -1:]) & (masses > 0)
+    return jnp.where(above.any(axis=-1), above.argmax(axis=-1), masses.argmax(axis=-1))
+
+
+def _noise(keys: Any, positions: Any) -> Any:
+    """Returns uniform numbers, float32 (T, B, 2), that depend on key and position alone."""
+
+    def of_pixel(position: Any, key: Any) -> Any:
+        return jax.random.uniform(jax.random.fold_in(key, position), (2,))
+
+    of_row = jax.vmap(of_pixel, in_axes=(None, 0))
+    return jax.vmap(of_row, in_axes=(0, None))(positions, keys)
+
+
+@jax.jit
+def _picture_keys(seed: Any, ids: Any) -> Any:
+    """Returns one JAX key per picture, uint32 (B, 2), from the seed and its ids (B, n)."""
+
+    def key_of(numbers: Any) -> Any:
+        key = jax.random.PRNGKey(seed)
+        for number in numbers:
+            key = jax.random.fold_in(key, number)
+        return key
+
+    return jax.vmap(key_of)(ids)
+
+
+def _caches(memory: Any) -> list[KeyValueCache]:
+    """Returns the parts of a model's memory that can be resized."""
+    leaves = jax.tree.leaves(memory, is_leaf=_is_cache)
+    return [leaf for leaf in leaves if _is_cache(leaf)]
+
+
+def _resized(memory: Any, length: int) -> Any:
+    """Returns a model's memory with room for `length` tokens."""
+    return jax.tree.map(
+        lambda leaf: leaf.resized(length) if _is_cache(leaf) else leaf, memory, is_leaf=_is_cache
+    )
+
+
+def _is_cache(leaf: Any) -> bool:
+    return isinstance(leaf, KeyValueCache)

@@ -20,6 +20,10 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from pixace.compilation_cache import open_cache
+from pixace.errors import PixaceError
+from pixace.lazy_imports import deferred_imports, resolve
+
 # Read by TensorFlow's and XLA's native code once they are loaded: 3 lets only fatal messages
 # through. A user who set the variable keeps their choice.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -73,9 +77,51 @@ def _cheap_stack() -> Iterator[None]:
         inspect.stack = original
 
 
-with _quietly(), _cheap_stack():
+# What trax imports at its top and uses in places that drawing and measuring never reach: with it,
+# `import trax` takes three times as long and twice the memory (trax 1.4.1, TensorFlow 2.21).
+_DEFERRED = (
+    "tensorflow",
+    "tensorflow_datasets",
+    "tensorflow_text",
+    "trax.data.tokenizer",  # classifies all of Unicode: 0.5 s
+    "trax.jaxboard",  # matplotlib
+    "trax.rl",  # gym
+    "trax.tf_numpy",  # defines its functions and classes by means of TensorFlow's
+    "trax.trax2keras",
+)
+
+
+@functools.cache
+def _load(name: str) -> Any:
+    """Imports what was put off, once.
+
+    Raises:
+      PixaceError: it is not installed, or does not work.
+    """
+    try:
+        with _quietly():
+            found = resolve(name)
+            _hide_gpu_from_tensorflow()
+    except ImportError as error:
+        library = (error.name or name).partition(".")[0]
+        raise PixaceError(
+            f"this needs {library}, which cannot be imported: {error}; try pip install {library}"
+        ) from error
+    return found
+
+
+def _hide_gpu_from_tensorflow() -> None:
+    """Leaves the card to JAX: TensorFlow, used for input only, would take its whole memory."""
+    if tensorflow := sys.modules.get("tensorflow"):
+        with contextlib.suppress(RuntimeError):  # already initialised by the caller's own program
+            tensorflow.config.set_visible_devices([], "GPU")
+
+
+with _quietly():
     import jax
+    import jax._src.compilation_cache
     import jax.numpy as jnp
+with _quietly(), _cheap_stack(), deferred_imports(_DEFERRED, _load):
     import tensorflow as tf
     import trax
     import trax.fastmath.jax
@@ -107,6 +153,23 @@ def _mend_stop_gradient() -> None:
         return x if isinstance(x, int) else jax.lax.stop_gradient(x)
 
     trax.fastmath.jax.JAX_BACKEND["stop_gradient"] = stop_gradient
+
+
+def _let_matrices_multiply() -> None:
+    """`dot` lets a matrix that knows a faster product do it: see `pixace.matrices`.
+
+    trax 1.4.1 multiplies arrays only.
+    """
+
+    class Numpy:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(jnp, name)
+
+        @staticmethod
+        def dot(x: Any, y: Any) -> Any:
+            return y.left_product(x) if hasattr(y, "left_product") else jnp.dot(x, y)
+
+    trax.fastmath.jax.JAX_BACKEND["np"] = Numpy()
 
 
 def _mend_replication() -> None:
@@ -151,6 +214,16 @@ def _mend_tree_unflatten() -> None:
     trax.fastmath.tree_unflatten = tree_unflatten
 
 
+def _mend_signatures() -> None:
+    """Does not import TensorFlow to find that a shape or a dtype is none of TensorFlow's."""
+
+    class Types:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(sys.modules.get("tensorflow"), name, ())  # nothing is an instance of ()
+
+    trax.shapes.tf = trax.layers.core.tf = Types()
+
+
 def _mend_host_count() -> None:
     """`jax.host_count` under its present name: JAX 0.10 warns of the old one at every start."""
     jax.host_count = jax.process_count  # type: ignore[attr-defined]
@@ -166,21 +239,43 @@ def _mend_printing() -> None:
     trax.supervised.training._log = log
 
 
-def _hide_gpu_from_tensorflow() -> None:
-    """Leaves the card to JAX: TensorFlow, used for input only, would take its whole memory."""
-    with contextlib.suppress(RuntimeError):  # already initialised by the caller's own program
-        tf.config.set_visible_devices([], "GPU")
+def _keep_compiled_programs() -> None:
+    """Lets programs that were compiled once be loaded by the next process.
+
+    A user who told JAX where to keep them keeps that; JAX reads every folder but ours by itself.
+    """
+    if jax.config.jax_compilation_cache_dir is not None:
+        return
+    cache = open_cache()
+    if cache is None:
+        return
+    folder = os.fspath(cache.folder)
+    original = jax._src.compilation_cache.get_file_cache
+
+    def get_file_cache(path: str) -> Any:
+        return (cache, path) if path == folder else original(path)
+
+    jax._src.compilation_cache.get_file_cache = get_file_cache
+    jax.config.update("jax_compilation_cache_dir", folder)
+    # Small programs, too: trax runs dozens of them to set up a model, each compiled by itself.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # Files of XLA's own would grow without bounds, and stop a command that cannot write them.
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "")
 
 
 for _mend in (
     _mend_cond,
     _mend_stop_gradient,
+    _let_matrices_multiply,
     _mend_replication,
     _mend_pinning,
     _mend_tree_unflatten,
+    _mend_signatures,
     _mend_host_count,
     _mend_printing,
     _hide_gpu_from_tensorflow,
+    _keep_compiled_programs,
 ):
     _mend()
 

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import logging
 import shutil
@@ -10,9 +11,14 @@ from PIL import Image
 
 import pixace
 from pixace.checkpoints import read_checkpoint, write_checkpoint
+from pixace.config import DrawingSettings, ModelConfig
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.images import open_image
 from pixace.models import build_model
+from pixace.prediction import bytes_per_row, rows_per_batch
+from pixace.recipe import Recipe
+from pixace.sampling import Sampler, complete
+from pixace.scoring import Scorer
 from pixace.stored import open_model
 from pixace.tokens import image_to_tokens, tokens_to_image
 from pixace.trax_compat import trax
@@ -207,6 +213,132 @@ def test_progress_counts_the_drawn_pixels(predictor, painted):
         progress=lambda done, total: seen.append((done, total)),
     )
     assert seen == [(done, 6) for done in range(7)]
+
+
+def test_the_drawing_behind_the_collage(predictor, painted):
+    prompts = [sorted((painted / "val").iterdir())[0], Image.new("RGB", (6, 6), "red")]
+    options = {"prompts": prompts, "cut": 14, "temperature": [0.5, 1], "seed": 3, "scale": SCALE}
+    drawing = predictor.draw(**options)
+    assert [tokens.shape for tokens in drawing.tokens] == [(2, 36), (2, 36)]
+    assert drawing.log_likelihood.shape == (2, 2)
+    assert (drawing.log_likelihood < 0).all()
+    assert drawing.seed == 3
+    grid = tiles(drawing.collage(), SCALE)
+    for row in range(2):
+        for column in range(2):
+            expected = np.asarray(tokens_to_image(drawing.tokens[column][row], (2, 1, 2)))
+            np.testing.assert_array_equal(inside(grid[row][2 + column]), expected)
+    picture = predictor.predict(**options)
+    assert picture.tobytes() == drawing.collage().tobytes()
+    assert picture.info["pixace"] == drawing.recipe.to_text()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        drawing.n_kept = 0
+
+
+def test_the_recipe_says_what_drew_it(predictor, painted, tmp_path):
+    prompts = [sorted((painted / "val").iterdir())[0], Image.new("RGB", (6, 6), "red")]
+    drawing = predictor.draw(prompts=prompts, temperature=np.float32(1), top_k=np.int64(4), scale=9)
+    recipe = drawing.recipe
+    assert Recipe.from_text(recipe.to_text()) == recipe
+    assert recipe.find_weights(predictor._stored.path.parent.parent) == predictor._stored.path
+    assert (recipe.checkpoint, recipe.step) == ("model.pkl.gz", 6)
+    assert recipe.prompts == (str(prompts[0]), None)
+    assert recipe.config == predictor.config
+    assert dataclasses.replace(recipe.drawing, seed=None) == DrawingSettings(scale=9, top_k=4)
+    again = predictor.draw(prompts=prompts, top_k=4, seed=drawing.seed)
+    np.testing.assert_array_equal(again.tokens, drawing.tokens)
+
+
+def test_the_likelihood_is_that_of_evaluate(predictor):
+    """As the model in mode eval computes it, whatever the temperature and the colours left out."""
+    drawing = predictor.draw(batch_size=2, temperature=[0.5, 1.0], top_k=9, seed=1)
+    model = predictor._stored.build("eval", 1)
+    for column, tokens in enumerate(drawing.tokens):
+        nats = Scorer(model).image_nats(model.weights, tokens, 2) * 36
+        np.testing.assert_allclose(drawing.log_likelihood[:, column], -nats, rtol=1e-4)
+
+
+def test_tiles_tell_place_temperature_and_bits(predictor, painted):
+    prompt = next((painted / "val").iterdir())
+    drawing = predictor.draw(prompts=prompt, cut=30, temperature=[0.5, 1.0], seed=1)
+    tiles = drawing.tiles()
+    assert [(t["row"], t["column"], t["temperature"]) for t in tiles] == [(0, 2, 0.5), (0, 3, 1.0)]
+    for tile, nats in zip(tiles, drawing.log_likelihood[0], strict=True):
+        assert tile["log_likelihood"] == nats
+        assert tile["bits_per_pixel"] == pytest.approx(-nats / np.log(2) / 6)
+    (whole,) = predictor.draw(prompts=prompt, cut=36, seed=1).tiles()
+    assert (whole["log_likelihood"], whole["bits_per_pixel"]) == (0.0, None)
+
+
+def test_the_best_of_several_is_the_likeliest(predictor, painted):
+    options = {"prompts": sorted((painted / "val").iterdir())[:2], "temperature": [1, 1], "seed": 5}
+    first = predictor.draw(**options)
+    n, length = 3, 36
+    drawing = predictor.draw(**options, best_of=n)
+    # Every candidate by itself.
+    sampler = Sampler(predictor._stored.build("predict", 12), 12)
+    places = [(row, column, i) for row in range(2) for column in range(2) for i in range(n)]
+    prompt = np.repeat(drawing.originals[:, :18], 2 * n, axis=0)
+    *_, drawn = complete(
+        sampler, prompt, length, temperatures=np.ones(12), seed=5, picture_ids=places
+    )
+    nats = drawn.log_likelihood.reshape(2, 2, n)
+    np.testing.assert_allclose(first.log_likelihood, nats[..., 0], rtol=1e-4)
+    np.testing.assert_allclose(drawing.log_likelihood, nats.max(axis=-1), rtol=1e-4)
+    candidates = drawn.tokens.reshape(2, 2, n, length)
+    for row in range(2):
+        for column in range(2):
+            np.testing.assert_array_equal(first.tokens[column][row], candidates[row, column, 0])
+            best = candidates[row, column, nats[row, column].argmax()]
+            np.testing.assert_array_equal(drawing.tokens[column][row], best)
+    assert (nats.argmax(axis=-1) > 0).any(), "not all are the first"
+
+
+def test_more_than_a_batch_are_drawn_as_in_one(weights_dir):
+    predictor = pixace.get_predictor("transformer", weights_dir=weights_dir)
+    seen = []
+    many = predictor.draw(
+        batch_size=35, seed=2, progress=lambda done, total: seen.append((done, total))
+    )
+    assert [batch_size for batch_size, *_ in predictor._samplers] == [12], "three of one shape"
+    assert seen[0] == (0, 3 * 36) and seen[-1] == (3 * 36, 3 * 36)
+    assert seen == sorted(seen) and {done for done, _ in seen} == set(range(3 * 36 + 1))
+    sampler = Sampler(predictor._stored.build("predict", 35), 35)
+    *_, drawn = complete(
+        sampler,
+        None,
+        36,
+        temperatures=np.ones(35),
+        seed=2,
+        picture_ids=[(row, 0, 0) for row in range(35)],
+    )
+    np.testing.assert_array_equal(many.tokens[0], drawn.tokens)
+    np.testing.assert_allclose(many.log_likelihood[:, 0], drawn.log_likelihood, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "row_bytes", "expected"),
+    [
+        (1, 1, 1),
+        (16, 1, 16),
+        (17, 1, 9),  # two batches of 9, not 16 and 1
+        (32, 1, 16),
+        (100, 1, 15),
+        (16, 2**28, 4),  # memory holds four
+        (5, 2**28, 3),
+        (10, 2**40, 1),  # one must do
+    ],
+)
+def test_rows_of_a_batch(n_rows, row_bytes, expected):
+    assert rows_per_batch(n_rows, row_bytes) == expected
+
+
+def test_a_row_s_bytes_are_mostly_keys_and_values():
+    for model_type in ("transformer", "reformer"):
+        config = ModelConfig(model_type=model_type, **TINY)
+        keys_and_values = 2 * config.n_layers * config.d_model * config.n_pixels * 4
+        assert keys_and_values < bytes_per_row(config, 0) < 1.2 * keys_and_values
+        assert bytes_per_row(config, 36) > bytes_per_row(config, 1)
 
 
 def test_the_command_writes_what_the_api_returns(weights_dir, painted, tmp_path):

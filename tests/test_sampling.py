@@ -5,7 +5,7 @@ import pytest
 
 from pixace.config import check_sampling
 from pixace.errors import UsageError
-from pixace.sampling import Sampler, complete, keep_top_k, keep_top_p
+from pixace.sampling import Sampler, choose, complete, keep_top_k, keep_top_p
 from pixace.trax_compat import jnp, trax
 
 PROBABILITIES = np.array([0.4, 0.3, 0.15, 0.1, 0.05])
@@ -27,8 +27,8 @@ def constant(batch_size: int, **options) -> Sampler:
 
 def draw(sampler: Sampler, n_tokens: int, **options) -> np.ndarray:
     options = {"temperatures": np.ones(sampler.batch_size), "seed": 0, **options}
-    *_, rows = complete(sampler, None, n_tokens, **options)
-    return rows.copy()
+    *_, drawn = complete(sampler, None, n_tokens, **options)
+    return drawn.tokens
 
 
 def expected(temperature: float, top_k: int = 0, top_p: float = 1.0) -> np.ndarray:
@@ -60,6 +60,38 @@ def test_frequencies_are_those_of_the_softmax(temperature, top_k, top_p):
     assert chi_square < 23.5
 
 
+@pytest.mark.parametrize(("temperature", "top_k"), [(1, 0), (0.6, 0), (1.5, 0), (1, 150)])
+def test_frequencies_over_many_colours(temperature, top_k):
+    """As above, over more tokens than are summed at once, some of them without any mass."""
+    rng = np.random.default_rng(0)
+    n_tokens = 300
+    logits = rng.permutation(np.concatenate([rng.normal(0, 2, 290), np.full(10, -1e8)]))
+    drawn = choose(
+        jnp.asarray(np.tile(logits, (40_000, 1)), jnp.float32),
+        jnp.full((40_000, 1), temperature, jnp.float32),
+        jnp.asarray(rng.random((40_000, 2)), jnp.float32),
+        lambda scores: keep_top_k(scores, top_k),
+    )
+    counts = np.bincount(np.asarray(drawn), minlength=n_tokens)
+    masses = np.exp((logits - logits.max()) / temperature)
+    if top_k:
+        masses[np.argsort(-logits)[top_k:]] = 0
+    wanted = masses / masses.sum() * 40_000
+    assert (counts[wanted == 0] == 0).all()
+    rare = wanted < 5  # too few for the statistic one by one
+    counts, wanted = (np.append(x[~rare], x[rare].sum()) for x in (counts, wanted))
+    counts, wanted = counts[wanted > 0], wanted[wanted > 0]
+    chi_square = ((counts - wanted) ** 2 / wanted).sum()
+    degrees = len(wanted) - 1
+    assert chi_square < degrees + 4 * (2 * degrees) ** 0.5
+
+
+def test_the_ends_of_the_noise_choose_tokens_that_have_mass():
+    logits = jnp.asarray([[-1e9] * 200 + [0.0] + [-1e9] * 99])
+    for noise in (0.0, np.float32(1) - np.finfo(np.float32).epsneg):
+        assert choose(logits, jnp.ones((1, 1)), jnp.full((1, 2), noise)).tolist() == [200]
+
+
 def test_temperature_zero_takes_the_likeliest():
     assert (draw(constant(3), 20, temperatures=[0, 0, 0]) == 0).all()
 
@@ -74,20 +106,20 @@ def test_what_was_drawn_is_fed_back():
     """A model that is certain of `input + 1`: the stream counts up from the prompt."""
     successor = toy(lambda tokens: 1e4 * (jnp.arange(50) == tokens[..., None] + 1), 2)
     prompt = np.array([[7, 8, 9], [20, 21, 22]], np.int32)
-    *_, rows = complete(successor, prompt, 9, temperatures=[1, 1], seed=0)
-    assert rows.tolist() == [[*range(7, 16)], [*range(20, 29)]]
-    *_, rows = complete(successor, None, 4, temperatures=[1, 1], seed=0)
-    assert rows.tolist() == [[1, 2, 3, 4]] * 2  # after the start symbol 0
+    *_, drawn = complete(successor, prompt, 9, temperatures=[1, 1], seed=0)
+    assert drawn.tokens.tolist() == [[*range(7, 16)], [*range(20, 29)]]
+    *_, drawn = complete(successor, None, 4, temperatures=[1, 1], seed=0)
+    assert drawn.tokens.tolist() == [[1, 2, 3, 4]] * 2  # after the start symbol 0
 
 
 def test_every_length_is_yielded_once_and_a_full_prompt_is_not_extended():
     sampler = constant(1)
     prompt = np.array([[1, 2]], np.int32)
-    states = [s.shape[1] for s in complete(sampler, prompt, 5, temperatures=[1], seed=0)]
-    assert states == [2, 3, 4, 5]
-    assert [s.tolist() for s in complete(sampler, prompt, 2, temperatures=[1], seed=0)] == [
-        [[1, 2]]
-    ]
+    lengths = [d.tokens.shape[1] for d in complete(sampler, prompt, 5, temperatures=[1], seed=0)]
+    assert lengths == [2, 3, 4, 5]
+    (only,) = complete(sampler, prompt, 2, temperatures=[1], seed=0)
+    assert only.tokens.tolist() == [[1, 2]]
+    assert only.log_likelihood.tolist() == [0]
 
 
 def test_the_seed_decides():
@@ -129,6 +161,16 @@ def test_a_sampler_forgets_the_last_picture():
     sampler = Sampler(model, 1)
     assert draw(sampler, 4).tolist() == [[1, 2, 3, 4]]
     assert draw(sampler, 4).tolist() == [[1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize("temperature", [0, 0.5, 1])
+def test_log_likelihood_is_the_model_s_own(temperature):
+    """Of the drawn pixels alone, whatever the temperature and the colours drawn from."""
+    sampler = constant(3, top_k=4)
+    prompt = np.full((3, 2), 4, np.int32)
+    *_, drawn = complete(sampler, prompt, 40, temperatures=[temperature] * 3, seed=1)
+    expected = np.log(PROBABILITIES)[drawn.tokens[:, 2:]].sum(axis=1)
+    np.testing.assert_allclose(drawn.log_likelihood, expected, rtol=1e-5)
 
 
 def test_keep_top_k_and_top_p():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -16,10 +18,12 @@ from pixace.commands.common import (
     numbers,
     typed_settings,
 )
-from pixace.config import DrawingSettings, ModelConfig, resolve_config
+from pixace.config import DrawingSettings, resolve_config
 from pixace.errors import UsageError, shown
+from pixace.film import check_film, write_film
 from pixace.folders import locate
-from pixace.images import open_image
+from pixace.images import is_url, open_image
+from pixace.recipe import Recipe, read_recipe
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -41,6 +45,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "batch_size", 1, "Images to draw when there is no prompt.", flag_values=values
     )
+    flags.DEFINE_alias("n_images", "batch_size", flag_values=values)
     flags.DEFINE_list(
         "temperature",
         "1.0",
@@ -57,14 +62,43 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_integer(
+        "best_of",
+        1,
+        "Draw this many candidates for each tile and keep the one that the model finds likeliest.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
         "seed",
         None,
         "The same seed draws the same picture (default: a new one).",
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "like",
+        None,
+        "Draw as this file was drawn, a collage or film of pixace: it carries its recipe inside, "
+        "unless it is a BMP. Flags given beside this one win over the recipe. Prompts that were "
+        "fetched from the web must be named again.",
+        flag_values=values,
+    )
     flags.DEFINE_integer("scale", 256, "Edge of one tile in pixels.", flag_values=values)
     flags.DEFINE_string(
-        "out", "collage.png", "Output file; its suffix says the format.", flag_values=values
+        "out",
+        "collage.png",
+        "Output file; its suffix says the format: png, jpg, jpeg, webp, gif or bmp.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "film",
+        None,
+        "Show also how the collage appears, pixel by pixel, in this animated .gif.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "json",
+        False,
+        "Print the recipe and the likelihood of every picture as JSON, instead of the path.",
+        flag_values=values,
     )
     define_model_flags(values)
 
@@ -72,43 +106,107 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     """Draws as the flags say, and prints the path of the collage."""
     # What is cheap to find wrong is found before trax is imported and the model read.
-    temperatures = numbers("temperature", values["temperature"].value, float)
-    names = ("batch_size", "cut", "scale", "seed", "top_k", "top_p")
-    drawing = DrawingSettings(
-        temperature=tuple(temperatures), **{name: values[name].value for name in names}
-    )
-    out = Path(values["out"].value)
-    path = locate(
-        values["model_name"].value, values["weights_dir"].value, values["checkpoint"].value
-    )
+    like = values["like"].value
+    recipe = None if like is None else read_recipe(like)
+    drawing = _drawing_settings(values, recipe)
+    model_name, path = _model(values, recipe)
+    stored = stored_config(path)
     settings = typed_settings(values)
-    config: ModelConfig = resolve_config(stored_config(path), settings, source=path.parent)
+    if recipe is not None and stored is None:
+        settings = {**recipe.config.to_dict(), **settings}
+    config = resolve_config(stored, settings, source=path.parent)
     drawing.kept_pixels(config.n_pixels)
-    if values["prompt"].present and not values["prompt"].value:
-        raise UsageError("flag --prompt= is empty; name an image file or a URL")
-    if drawing.cut is not None and not values["prompt"].value:
+    names = _prompts(values, recipe)
+    if drawing.cut is not None and not names:
         raise UsageError("cut needs a prompt to keep pixels of")
-    n_rows = len(values["prompt"].value) or drawing.batch_size
-    n_columns = len(temperatures) + (2 if values["prompt"].value else 0)
-    check_output(out, (n_columns * drawing.scale, n_rows * drawing.scale))
-    prompts = [open_image(prompt, config.background) for prompt in values["prompt"].value]
+    out, film = _outputs(values, drawing, len(names))
+    prompts = [open_image(name, config.background) for name in names]
 
     from tqdm import tqdm
 
     from pixace.prediction import Predictor
     from pixace.stored import open_model
 
-    predictor = Predictor(open_model(path, settings))
+    predictor = Predictor(open_model(path, settings), model_name)
     with tqdm(unit="px", desc="drawing", leave=False, disable=not sys.stderr.isatty()) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        picture = predictor.predict(
-            prompts=prompts,
-            progress=progress,
-            **dataclasses.asdict(drawing),
+        drawn = predictor.draw(
+            prompts=prompts, prompt_names=names, progress=progress, **dataclasses.asdict(drawing)
         )
-    write_picture(picture, out)
-    print(shown(out))
+    write_picture(drawn.collage(), out)
+    if film is not None:
+        write_film(drawn, film)
+    if values["json"].value:
+        files = {"path": str(out), "film": None if film is None else str(film)}
+        print(json.dumps({**files, "recipe": drawn.recipe.to_dict(), "tiles": drawn.tiles()}))
+    else:
+        print(shown(out))
+
+
+def _drawing_settings(values: flags.FlagValues, recipe: Recipe | None) -> DrawingSettings:
+    """Returns how to draw: as typed, else as the recipe says, else as by default."""
+    drawing = {} if recipe is None else dataclasses.asdict(recipe.drawing)
+    for field in dataclasses.fields(DrawingSettings):
+        if values[field.name].present or recipe is None:
+            drawing[field.name] = values[field.name].value
+            if field.name == "temperature":
+                drawing[field.name] = tuple(numbers(field.name, drawing[field.name], float))
+    return DrawingSettings(**drawing)
+
+
+def _model(values: flags.FlagValues, recipe: Recipe | None) -> tuple[str | None, Path]:
+    """Returns the model's name, if it has one, and the file of its weights."""
+    name, checkpoint = values["model_name"].value, values["checkpoint"].value
+    weights_dir = values["weights_dir"].value
+    if recipe is None or name is not None:
+        return name, locate(name, weights_dir, checkpoint)
+    if checkpoint is not None:
+        return recipe.model_name, locate(recipe.model_name, weights_dir, checkpoint)
+    return recipe.model_name, recipe.find_weights(weights_dir)
+
+
+def _prompts(values: flags.FlagValues, recipe: Recipe | None) -> list[str]:
+    """Returns the files and URLs to complete.
+
+    A recipe may be a stranger's: what it names is used where it is a file of this machine, and
+    never fetched.
+
+    Raises:
+      UsageError: a prompt of the recipe must be named by the user.
+    """
+    if values["prompt"].present or recipe is None:
+        if values["prompt"].present and not values["prompt"].value:
+            raise UsageError("flag --prompt= is empty; name an image file or a URL")
+        return values["prompt"].value
+    names = []
+    for name in recipe.prompts:
+        if name is None or is_url(name) or not os.path.isfile(name):
+            prompt = "a picture without a name" if name is None else shown(name)
+            why = "not fetched unasked" if name and is_url(name) else "not here"
+            raise UsageError(
+                f"{shown(values['like'].value)} completes {prompt}, which is {why}; name all its "
+                "prompts with --prompt"
+            )
+        names.append(name)
+    return names
+
+
+def _outputs(
+    values: flags.FlagValues, drawing: DrawingSettings, n_prompts: int
+) -> tuple[Path, Path | None]:
+    """Returns where to write the collage and the film, both of which can be written."""
+    n_columns = len(drawing.temperature) + (2 if n_prompts else 0)
+    size = (n_columns * drawing.scale, (n_prompts or drawing.batch_size) * drawing.scale)
+    out = Path(values["out"].value)
+    check_output(out, size)
+    if values["film"].value is None:
+        return out, None
+    film = Path(values["film"].value)
+    check_film(film, size)
+    if os.path.realpath(out) == os.path.realpath(film):
+        raise UsageError(f"out and film are both {shown(out)}; name two files")
+    return out, film
