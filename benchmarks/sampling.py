@@ -170,7 +170,7 @@ def plain_model(config: ModelConfig) -> Any:
 
 
 def prepare_peer(peer: Peer, config: ModelConfig, batch_size: int) -> Work:
-    """Returns what draws whole pictures with PyTorch."""
+    """Returns what draws whole pictures with PyTorch, which gets ready when first called."""
     shape = {
         "n_tokens": token_count(config.bitdepth),
         "length": config.n_pixels,
@@ -181,11 +181,7 @@ def prepare_peer(peer: Peer, config: ModelConfig, batch_size: int) -> Work:
         "n_halves": n_halves(config),
     }
 
-    def draw() -> float:
-        return peer.ask("draw", shape=shape, batch_size=batch_size) / config.n_pixels
-
-    draw()
-    return draw
+    return lambda: peer.ask("draw", shape=shape, batch_size=batch_size) / config.n_pixels
 
 
 def n_halves(config: ModelConfig) -> int:

@@ -1,9 +1,9 @@
 """Weight matrices laid out for drawing on a CPU, where reading them is what takes the time.
 
-XLA multiplies a few rows by a large matrix on less than all cores, and at little more than half of
-the memory's speed. The same matrix as one block of columns per core, each transposed, is read
-nearly as fast as the memory gives it (figures: benchmarks/README.md). A `BlockMatrix` takes the
-place of a layer's matrix; `trax.layers.Dense` multiplies by it through the door's `dot`.
+XLA multiplies a few rows by a large matrix at little more than half of the memory's speed. The same
+matrix as one block of columns per core, each transposed, is read nearly as fast as the memory gives
+it (figures: benchmarks/README.md). A `BlockMatrix` takes the place of a layer's matrix;
+`trax.layers.Dense` multiplies by it through the door's `dot`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 from pixace.trax_compat import jax, jnp, trax
 
-_MIN_BLOCK = 1 << 17  # numbers in a block, below which the calls cost more than they save
+# Numbers in a matrix, above which XLA (JAX 0.12) multiplies better by ...
+_MIN_BLOCK = 1 << 17  # ... blocks of at least this size, one per core, if it has several rows,
+_MIN_COLUMNS = 1 << 23  # ... one block, if it has a single row; a smaller one it reads on one core
 
 
 class BlockMatrix(NamedTuple):
@@ -53,22 +55,15 @@ def decoding_weights(layer: Any, weights: Any, batch_size: int) -> Any:
     Returns:
       The same nest, with each layer's matrices as that layer multiplies by them fastest.
     """
-    # A single row XLA multiplies best by the plain matrix; an accelerator needs no help.
-    helped = batch_size > 1 and jax.default_backend() == "cpu"
-    n_blocks = n_cores() if helped else 1
-
-    def laid_out(layer: Any, weights: Any) -> Any:
-        if layer.sublayers:
-            pairs = zip(layer.sublayers, weights, strict=True)
-            return tuple(laid_out(sublayer, below) for sublayer, below in pairs)
-        if hasattr(layer, "matrices"):
-            return tuple(_in_blocks(matrix, n_blocks) for matrix in layer.matrices(weights))
-        if isinstance(layer, trax.layers.Dense) and isinstance(weights, tuple | list):
-            matrix, bias = weights
-            return _in_blocks(matrix, n_blocks), bias
-        return weights
-
-    return laid_out(layer, weights)
+    if layer.sublayers:
+        pairs = zip(layer.sublayers, weights, strict=True)
+        return tuple(decoding_weights(sublayer, below, batch_size) for sublayer, below in pairs)
+    if hasattr(layer, "matrices"):
+        return tuple(_laid_out(matrix, batch_size) for matrix in layer.matrices(weights))
+    if isinstance(layer, trax.layers.Dense) and isinstance(weights, tuple | list):
+        matrix, bias = weights
+        return _laid_out(matrix, batch_size), bias
+    return weights
 
 
 def n_cores() -> int:
@@ -76,7 +71,11 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_blocks(matrix: Any, n_blocks: int) -> Any:
-    """Returns a large matrix in blocks, a small one as it is."""
-    n_blocks = min(n_blocks, matrix.size // _MIN_BLOCK)
+def _laid_out(matrix: Any, batch_size: int) -> Any:
+    """Returns the matrix as it is, or a `BlockMatrix` where that is faster."""
+    if jax.default_backend() != "cpu":  # an accelerator needs no help
+        return matrix
+    if batch_size == 1:
+        return BlockMatrix.of(matrix, 1) if matrix.size >= _MIN_COLUMNS else matrix
+    n_blocks = min(n_cores(), matrix.size // _MIN_BLOCK)
     return BlockMatrix.of(matrix, n_blocks) if n_blocks > 1 else matrix

@@ -48,6 +48,16 @@ def test_plain_matrices_stay_where_they_are_faster(monkeypatch, batch_size, n_co
     assert dense is layer.weights[1][0]
 
 
+def test_a_very_large_matrix_is_turned_for_a_single_row(monkeypatch):
+    monkeypatch.setattr(matrices, "_MIN_COLUMNS", 8 * 12)
+    layer = dense_and_embedding()
+    x = np.array([[3, 1, 2]])
+    expected = np.asarray(layer(x))
+    layer.weights = decoding_weights(layer, layer.weights, batch_size=1)
+    assert [block.shape for block in layer.weights[1][0].blocks] == [(12, 8)]
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
+
+
 def test_small_matrices_stay_whole(monkeypatch):
     monkeypatch.setattr(matrices, "n_cores", lambda: 2)
     layer = dense_and_embedding()
