@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _set_up_messages()
     try:
         status = _dispatch(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the caller
+            sys.stdout.flush()
         return status
     except Interrupted as stop:
         print(stop, file=sys.stderr)
@@ -58,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _drop_output() -> None:
     """Lets what is left in stdout's buffer go nowhere: the interpreter flushes it once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:  # closed by the caller
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -82,7 +84,6 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     _parse(word, values, rest)
     command.run(values)
-    sys.stdout.flush()
     return 0
 
 

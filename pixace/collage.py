@@ -29,7 +29,7 @@ _FORMATS: dict[str, tuple[str, dict[str, object]]] = {
     ".gif": ("GIF", {}),
 }
 
-_MAX_PIXELS = 500_000_000  # 1.5 GB of memory
+_MAX_PIXELS = 178_000_000  # about what Pillow agrees to open again
 _MAX_EDGES = {".jpg": 65535, ".jpeg": 65535, ".gif": 65535, ".webp": 16383}
 
 

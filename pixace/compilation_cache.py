@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,10 +84,11 @@ class CompilationCache:
         except OSError:
             return None
         digest, program = entry[:_DIGEST_BYTES], entry[_DIGEST_BYTES:]
-        with contextlib.suppress(OSError):
-            if hashlib.sha256(program).digest() != digest:
+        if hashlib.sha256(program).digest() != digest:
+            with contextlib.suppress(OSError):
                 path.unlink()
-                return None
+            return None
+        with contextlib.suppress(OSError):
             os.utime(path)  # used just now
         return program
 
@@ -124,12 +126,14 @@ class CompilationCache:
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):  # another process makes room, too
-                    status = entry.stat()
-                    found.append((status.st_mtime_ns, status.st_size, entry.path))
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode):
+                        found.append((status.st_mtime_ns, status.st_size, entry.path))
         size = sum(size for _, size, _ in found)
         if size > self._max_bytes:
             for _, freed, path in sorted(found):
-                Path(path).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
                 size -= freed
                 if size <= self._max_bytes * 3 // 4:
                     break

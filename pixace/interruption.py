@@ -1,10 +1,12 @@
-"""Ctrl-C and SIGTERM as a polite question: finish the step, save, then end."""
+"""Ctrl-C and SIGTERM as a polite question: finish what must not be cut short, then end."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 
 _log = logging.getLogger(__name__)
@@ -59,6 +61,27 @@ class Interruption:
         previous, self._previous = self._previous, {}
         for number, handler in previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def interrupt_held_back() -> Iterator[None]:
+    """Lets Ctrl-C wait until the block has ended.
+
+    Python forgets an exception that is raised while a destructor or a weak reference's callback
+    runs, and importing runs many. Outside the main thread nothing is changed.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    noted: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: noted.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if noted:
+        handler(*noted[0])
 
 
 class Interrupted(Exception):

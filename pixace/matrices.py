@@ -55,7 +55,7 @@ def decoding_weights(layer: Any, weights: Any, batch_size: int) -> Any:
     Returns:
       The same nest, with each layer's matrices as that layer multiplies by them fastest.
     """
-    if layer.sublayers:
+    if layer.sublayers and isinstance(weights, tuple | list):  # else a mark: shared with another
         pairs = zip(layer.sublayers, weights, strict=True)
         return tuple(decoding_weights(sublayer, below, batch_size) for sublayer, below in pairs)
     if hasattr(layer, "matrices"):

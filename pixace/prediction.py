@@ -20,7 +20,7 @@ from pixace.folders import locate
 from pixace.images import open_image
 from pixace.models import build_model
 from pixace.recipe import Recipe, file_sha256, nameable
-from pixace.sampling import Sampler, complete
+from pixace.sampling import PROMPT_PER_CALL, Sampler, complete
 from pixace.stored import StoredModel, open_model
 from pixace.tokens import image_to_tokens, token_count
 from pixace.trax_compat import jax, trax
@@ -259,7 +259,8 @@ def bytes_per_row(config: ModelConfig, n_kept: int) -> int:
     signature = trax.shapes.ShapeDtype((1, 1), np.int32)
     _, state = jax.eval_shape(lambda: build_model(config, "predict").init(signature))
     state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    attention = config.n_heads * max(n_kept, 1) * config.n_pixels
+    n_read = min(max(n_kept, 1), PROMPT_PER_CALL)
+    attention = 2 * config.n_heads * n_read * config.n_pixels  # scores, and their softmax
     return state_bytes + 4 * (attention + token_count(config.bitdepth))
 
 

@@ -35,6 +35,7 @@ CARRIERS = ("PNG", "JPEG", "WEBP", "GIF")  # Pillow's names of the formats that 
 
 _MAX_TEXT = 60_000  # JPEG's EXIF ends at 65,533 bytes
 _MAX_NAMES = 30_000  # of them for the names of prompts
+_MAX_NAME, _MAX_PATH = 255, 4096  # characters, of files and of prompts
 _MAX_STEP = 2**31
 _MAX_REASON = 200
 _MAX_FILE = 500_000_000  # Pillow reads the whole of a WebP
@@ -73,7 +74,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.model_name is not None:
             check_model_name(_string("model_name", self.model_name))
-        if os.path.basename(_string("checkpoint", self.checkpoint)) != self.checkpoint:
+        name = _string("checkpoint", self.checkpoint, _MAX_NAME)
+        if os.path.basename(name) != name:
             raise UsageError("checkpoint must be the name of a file, without a folder")
         if not re.fullmatch("[0-9a-f]{64}", _string("sha256", self.sha256)):
             raise UsageError("sha256 must be 64 hexadecimal digits")
@@ -81,7 +83,7 @@ class Recipe:
         require_int("seed", self.drawing.seed, 0)
         for prompt in self.prompts:
             if prompt is not None:
-                _string("prompts", prompt)
+                _string("prompts", prompt, _MAX_PATH)
         _string("pixace_version", self.pixace_version)
 
     def to_dict(self) -> dict[str, Any]:
@@ -231,8 +233,8 @@ def _text(picture: Image.Image) -> str | None:
     return text if text.startswith("{") else None
 
 
-def _string(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
+def _string(name: str, value: Any, longest: int = _MAX_NAME) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= longest or "\0" in value:
         raise UsageError(f"{name} is no text that names something")
     return value
 

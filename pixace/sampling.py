@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pixace.cached_attention import KeyValueCache
-from pixace.config import check_sampling
+from pixace.config import MAX_SEED, check_sampling, require_int
 from pixace.matrices import decoding_weights
 from pixace.tokens import PAD_ID
 from pixace.trax_compat import jax, jnp
 
 _EXCLUDED = -1e9  # finite, as differences of infinities would make NaNs
 _PIXELS_PER_CALL = 32  # few enough to be watched live
+PROMPT_PER_CALL = 1024  # pixels read at once, which bounds the memory that attention takes
 # Lengths of memory on the way to the full one; for each that is used, the step is compiled. None
 # between the first two: XLA's product of a query with so many keys stays on one core (JAX 0.12), so
 # that 512 take as long as 1024.
@@ -75,7 +76,7 @@ class Sampler:
         self._grow = jax.jit(_resized, static_argnums=1)
 
     def set_weights(self, weights: Any) -> None:
-        """Replaces the model's weights by others of the same shapes."""
+        """Replaces the model's weights by others of the same shapes, for streams under way, too."""
         self._weights = decoding_weights(self._model, weights, self.batch_size)
         self._model.weights = self._weights
 
@@ -98,6 +99,10 @@ class Sampler:
 
         Yields:
           int32 tokens (B,).
+
+        Raises:
+          UsageError: a temperature or the seed out of range.
+          ValueError: a prompt longer than the model's memory, or not B temperatures.
         """
         for tokens, _ in self.steps(prompt, temperatures, seed, picture_ids):
             yield tokens
@@ -106,6 +111,12 @@ class Sampler:
         self, prompt: np.ndarray | None, temperatures: Any, seed: int, picture_ids: Any
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """As `stream`, but yields also each token's ln p under the model, float32 (B,)."""
+        check_sampling(np.ravel(temperatures).tolist())
+        require_int("seed", seed, 0, MAX_SEED)
+        if len(temperatures) != self.batch_size:
+            raise ValueError(f"{len(temperatures)} temperatures for {self.batch_size} rows")
+        if prompt is not None and prompt.shape[1] > self._full_length:
+            raise ValueError(f"a prompt of {prompt.shape[1]}, the model holds {self._full_length}")
         start = np.full((self.batch_size, 1), PAD_ID, np.int32)
         fed = start if prompt is None else np.concatenate([start, prompt], axis=1)
         done = fed.shape[1] - 1
@@ -116,7 +127,10 @@ class Sampler:
         room = self._cache_lengths[0]
         if done:
             room = self._room_for(done)
-            memory = self._read(self._weights, self._grow(memory, room), fed[:, :-1])
+            memory = self._grow(memory, room)
+        for first in range(0, done, PROMPT_PER_CALL):
+            piece = fed[:, first : min(first + PROMPT_PER_CALL, done)]
+            memory = self._read(self._weights, memory, piece)
         last = jnp.asarray(fed[:, -1:])
         while done < self._full_length:
             if done == room:

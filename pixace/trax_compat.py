@@ -22,6 +22,7 @@ from typing import Any
 
 from pixace.compilation_cache import open_cache
 from pixace.errors import PixaceError
+from pixace.interruption import interrupt_held_back
 from pixace.lazy_imports import deferred_imports, resolve
 
 # Read by TensorFlow's and XLA's native code once they are loaded: 3 lets only fatal messages
@@ -44,7 +45,11 @@ def _quietly() -> Iterator[None]:
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, 2)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            interrupt_held_back(),
+            warnings.catch_warnings(),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

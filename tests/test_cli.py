@@ -159,6 +159,12 @@ def test_a_reader_that_goes_away_is_no_error_to_talk_about(words):
     assert done.returncode in (0, 1, 141)
 
 
+def test_closed_output_is_no_traceback():
+    command = f"{sys.executable} -m pixace --help >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_results_that_cannot_be_written_are_one_line():
     with open("/dev/full", "wb") as full:

@@ -177,3 +177,24 @@ def test_the_least_recently_used_give_way(tmp_path):
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {*"a", *"fgh", *"ijk"}
     assert all(cache.get(name) == bytes(68) for name in left)
+
+
+def test_a_damaged_program_that_cannot_be_removed_is_not_used(tmp_path, monkeypatch):
+    cache = CompilationCache(tmp_path)
+    cache.put("key", b"program")
+    damaged = (tmp_path / "key").read_bytes()[:-1] + b"!"
+    (tmp_path / "key").write_bytes(damaged)
+
+    def unlink(path, missing_ok=False):
+        raise PermissionError("a folder that cannot be written")  # which stops nobody who is root
+
+    monkeypatch.setattr(type(tmp_path), "unlink", unlink)
+    assert cache.get("key") is None
+
+
+def test_what_is_no_program_does_not_fill_the_folder(tmp_path):
+    (tmp_path / "folder").mkdir()
+    cache = CompilationCache(tmp_path, max_bytes=1000)
+    for index in range(50):
+        cache.put(str(index), bytes(100))
+    assert sum(path.stat().st_size for path in tmp_path.iterdir() if path.is_file()) <= 1200

@@ -1,14 +1,16 @@
 """Signals: the first is noted, the second ends the process at once. Real signals, real children."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from pixace.interruption import Interrupted, Interruption
+from pixace.interruption import Interrupted, Interruption, interrupt_held_back
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -176,3 +178,34 @@ def test_the_exit_code_is_what_a_shell_expects(number, code):
     stop = Interrupted("stopped at step 7, saved", number)
     assert stop.exit_code == code
     assert str(stop) == "stopped at step 7, saved"
+
+
+def test_ctrl_c_waits_until_the_block_has_ended():
+    handler = signal.getsignal(signal.SIGINT)
+    reached = []
+
+    def interrupted_within():
+        with interrupt_held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            reached.append("the end")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_within()
+    assert reached == ["the end"]
+    assert signal.getsignal(signal.SIGINT) == handler
+    with interrupt_held_back():
+        pass
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.0])
+def test_ctrl_c_ends_a_drawing_at_any_time(tmp_path, seconds):
+    """Also while trax is imported, when Python loses it easily."""
+    command = [sys.executable, "-m", "pixace", "predict", "--model_name=emoji"]
+    options = ["--n_images=2000", "--scale=18", f"--out={tmp_path / 'out.png'}"]
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.splitlines()[-1]) == (130, "pixace: stopped")
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []

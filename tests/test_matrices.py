@@ -58,6 +58,20 @@ def test_a_very_large_matrix_is_turned_for_a_single_row(monkeypatch):
     np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
 
 
+def test_a_shared_layer_is_laid_out_once(monkeypatch):
+    monkeypatch.setattr(matrices, "_MIN_BLOCK", 4)
+    monkeypatch.setattr(matrices, "n_cores", lambda: 2)
+    shared = trax.layers.Serial(trax.layers.Dense(8), trax.layers.Relu())
+    layer = trax.layers.Serial(trax.layers.Embedding(5, 8), shared, trax.layers.Residual(shared))
+    layer.init(trax.shapes.ShapeDtype((2, 3), np.int32))
+    tokens = np.array([[0, 1, 4], [3, 2, 2]])
+    expected = np.asarray(layer(tokens))
+    laid_out = decoding_weights(layer, layer.weights, batch_size=2)
+    assert isinstance(laid_out[1][0][0], BlockMatrix)
+    got, _ = layer.pure_fn(tokens, laid_out, layer.state, jax.random.PRNGKey(0))
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+
+
 def test_small_matrices_stay_whole(monkeypatch):
     monkeypatch.setattr(matrices, "n_cores", lambda: 2)
     layer = dense_and_embedding()

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixace import matrices
+from pixace import matrices, sampling
 from pixace.config import MODEL_TYPES, ModelConfig
+from pixace.errors import UsageError
 from pixace.models import build_model, init_model, model_with_weights, weight_shapes
 from pixace.ready import ready_folder
 from pixace.sampling import Sampler
@@ -172,6 +173,31 @@ def test_the_stream_ends_with_the_memory():
     init_model(model, 1, 1)
     stream = Sampler(model, 1).stream(temperatures=[1], seed=0)
     assert sum(1 for _ in stream) == config.n_pixels
+
+
+def test_a_long_prompt_is_read_in_pieces(monkeypatch):
+    config = ModelConfig(image_size=5, **SMALL)
+    arrays = random_weights(config)
+    sampler = Sampler(model_with_weights(config, "predict", arrays, 1), 1)
+    picture, whole = draw(sampler, config.n_pixels)
+    monkeypatch.setattr(sampling, "PROMPT_PER_CALL", 7)
+    continued, pieces = draw(sampler, config.n_pixels, picture[:, :17])
+    np.testing.assert_array_equal(continued, picture)
+    np.testing.assert_allclose(pieces, whole[:, 17:], atol=1e-5)
+
+
+def test_what_does_not_fit_the_sampler_is_refused():
+    config = ModelConfig(image_size=5, **SMALL)
+    sampler = Sampler(model_with_weights(config, "predict", random_weights(config), 2), 2)
+    too_long = np.full((2, config.n_pixels + 1), 3, np.int32)
+    with pytest.raises(ValueError, match="a prompt of 26, the model holds 25"):
+        next(sampler.stream(too_long, temperatures=[1, 1], seed=0))
+    with pytest.raises(ValueError, match="1 temperatures for 2 rows"):
+        next(sampler.stream(temperatures=[1], seed=0))
+    with pytest.raises(UsageError, match="temperature"):
+        next(sampler.stream(temperatures=[1, -1], seed=0))
+    with pytest.raises(UsageError, match="seed"):
+        next(sampler.stream(temperatures=[1, 1], seed=2**31))
 
 
 def test_new_weights_take_effect():
