@@ -249,7 +249,7 @@ def _keep_compiled_programs() -> None:
 
     A user who told JAX where to keep them keeps that; JAX reads every folder but ours by itself.
     """
-    if jax.config.jax_compilation_cache_dir is not None:
+    if jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     cache = open_cache()
     if cache is None:
