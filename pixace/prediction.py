@@ -128,7 +128,7 @@ class Predictor:
           UsageError: an argument out of range.
           ImageError: a prompt that cannot be read.
         """
-        several = [temperature] if isinstance(temperature, int | float) else temperature
+        several: Any = [temperature] if np.isscalar(temperature) else temperature
         settings = DrawingSettings(
             batch_size, cut, tuple(several), scale, seed, top_k, top_p, best_of
         )
