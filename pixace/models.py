@@ -61,6 +61,9 @@ def model_with_weights(
 
     state = jax.jit(empty_state)()
     model = build_model(config, mode)
+    # Else trax draws a seed for each layer when it is first traced, which differs in every process
+    # and, as a constant of the program, keeps compiled programs from being found again (JAX 0.10).
+    model.rng = jax.random.PRNGKey(0)
     on_device = [jnp.asarray(array) for array in arrays]  # NumPy arrays would go there every call
     model.weights, _ = trax.layers.base.unflatten_weights_and_state(
         on_device, (), (shapes, state), weights_only=True

@@ -109,11 +109,7 @@ def test_a_command_keeps_its_programs_and_stays_quiet(weights_dir, tmp_path):
     programs = entries(tmp_path / "cache")
     assert programs
     assert predict("two.png") == picture
-    new = set(entries(tmp_path / "cache")) - set(programs)
-    if jax.__version_info__ < (0, 12):
-        # A known gap: JAX 0.10 gives the drawing loop another key in every process.
-        new = {name for name in new if not name.startswith("jit__draw_pixels-")}
-    assert not new
+    assert entries(tmp_path / "cache") == programs
 
 
 def test_a_cache_that_the_user_chose_for_jax_stays(tmp_path):
