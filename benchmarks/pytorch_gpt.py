@@ -3,7 +3,7 @@
 Written as one writes such a model today: pre-norm blocks, one product for queries, keys and values,
 PyTorch's own attention kernel, and for drawing a cache of keys and values that is laid out once.
 Called with whole sequences the model can be trained; called with caches it goes on from them. It
-draws compiled where that is faster than plain PyTorch, and possible.
+can be drawn from as it is, or compiled.
 
 It is measured in a process of its own, so that neither library's threads nor memory get in the
 other's way. The process says what it is, then answers requests, one JSON object a line:
@@ -141,41 +141,34 @@ def draw(model: GPT, batch_size: int, positions: range) -> torch.Tensor:
     return torch.cat(drawn[1:], dim=1)
 
 
-def time_drawing(shape: dict[str, int], batch_size: int) -> float:
+def time_drawing(shape: dict[str, int], batch_size: int, compiled: bool) -> float | None:
     """Returns the seconds that a batch of whole pictures takes, after one that is not counted.
 
     Args:
       shape: the arguments of `GPT`.
       batch_size: pictures in the batch.
+      compiled: whether `torch.compile` may help; None is returned where it cannot.
     """
-    model = _fastest_model(batch_size, **shape)
+    try:
+        model = _model_that_has_drawn(batch_size, compiled, **shape)
+    except RuntimeError as error:  # no C++ compiler, for example
+        print(f"PyTorch: {str(error).splitlines()[0]}", file=sys.stderr)
+        return None
     with torch.compiler.set_stance("eager_on_recompile"):  # nothing is compiled while we measure
         return _seconds(lambda: draw(model, batch_size, range(model.length)))
 
 
-@functools.lru_cache(maxsize=1)
-def _fastest_model(batch_size: int, **shape: int) -> GPT:
-    """Returns a model with random weights that has drawn, compiled if it then draws faster.
-
-    Says on stderr which it is.
-    """
-    torch.compiler.reset()  # shapes seen before would make it compile for any shape
-    inductor_config.freezing = True  # lays out the weights for the processor
+@functools.lru_cache(maxsize=2)
+def _model_that_has_drawn(batch_size: int, compiled: bool, **shape: int) -> GPT:
+    """Returns a model with random weights that has drawn whole pictures."""
     model = GPT(**shape).eval().to(DEVICE)
-    ways = {"eager": model, "compiled": torch.compile(model)}
-    some = range(model.length // 2, model.length // 2 + 8)
-    times = {}
-    for name, way in ways.items():
-        work = functools.partial(draw, way, batch_size, some)
-        try:
-            times[name] = _best_seconds(work, n_queued=1) / len(some)
-        except RuntimeError as error:  # no C++ compiler, for example
-            print(f"PyTorch: {name}: {str(error).splitlines()[0]}", file=sys.stderr)
-    fastest = min(times, key=times.__getitem__)
-    figures = ", ".join(f"{name} {1e3 * seconds:.2f}" for name, seconds in times.items())
-    print(f"PyTorch, batch {batch_size}, ms/pixel: {figures}; {fastest} it is", file=sys.stderr)
-    draw(ways[fastest], batch_size, range(model.length))  # the ends are compiled apart
-    return ways[fastest]
+    if compiled:
+        torch.compiler.reset()  # shapes seen before would make it compile for any shape
+        inductor_config.freezing = True  # lays out the weights for the processor
+        model = torch.compile(model)
+        draw(model, batch_size, range(model.length // 2, model.length // 2 + 8))
+    draw(model, batch_size, range(model.length))  # the ends are compiled apart
+    return model
 
 
 def reading_speed(n_bytes: int) -> float:
@@ -212,7 +205,7 @@ def _wait_for_device() -> None:
         torch.cuda.synchronize()
 
 
-_WORK: dict[str, Callable[..., float]] = {
+_WORK: dict[str, Callable[..., float | None]] = {
     "draw": time_drawing,
     "read": reading_speed,
     "multiply": multiplying_speed,

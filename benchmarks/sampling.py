@@ -1,11 +1,12 @@
 """How long does a pixel take, beside the fastest that is known, and that could be?
 
-Draws whole pictures, float32, random weights, temperature 1, no prompt, in four ways:
+Draws whole pictures, float32, random weights, temperature 1, no prompt, in these ways:
 
 - ours: `pixace.sampling.Sampler`;
 - peer: a plain GPT of the same shape in PyTorch with a cache of keys and values (`pytorch_gpt.py`).
   Beside a Reformer its head has two times d_model inputs, as the Reformer's has, so that both have
   the same matrices;
+- compiled: the same through `torch.compile`, its weights frozen;
 - stream: trax 1.4.1 alone, as in 2020: `autoregressive_sample_stream` on trax's own models. A pixel
   costs the same everywhere in a picture, so only some are drawn;
 - limit: no way to draw, but the time that no way can undercut on this machine: every matrix, the
@@ -20,7 +21,7 @@ Draws whole pictures, float32, random weights, temperature 1, no prompt, in four
 Rounds are interleaved, after a picture each that is not counted. The table shows minimum / median
 of the rounds; ratios are those of the medians. JAX and PyTorch each use the GPU they find, else all
 cores. PyTorch runs in a process of its own, in the same Python installation or in the one that
---torch_python names; without PyTorch the peer's columns stay empty. --small takes the shape of the
+--torch_python names; without PyTorch these columns stay empty. --small takes the shape of the
 ready model instead of the default one: its weights fit into a processor's cache, so the speed of
 reading is that of an array of their size.
 
@@ -92,10 +93,11 @@ class Peer:
         self.version: str = self._receive()["version"]
 
     def ask(self, work: str, **arguments: Any) -> float:
-        """Has a piece of work done; returns what was measured."""
+        """Has a piece of work done; returns what was measured, NaN where it cannot be done."""
         assert self._process.stdin is not None
         print(json.dumps({"work": work, **arguments}), file=self._process.stdin, flush=True)
-        return self._receive()["answer"]
+        answer = self._receive()["answer"]
+        return float("nan") if answer is None else answer
 
     def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -169,7 +171,7 @@ def plain_model(config: ModelConfig) -> Any:
     )
 
 
-def prepare_peer(peer: Peer, config: ModelConfig, batch_size: int) -> Work:
+def prepare_peer(peer: Peer, config: ModelConfig, batch_size: int, compiled: bool) -> Work:
     """Returns what draws whole pictures with PyTorch, which gets ready when first called."""
     shape = {
         "n_tokens": token_count(config.bitdepth),
@@ -181,7 +183,11 @@ def prepare_peer(peer: Peer, config: ModelConfig, batch_size: int) -> Work:
         "n_halves": n_halves(config),
     }
 
-    return lambda: peer.ask("draw", shape=shape, batch_size=batch_size) / config.n_pixels
+    def draw() -> float:
+        seconds = peer.ask("draw", shape=shape, batch_size=batch_size, compiled=compiled)
+        return seconds / config.n_pixels
+
+    return draw
 
 
 def n_halves(config: ModelConfig) -> int:
@@ -269,7 +275,8 @@ def measure(
     """Returns the seconds per pixel of each way, one for each round."""
     works = {"ours": prepare_ours(config, batch_size)}
     if peer is not None:
-        works["peer"] = prepare_peer(peer, config, batch_size)
+        works["peer"] = prepare_peer(peer, config, batch_size, compiled=False)
+        works["compiled"] = prepare_peer(peer, config, batch_size, compiled=True)
     works["stream"] = prepare_stream(config, batch_size)
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
@@ -288,10 +295,10 @@ def print_table(arguments: argparse.Namespace) -> None:
             f"{speeds.multiply_adds_per_second / 1e9:.0f} G multiply-adds/s ({speeds.multiplier})\n"
         )
         print(
-            "| model | batch | ours, ms/pixel | peer | stream | limit | peer / ours | "
-            "stream / ours | ours / limit |"
+            "| model | batch | ours, ms/pixel | peer | compiled | stream | limit | peer / ours | "
+            "compiled / ours | stream / ours | ours / limit |"
         )
-        print("| --- " * 9 + "|")
+        print("| --- " * 11 + "|")
         for model_type in arguments.models:
             config = READY_CONFIG if arguments.small else ModelConfig()
             config = dataclasses.replace(config, model_type=model_type)
@@ -310,11 +317,11 @@ def row(model_type: str, batch_size: int, times: dict[str, list[float]], limit: 
     medians = {name: statistics.median(series) for name, series in times.items()}
     ours = medians["ours"]
     ratios = {name: f"{median / ours:.2f}" for name, median in medians.items()}
-    return (
-        f"| {model_type} | {batch_size} | {cells['ours']} | {cells.get('peer', '')} | "
-        f"{cells['stream']} | {1e3 * limit:.2f} | {ratios.get('peer', '')} | {ratios['stream']} | "
-        f"{ours / limit:.2f} |"
-    )
+    others = ("peer", "compiled", "stream")
+    columns = [model_type, batch_size, cells["ours"], *(cells.get(name, "") for name in others)]
+    columns += [f"{1e3 * limit:.2f}", *(ratios.get(name, "") for name in others)]
+    columns.append(f"{ours / limit:.2f}")
+    return f"| {' | '.join(map(str, columns))} |"
 
 
 def machine() -> str:
