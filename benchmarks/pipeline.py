@@ -1,31 +1,45 @@
-"""Is training ever kept waiting for images?
+"""Is training ever kept waiting for images? And what does a big folder cost?
 
-Measures the input pipeline cold (every file read, decoded, quantised), and cached (batches from
+    python benchmarks/pipeline.py [--images=FOLDER] [--n_jpegs=200] [--edge=256]
+
+measures the input pipeline cold (every file read, decoded, quantised), and cached (batches from
 memory), beside the time of a training step of the default model's smallest sensible relatives.
+Without --images a folder of JPEG pictures is painted first.
 
-    python benchmarks/pipeline.py [--images=FOLDER] [--n_images=2000] [--edge=256]
+    python benchmarks/pipeline.py --n_images 1000 60000
 
-Without --images a folder of JPEG pictures is painted first. Prints a Markdown table.
+measures instead how long it takes, and how much memory, to the first batch of so many small PNG
+files, with their tokens in memory or on disk. Linux only.
+
+Prints a Markdown table.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import platform
+import re
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from pixace.config import ModelConfig, TrainingSettings
 from pixace.data import load_images, training_batches
+from pixace.images import find_images
 from pixace.loop import build_loop
 from pixace.trax_compat import jax
 
+SMALL_EDGE = 40  # of the PNG files: a little more than the 32 pixels they become
+MEASURED_SECONDS = 3.0
 
-def paint(folder: Path, n_images: int, edge: int) -> None:
+
+def paint_photos(folder: Path, n_images: int, edge: int) -> None:
     """Writes photo-like JPEG files: smooth colours with some noise."""
     rng = np.random.default_rng(0)
     for index in range(n_images):
@@ -35,6 +49,15 @@ def paint(folder: Path, n_images: int, edge: int) -> None:
         Image.fromarray(noisy.astype(np.uint8)).save(folder / f"{index:05d}.jpg", quality=90)
 
 
+def paint_icons(folder: Path, n_images: int) -> None:
+    """Writes small PNG files of noise."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for index in range(n_images):
+        pixels = rng.integers(0, 256, (SMALL_EDGE, SMALL_EDGE, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index:07d}.png", compress_level=1)
+
+
 def cold(folder: Path, config: ModelConfig) -> tuple[np.ndarray, float]:
     """Returns the tokens and the images per second of reading a folder."""
     start = time.perf_counter()
@@ -42,12 +65,12 @@ def cold(folder: Path, config: ModelConfig) -> tuple[np.ndarray, float]:
     return tokens, len(tokens) / (time.perf_counter() - start)
 
 
-def cached(tokens: np.ndarray, batch_size: int, seconds: float = 3.0) -> float:
+def cached(tokens: np.ndarray, batch_size: int) -> float:
     """Returns the images per second of the stream of batches."""
     stream = training_batches(tokens, batch_size, seed=0)
     next(stream)
     start, n_batches = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
+    while time.perf_counter() - start < MEASURED_SECONDS:
         next(stream)
         n_batches += 1
     return n_batches * batch_size / (time.perf_counter() - start)
@@ -65,13 +88,8 @@ def training(tokens: np.ndarray, config: ModelConfig, batch_size: int, n_steps: 
     return n_steps * batch_size / (time.perf_counter() - start)
 
 
-def main() -> None:
-    """Measures and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=Path)
-    parser.add_argument("--n_images", type=int, default=2000)
-    parser.add_argument("--edge", type=int, default=256)
-    arguments = parser.parse_args()
+def compare_with_training(images: Path | None, n_jpegs: int, edge: int) -> None:
+    """Prints the table of the pipeline beside training steps."""
     small = {"model_type": "transformer", "n_layers": 2, "d_model": 64, "d_ff": 128, "n_heads": 2}
     cases = [
         ("16x16, 4,3,3, smallest", ModelConfig(image_size=16, bitdepth=(4, 3, 3), **small), 20),
@@ -83,9 +101,9 @@ def main() -> None:
     )
     print("| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as painted:
-        if arguments.images is None:
-            paint(Path(painted), arguments.n_images, arguments.edge)
-        folder = arguments.images or Path(painted)
+        if images is None:
+            paint_photos(Path(painted), n_jpegs, edge)
+        folder = images or Path(painted)
         for name, config, n_steps in cases:
             tokens, cold_speed = cold(folder, config)
             cached_speed = cached(tokens, batch_size=16)
@@ -94,6 +112,99 @@ def main() -> None:
                 f"| {name} | {cold_speed:.0f} | {cached_speed:.0f} | {step_speed:.1f} | "
                 f"{cached_speed / step_speed:.0f} |"
             )
+
+
+class Start(NamedTuple):
+    """What it took to get from a folder to the first batch.
+
+    Attributes:
+      listing: seconds to find the files.
+      loading: seconds from the folder's name to the tokens, with another listing.
+      first_batch: seconds from the tokens to the first batch.
+      peak: bytes of memory more than before, at the worst moment.
+      own: bytes of memory more than before after some seconds of batches, mapped files left out.
+      mapped: bytes of mapped files in memory then, which the system takes back when it needs them.
+      speed: images per second of the batches after the first.
+    """
+
+    listing: float
+    loading: float
+    first_batch: float
+    peak: int
+    own: int
+    mapped: int
+    speed: float
+
+
+def memory(field: str) -> int:
+    """Returns a figure of this process's memory in bytes, as /proc/self/status names it."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)[1])
+
+
+def measure_start(folder: Path, warm_up: Path, cache_dir: Path | None) -> Start:
+    """Measures in a process of its own, after a few images from another folder."""
+    config = ModelConfig()
+    cached(load_images(warm_up, config).tokens, batch_size=16)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = {field: memory(field) for field in ("VmHWM", "RssAnon", "RssFile")}
+    times = [time.perf_counter()]
+    find_images(folder)
+    times.append(time.perf_counter())
+    tokens = load_images(folder, config, cache_dir=cache_dir).tokens
+    times.append(time.perf_counter())
+    next(training_batches(tokens, 16, seed=0))
+    times.append(time.perf_counter())
+    peak = memory("VmHWM") - before["VmHWM"]
+    speed = cached(tokens, batch_size=16)
+    own, mapped = (memory(field) - before[field] for field in ("RssAnon", "RssFile"))
+    return Start(*np.diff(times), peak, own, mapped, speed)
+
+
+def compare_sizes(sizes: list[int]) -> None:
+    """Prints the table of folders of several sizes."""
+    print(
+        "| images | tokens | listing, s | loading, s | first batch, s | in all per image, ms | "
+        "peak, MB | own, MB | mapped, MB | then, images/s |"
+    )
+    print("| --- |" + " ---: |" * 9)
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        paint_icons(top / "warm-up", 300)
+        for size in sizes:
+            folder, cache_dir = top / f"{size}", top / "cache"
+            paint_icons(folder, size)
+            for label, where in (
+                ("in memory", None),
+                ("to disk, first time", cache_dir),
+                ("from disk", cache_dir),
+            ):
+                spawn = multiprocessing.get_context("spawn")
+                with ProcessPoolExecutor(1, mp_context=spawn) as process:
+                    task = process.submit(measure_start, folder, top / "warm-up", where)
+                    start = task.result()
+                whole = start.loading + start.first_batch
+                print(
+                    f"| {size} | {label} | {start.listing:.2f} | {start.loading:.2f} | "
+                    f"{start.first_batch:.2f} | {1000 * whole / size:.3f} | "
+                    f"{start.peak / 1e6:.1f} | {start.own / 1e6:.1f} | "
+                    f"{start.mapped / 1e6:.1f} | {start.speed:.0f} |",
+                    flush=True,
+                )
+
+
+def main() -> None:
+    """Measures and prints one of the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=Path)
+    parser.add_argument("--n_jpegs", type=int, default=200)
+    parser.add_argument("--edge", type=int, default=256)
+    parser.add_argument("--n_images", type=int, nargs="+")
+    arguments = parser.parse_args()
+    if arguments.n_images:
+        compare_sizes(arguments.n_images)
+    else:
+        compare_with_training(arguments.images, arguments.n_jpegs, arguments.edge)
 
 
 if __name__ == "__main__":

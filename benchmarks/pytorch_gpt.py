@@ -2,8 +2,8 @@
 
 Written as one writes such a model today: pre-norm blocks, one product for queries, keys and values,
 PyTorch's own attention kernel, and for drawing a cache of keys and values that is laid out once.
-Called with whole sequences the model can be trained; called with caches it goes on from them. It
-can be drawn from as it is, or compiled.
+Called with whole sequences the model is trained; called with caches it goes on from them. Either is
+measured as it is, and compiled.
 
 It is measured in a process of its own, so that neither library's threads nor memory get in the
 other's way. The process says what it is, then answers requests, one JSON object a line:
@@ -53,15 +53,21 @@ class Cache:
 class Block(nn.Module):
     """Attention, then a feed-forward layer, each behind a norm and beside a shortcut."""
 
-    def __init__(self, d_model: int, d_ff: int, n_heads: int) -> None:
+    def __init__(self, d_model: int, d_ff: int, n_heads: int, dropout: float) -> None:
         super().__init__()
         self._n_heads = n_heads
+        self._dropout = dropout
         self.attention_norm = nn.LayerNorm(d_model)
         self.qkv = nn.Linear(d_model, 3 * d_model)
         self.merge = nn.Linear(d_model, d_model)
         self.feed_forward = nn.Sequential(
-            nn.LayerNorm(d_model), nn.Linear(d_model, d_ff), nn.ReLU(), nn.Linear(d_ff, d_model)
+            nn.LayerNorm(d_model),
+            nn.Linear(d_model, d_ff),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(d_ff, d_model),
         )
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: torch.Tensor, cache: Cache | None, start: int) -> torch.Tensor:
         """Maps activations (B, T, D) at positions start .. start + T - 1 to activations."""
@@ -70,10 +76,14 @@ class Block(nn.Module):
         if cache is not None:
             keys, values = cache.extend(keys, values, start)
         heads = functional.scaled_dot_product_attention(
-            queries, keys, values, is_causal=x.shape[1] > 1
+            queries,
+            keys,
+            values,
+            is_causal=x.shape[1] > 1,
+            dropout_p=self._dropout if self.training else 0.0,
         )
-        x = x + self.merge(heads.transpose(1, 2).flatten(2))
-        return x + self.feed_forward(x)
+        x = x + self.dropout(self.merge(heads.transpose(1, 2).flatten(2)))
+        return x + self.dropout(self.feed_forward(x))
 
 
 class GPT(nn.Module):
@@ -88,6 +98,7 @@ class GPT(nn.Module):
       n_heads: H.
       n_halves: 2 gives the head the activations twice, and so the 2 * D inputs that the head of
         trax's `ReformerLM` has.
+      dropout: share of activations and of attention dropped while training.
     """
 
     def __init__(
@@ -99,6 +110,7 @@ class GPT(nn.Module):
         n_layers: int,
         n_heads: int,
         n_halves: int = 1,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.length = length
@@ -106,7 +118,8 @@ class GPT(nn.Module):
         self._n_halves = n_halves
         self.embedding = nn.Embedding(n_tokens, d_model)
         self.positions = nn.Parameter(torch.randn(length, d_model) * 0.02)
-        self.blocks = nn.ModuleList(Block(d_model, d_ff, n_heads) for _ in range(n_layers))
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(Block(d_model, d_ff, n_heads, dropout) for _ in range(n_layers))
         self.norm = nn.LayerNorm(n_halves * d_model)
         self.head = nn.Linear(n_halves * d_model, n_tokens)
 
@@ -120,7 +133,8 @@ class GPT(nn.Module):
           caches: of what came before, to be extended; None for whole sequences.
           start: tokens that came before; T is 1 where there are any.
         """
-        x = self.embedding(tokens) + self.positions[start : start + tokens.shape[1]]
+        x = self.dropout(self.embedding(tokens))
+        x = x + self.positions[start : start + tokens.shape[1]]
         for index, block in enumerate(self.blocks):
             x = block(x, caches[index] if caches else None, start)
         return self.head(self.norm(x.repeat(1, 1, self._n_halves)))
@@ -171,6 +185,68 @@ def _model_that_has_drawn(batch_size: int, compiled: bool, **shape: int) -> GPT:
     return model
 
 
+class Training:
+    """A model in training, with Adam, on random tokens.
+
+    Args:
+      shape: the arguments of `GPT`.
+      batch_size: B.
+      compiled: whether `torch.compile` may help.
+      precision: "float32", or "bfloat16" for PyTorch's automatic mixed precision.
+    """
+
+    def __init__(
+        self, shape: dict[str, Any], batch_size: int, compiled: bool, precision: str
+    ) -> None:
+        model = GPT(**shape).train().to(DEVICE)
+        self._optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+        self._model = torch.compile(model) if compiled else model
+        self._shape = (batch_size, model.length)
+        self._n_tokens = shape["n_tokens"]
+        self._mixed = torch.autocast(DEVICE.type, torch.bfloat16, precision == "bfloat16")
+
+    def step(self) -> None:
+        """Learns from one batch."""
+        tokens = torch.randint(0, self._n_tokens, self._shape).to(DEVICE, non_blocking=True)
+        with self._mixed:
+            logits = self._model(functional.pad(tokens[:, :-1], (1, 0)))
+            loss = functional.cross_entropy(logits.flatten(0, 1).float(), tokens.flatten())
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._optimizer.step()
+
+
+def time_training(
+    shape: dict[str, Any], batch_size: int, compiled: bool, precision: str, n_steps: int
+) -> float | None:
+    """Returns the seconds of a training step; None where it cannot be compiled."""
+    try:
+        training = _training(batch_size, compiled, precision, **shape)
+    except RuntimeError as error:
+        print(f"PyTorch: {str(error).splitlines()[0]}", file=sys.stderr)
+        return None
+    return _seconds(lambda: [training.step() for _ in range(n_steps)]) / n_steps
+
+
+@functools.lru_cache(maxsize=2)
+def _training(batch_size: int, compiled: bool, precision: str, **shape: Any) -> Training:
+    """Returns a training that has done two steps."""
+    torch.compiler.reset()
+    training = Training(shape, batch_size, compiled, precision)
+    training.step()
+    training.step()
+    return training
+
+
+def training_peak(shape: dict[str, Any], batch_size: int, precision: str) -> float | None:
+    """Returns the most bytes that a GPU's memory held in a training step; None without a GPU."""
+    if DEVICE.type != "cuda":
+        return None
+    torch.cuda.reset_peak_memory_stats()
+    Training(shape, batch_size, compiled=False, precision=precision).step()
+    return torch.cuda.max_memory_allocated()
+
+
 def reading_speed(n_bytes: int) -> float:
     """Returns bytes per second, the better of a sum and a matrix-vector product."""
     matrix = torch.ones(n_bytes // 4096, 1024, device=DEVICE)
@@ -207,6 +283,8 @@ def _wait_for_device() -> None:
 
 _WORK: dict[str, Callable[..., float | None]] = {
     "draw": time_drawing,
+    "train": time_training,
+    "training_peak": training_peak,
     "read": reading_speed,
     "multiply": multiplying_speed,
 }

@@ -33,15 +33,11 @@ programs, warm the one that the cold run has left.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import datetime
 import functools
-import importlib.metadata
 import json
 import multiprocessing
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -54,6 +50,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from measuring import (
+    MATRIX,
+    READY_CONFIG,
+    Peer,
+    best_seconds,
+    gpt_shape,
+    jax_multiplying_speed,
+    machine,
+    n_cores,
+    n_halves,
+    open_peer,
+)
 
 from pixace.checkpoints import Checkpoint, write_checkpoint
 from pixace.compilation_cache import VARIABLE
@@ -65,13 +73,9 @@ from pixace.tokens import token_count
 from pixace.trax_compat import jax, jnp, trax
 
 READY = "emoji"
-READY_CONFIG = ModelConfig(
-    image_size=16, bitdepth=(4, 3, 3), d_model=128, d_ff=512, n_layers=4, n_heads=4
-)
 _STREAM_PIXELS = 16  # of trax's own stream, in each round
 _BIG = 1 << 30  # bytes, far more than any cache
 _SMALL = 1 << 23  # bytes, about what the ready model reads per pixel
-_MATRIX = 4096  # edge of the matrices that are multiplied
 
 Work = Callable[[], float]  # does a piece of work; returns seconds per pixel
 
@@ -83,43 +87,6 @@ class Speeds(NamedTuple):
     reader: str
     multiply_adds_per_second: float
     multiplier: str
-
-
-class Peer:
-    """The PyTorch model in its own process: see `pytorch_gpt.py`."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.version: str = self._receive()["version"]
-
-    def ask(self, work: str, **arguments: Any) -> float:
-        """Has a piece of work done; returns what was measured, NaN where it cannot be done."""
-        assert self._process.stdin is not None
-        print(json.dumps({"work": work, **arguments}), file=self._process.stdin, flush=True)
-        answer = self._receive()["answer"]
-        return float("nan") if answer is None else answer
-
-    def _receive(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("the PyTorch process has ended; what it wrote above says why")
-        return json.loads(line)
-
-
-@contextlib.contextmanager
-def open_peer(python: str) -> Iterator[Peer | None]:
-    """Starts the peer; None where that Python has no PyTorch."""
-    has_torch = "import importlib.util, sys; sys.exit(not importlib.util.find_spec('torch'))"
-    if subprocess.run([python, "-c", has_torch]).returncode:
-        print(f"no PyTorch in {python}: the peer is left out; see --torch_python", file=sys.stderr)
-        yield None
-        return
-    script = Path(__file__).with_name("pytorch_gpt.py")
-    with subprocess.Popen(
-        [python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield Peer(process)
 
 
 def random_weights(config: ModelConfig) -> list[np.ndarray]:
@@ -173,26 +140,14 @@ def plain_model(config: ModelConfig) -> Any:
 
 def prepare_peer(peer: Peer, config: ModelConfig, batch_size: int, compiled: bool) -> Work:
     """Returns what draws whole pictures with PyTorch, which gets ready when first called."""
-    shape = {
-        "n_tokens": token_count(config.bitdepth),
-        "length": config.n_pixels,
-        "d_model": config.d_model,
-        "d_ff": config.d_ff,
-        "n_layers": config.n_layers,
-        "n_heads": config.n_heads,
-        "n_halves": n_halves(config),
-    }
 
     def draw() -> float:
-        seconds = peer.ask("draw", shape=shape, batch_size=batch_size, compiled=compiled)
+        seconds = peer.ask(
+            "draw", shape=gpt_shape(config), batch_size=batch_size, compiled=compiled
+        )
         return seconds / config.n_pixels
 
     return draw
-
-
-def n_halves(config: ModelConfig) -> int:
-    """Returns how many times d_model numbers the head reads."""
-    return 2 if config.model_type == "reformer" else 1
 
 
 def take(stream: Iterator[Any], n_pixels: int) -> float:
@@ -219,12 +174,12 @@ def limits(config: ModelConfig, batch_size: int, speeds: Speeds) -> tuple[float,
 def measure_speeds(peer: Peer | None, n_bytes: int) -> Speeds:
     """Finds the best speeds that a few simple ways reach, on all cores or the GPU."""
     reading = {"JAX": jax_reading_speed(n_bytes)}
-    multiplying = {"JAX": jax_multiplying_speed(_MATRIX)}
+    multiplying = {"JAX": jax_multiplying_speed(MATRIX)}
     if jax.default_backend() == "cpu":
         reading["NumPy"] = numpy_reading_speed(n_bytes)
     if peer is not None:
         reading["PyTorch"] = peer.ask("read", n_bytes=n_bytes)
-        multiplying["PyTorch"] = peer.ask("multiply", size=_MATRIX)
+        multiplying["PyTorch"] = peer.ask("multiply", size=MATRIX)
     return Speeds(*best(reading), *best(multiplying))
 
 
@@ -240,33 +195,11 @@ def jax_reading_speed(n_bytes: int) -> float:
     return n_bytes / min(maxima, best_seconds(lambda: matrix @ vector))
 
 
-def jax_multiplying_speed(size: int) -> float:
-    """Returns multiply-adds per second of a product of two float32 matrices (size, size)."""
-    matrix = jnp.ones((size, size))
-    return size**3 / best_seconds(lambda: matrix @ matrix)
-
-
 def numpy_reading_speed(n_bytes: int) -> float:
     """Returns bytes per second of a maximum, with a thread on each core."""
     parts = np.array_split(np.ones(n_bytes // 4, np.float32), n_cores())
     with ThreadPoolExecutor(len(parts)) as threads:
         return n_bytes / best_seconds(lambda: list(threads.map(np.max, parts)))
-
-
-def best_seconds(work: Callable[[], Any], n_times: int = 5, n_queued: int = 4) -> float:
-    """Returns the seconds of one call, several of which are queued to fill a GPU's pipeline."""
-    jax.block_until_ready(work())
-    times = []
-    for _ in range(n_times):
-        start = time.perf_counter()
-        jax.block_until_ready([work() for _ in range(n_queued)])
-        times.append(time.perf_counter() - start)
-    return min(times) / n_queued
-
-
-def n_cores() -> int:
-    """Returns how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def measure(
@@ -322,26 +255,6 @@ def row(model_type: str, batch_size: int, times: dict[str, list[float]], limit: 
     columns += [f"{1e3 * limit:.2f}", *(ratios.get(name, "") for name in others)]
     columns.append(f"{ours / limit:.2f}")
     return f"| {' | '.join(map(str, columns))} |"
-
-
-def machine() -> str:
-    """Returns date, processor or card, and versions, for the line above a table."""
-    device = jax.devices()[0]
-    card = "no accelerator" if device.platform == "cpu" else device.device_kind
-    versions = (f"{name} {importlib.metadata.version(name)}" for name in ("jax", "numpy", "trax"))
-    return (
-        f"{datetime.date.today()}, {n_cores()} cores of {processor()}, {card}; Python "
-        f"{platform.python_version()}, {', '.join(versions)}"
-    )
-
-
-def processor() -> str:
-    """Returns the processor's name, where Linux tells it."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 # A process's largest memory, of which Linux counts what its parent had before it, is measured by
