@@ -32,7 +32,7 @@ from PIL import Image
 from pixace.config import ModelConfig, TrainingSettings
 from pixace.data import load_images, training_batches
 from pixace.images import find_images
-from pixace.loop import build_loop
+from pixace.loop import Loop
 from pixace.trax_compat import jax
 
 SMALL_EDGE = 40  # of the PNG files: a little more than the 32 pixels they become
@@ -79,11 +79,12 @@ def cached(tokens: np.ndarray, batch_size: int) -> float:
 def training(tokens: np.ndarray, config: ModelConfig, batch_size: int, n_steps: int) -> float:
     """Returns the images per second of training steps, compilation left out."""
     settings = TrainingSettings(batch_size=batch_size)
-    loop = build_loop(config, settings, 0, training_batches(tokens, batch_size, seed=0))
-    loop.run(1)
+    loop = Loop(config, settings, 0, training_batches(tokens, batch_size, seed=0))
+    loop.advance()
     jax.block_until_ready(loop.loss)
     start = time.perf_counter()
-    loop.run(n_steps)
+    for _ in range(n_steps):
+        loop.advance()
     jax.block_until_ready(loop.loss)
     return n_steps * batch_size / (time.perf_counter() - start)
 
@@ -121,6 +122,7 @@ class Start(NamedTuple):
       listing: seconds to find the files.
       loading: seconds from the folder's name to the tokens, with another listing.
       first_batch: seconds from the tokens to the first batch.
+      processor: seconds of all processors for the last two.
       peak: bytes of memory more than before, at the worst moment.
       own: bytes of memory more than before after some seconds of batches, mapped files left out.
       mapped: bytes of mapped files in memory then, which the system takes back when it needs them.
@@ -130,6 +132,7 @@ class Start(NamedTuple):
     listing: float
     loading: float
     first_batch: float
+    processor: float
     peak: int
     own: int
     mapped: int
@@ -151,23 +154,25 @@ def measure_start(folder: Path, warm_up: Path, cache_dir: Path | None) -> Start:
     times = [time.perf_counter()]
     find_images(folder)
     times.append(time.perf_counter())
+    processor = time.process_time()
     tokens = load_images(folder, config, cache_dir=cache_dir).tokens
     times.append(time.perf_counter())
     next(training_batches(tokens, 16, seed=0))
     times.append(time.perf_counter())
+    processor = time.process_time() - processor
     peak = memory("VmHWM") - before["VmHWM"]
     speed = cached(tokens, batch_size=16)
     own, mapped = (memory(field) - before[field] for field in ("RssAnon", "RssFile"))
-    return Start(*np.diff(times), peak, own, mapped, speed)
+    return Start(*np.diff(times), processor, peak, own, mapped, speed)
 
 
 def compare_sizes(sizes: list[int]) -> None:
     """Prints the table of folders of several sizes."""
     print(
-        "| images | tokens | listing, s | loading, s | first batch, s | in all per image, ms | "
-        "peak, MB | own, MB | mapped, MB | then, images/s |"
+        "| images | tokens | listing, s | loading, s | first batch, s | per image, ms | "
+        "processor, ms | peak, MB | own, MB | mapped, MB | then, images/s |"
     )
-    print("| --- |" + " ---: |" * 9)
+    print("| --- |" + " ---: |" * 10)
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         paint_icons(top / "warm-up", 300)
@@ -187,6 +192,7 @@ def compare_sizes(sizes: list[int]) -> None:
                 print(
                     f"| {size} | {label} | {start.listing:.2f} | {start.loading:.2f} | "
                     f"{start.first_batch:.2f} | {1000 * whole / size:.3f} | "
+                    f"{1000 * start.processor / size:.3f} | "
                     f"{start.peak / 1e6:.1f} | {start.own / 1e6:.1f} | "
                     f"{start.mapped / 1e6:.1f} | {start.speed:.0f} |",
                     flush=True,

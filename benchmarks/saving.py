@@ -29,8 +29,8 @@ import numpy as np
 from pixace.checkpoints import Checkpoint, read_checkpoint
 from pixace.config import ModelConfig
 from pixace.folders import LATEST_NAME, save_epoch
-from pixace.models import build_model, flat_weights
-from pixace.trax_compat import jax, trax
+from pixace.models import weight_shapes
+from pixace.trax_compat import trax
 
 _RNG = np.random.default_rng(0)
 _CHUNK = 1 << 24
@@ -38,18 +38,10 @@ _CHUNK = 1 << 24
 
 def default_state() -> Checkpoint:
     """Returns a training's state of the default model's shapes, with random numbers in it."""
-    model = build_model(ModelConfig(), "train")
-    shape = (1, ModelConfig().n_pixels)
-    # Traced: nothing is computed.
-    shapes = [array.shape for array in jax.eval_shape(lambda: _weights(model, shape))]
+    shapes = [array.shape for array in weight_shapes(ModelConfig())]
     weights = [_RNG.standard_normal(shape, np.float32) for shape in shapes]
     slots = [_RNG.standard_normal(shape, np.float32) for shape in shapes for _ in range(2)]
     return Checkpoint(1000, weights, slots, progress={"config": ModelConfig().to_dict()})
-
-
-def _weights(model: Any, shape: tuple[int, int]) -> list[Any]:
-    model.init(trax.shapes.ShapeDtype(shape, np.int32))
-    return flat_weights(model)
 
 
 def write_bytes(folder: Path, data: bytes) -> None:

@@ -156,6 +156,12 @@ class CachedCausalAttention(trax.layers.attention.DotProductCausalAttention):
         super().__init__(mode="predict")
         self._max_len = max_len
 
+    @classmethod
+    def like(cls, layer: Any, max_len: int) -> CachedCausalAttention:
+        """Returns a new layer in the place of trax's."""
+        del layer  # without dropout it has no settings
+        return cls(max_len)
+
     def init_weights_and_state(self, input_signature: Any) -> None:
         """Makes an empty memory."""
         _, keys, values = input_signature

@@ -18,6 +18,8 @@ from pixace.files import write_atomically
 
 CONFIG_NAME = "config.json"
 MODEL_TYPES = ("transformer", "reformer")
+AUTO = "auto"  # a batch size: the largest that fits
+PRECISIONS = ("float32", "bfloat16")
 
 # Bounds that no sensible model exceeds. They keep a typing error, or a settings file written by a
 # stranger, from asking for all the memory there is.
@@ -60,10 +62,7 @@ class ModelConfig:
     background: str = "black"
 
     def __post_init__(self) -> None:
-        if self.model_type not in MODEL_TYPES:
-            raise UsageError(
-                f"model_type must be one of {', '.join(MODEL_TYPES)}, not {self.model_type!r}"
-            )
+        require_choice("model_type", self.model_type, MODEL_TYPES)
         for name, (low, high) in _LIMITS.items():
             require_int(name, getattr(self, name), low, high)
             object.__setattr__(self, name, int(getattr(self, name)))  # NumPy's go into no JSON
@@ -112,7 +111,7 @@ class TrainingSettings:
       images: folder of training images.
       val_images: folder of validation images; None takes `images/val` if it exists, else the
         training images.
-      batch_size: pictures per step.
+      batch_size: pictures per step; "auto" is the largest number that fits into memory.
       steps_per_epoch: steps between two checkpoints, each with a validation and sample pictures.
       n_epochs: epochs in all, counted from the very beginning.
       steps_per_eval: batches in one validation, at most the whole set; None takes a tenth of an
@@ -126,6 +125,11 @@ class TrainingSettings:
       mirror: flip each picture left to right with probability one half.
       checkpoint: file, step, "latest" or "best" to start from.
       keep_checkpoints: epochs to keep on disk, besides the best one.
+      accumulate: passes that a batch is divided into, one after another, to need less memory.
+      precision: of the arithmetic; weights and optimiser are float32 always.
+      recompute: compute activations again on the way back instead of keeping them: slower, in far
+        less memory; None does so where it is needed.
+      cache_dir: folder that keeps the images' tokens for the next run; None keeps them in memory.
 
     Raises:
       UsageError: a value of the wrong type or out of range.
@@ -133,7 +137,7 @@ class TrainingSettings:
 
     images: str = "images/train"
     val_images: str | None = None
-    batch_size: int = 16
+    batch_size: int | str = 16
     steps_per_epoch: int = 1000
     n_epochs: int = 10000
     steps_per_eval: int | None = None
@@ -144,10 +148,22 @@ class TrainingSettings:
     mirror: bool = False
     checkpoint: str | None = None
     keep_checkpoints: int = 5
+    accumulate: int = 1
+    precision: str = "float32"
+    recompute: bool | None = None
+    cache_dir: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "steps_per_epoch", "n_epochs", "warmup_steps"):
+        for name in ("steps_per_epoch", "n_epochs", "warmup_steps", "accumulate"):
             require_int(name, getattr(self, name), 1)
+        if self.batch_size != AUTO:
+            require_int("batch_size", self.batch_size, 1)
+            if self.n_pictures % self.accumulate:
+                raise UsageError(
+                    f"batch_size must be a multiple of accumulate, {self.accumulate}, not "
+                    f"{self.batch_size}"
+                )
+        require_choice("precision", self.precision, PRECISIONS)
         require_int("keep_checkpoints", self.keep_checkpoints, 1)
         if self.steps_per_eval is not None:
             require_int("steps_per_eval", self.steps_per_eval, 1)
@@ -155,6 +171,12 @@ class TrainingSettings:
             require_int("seed", self.seed, 0, MAX_SEED)
         require_number("dropout", self.dropout, 0.0, 0.95)
         require_number("learning_rate", self.learning_rate, 1e-9, 10.0)
+
+    @property
+    def n_pictures(self) -> int:
+        """Pictures per step, once that is settled."""
+        assert not isinstance(self.batch_size, str), "still to be found out"
+        return self.batch_size
 
     @property
     def n_steps(self) -> int:
@@ -262,6 +284,16 @@ def check_colour(colour: Any) -> str:
             f"{reprlib.repr(colour)}"
         ) from None
     return str(colour)
+
+
+def require_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Checks that a setting is one of these words.
+
+    Raises:
+      UsageError: it is another one, or none.
+    """
+    if value not in choices:
+        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
 
 
 def require_int(name: str, value: Any, low: int, high: int | None = None) -> None:

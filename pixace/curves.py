@@ -42,7 +42,7 @@ class Curves:
         self._summaries = summaries
         self._n_steps = settings.n_steps
         self._interval = max(1, settings.steps_per_epoch // _POINTS_PER_EPOCH)
-        self._meter = Meter(settings.batch_size, stored)
+        self._meter = Meter(settings.n_pictures, stored)
         self._last_line = time.monotonic()
 
     def to_dict(self) -> dict[str, Any]:

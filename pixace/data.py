@@ -1,26 +1,35 @@
 """From a folder of images to batches of tokens.
 
-Every image is read, decoded and quantised once, in parallel, into one compact array in memory;
-from then on `tf.data` gathers batches from that array and no file is touched again.
+Every image is read, decoded and quantised once, in parallel, into one compact array, in memory or
+on disk (see `token_cache`). From then on batches are gathered from that array, in an order that
+`tf.data` computes ahead, and no image file is touched again.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import logging
-from collections.abc import Iterator, Sequence
+import operator
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from pixace.config import ModelConfig
+from pixace.config import ModelConfig, require_int
 from pixace.errors import ImageError, shown
-from pixace.images import find_images, open_image
-from pixace.tokens import image_to_tokens, token_count
+from pixace.images import ImagePaths, find_images, open_image, resize
+from pixace.token_cache import TokenCache, fingerprints, token_dtype
+from pixace.tokens import pixels_to_tokens
 from pixace.trax_compat import tf
 
 _log = logging.getLogger(__name__)
+
+_CHUNK_PIXELS = 2**14  # quantised together: small pictures one by one take three times as long
+_CHUNKS_AHEAD = 64  # read before their turn: some megabytes
 
 
 class Batch(NamedTuple):
@@ -41,17 +50,24 @@ class ImageSet(NamedTuple):
     """A folder of images as tokens.
 
     Attributes:
-      tokens: unsigned integers (N, L), in the narrowest type that holds the vocabulary.
+      tokens: unsigned integers (N, L), in the narrowest type that holds the vocabulary; in memory,
+        or a read-only map of a file.
       paths: the N files, in the same order.
       skipped: one line for each file that could not be read.
     """
 
     tokens: np.ndarray
-    paths: list[Path]
+    paths: ImagePaths
     skipped: list[str]
 
 
-def load_images(folder: Path | str, config: ModelConfig) -> ImageSet:
+def load_images(
+    folder: Path | str,
+    config: ModelConfig,
+    *,
+    cache_dir: Path | str | None = None,
+    share: tuple[int, int] = (0, 1),
+) -> ImageSet:
     """Reads all images of a folder and its sub-folders as tokens.
 
     Files that cannot be read are left out, logged by name, and listed in the result.
@@ -59,46 +75,108 @@ def load_images(folder: Path | str, config: ModelConfig) -> ImageSet:
     Args:
       folder: the top folder.
       config: image size, bitdepth and background.
+      cache_dir: where to keep the tokens, so that later only new and changed files are read; the
+        tokens then stay on disk. None keeps them in memory.
+      share: (index, count) reads every `count`-th file, from number `index` on.
 
     Raises:
-      ImageError: no such folder, no image in it, or none that can be read.
+      ImageError: no such folder, no image in it or in the share, or none that can be read.
+      UsageError: cache_dir cannot be written, or there is no such share.
     """
+    index, count = share
+    require_int("the number of shares", count, 1)
+    require_int("the share", index, 0, count - 1)
     paths = find_images(folder)
-    dtype = np.uint16 if token_count(config.bitdepth) <= 2**16 else np.uint32
-    tokens = np.zeros((len(paths), config.n_pixels), dtype)
-    good: list[Path] = []
+    if count > 1:
+        paths = paths[index::count]
     skipped: list[str] = []
-    for index, (row, problem) in enumerate(_read_in_parallel(paths, config)):
-        if problem:
-            skipped.append(problem)
-            _log.warning("skipped %s", problem)
-        else:
-            tokens[len(good)] = row
-            good.append(paths[index])
-    if not good:
+    if cache_dir is None:
+        images = _read(paths, range(len(paths)), config, skipped)
+        numbers, tokens = _collect(images, len(paths), config)
+    else:
+        cache = TokenCache(cache_dir, folder, config, share)
+        numbers, tokens = _read_through(cache, paths, config, skipped)
+    if not len(tokens):
+        reason = f"; the first: {skipped[0]}" if skipped else ""
         raise ImageError(
-            f"{shown(folder)}: none of its {len(paths)} image files can be read; the first: "
-            f"{skipped[0]}"
+            f"{shown(folder)}: none of its {len(paths)} image files can be read{reason}"
         )
-    return ImageSet(tokens[: len(good)], good, skipped)
+    return ImageSet(tokens, paths.select(numbers) if skipped else paths, skipped)
 
 
-def _read_in_parallel(
-    paths: Sequence[Path], config: ModelConfig
-) -> Iterator[tuple[np.ndarray, str]]:
-    """Yields the tokens (L,) of each file in turn, or the reason why there are none."""
+def _collect(
+    images: Iterable[tuple[int, np.ndarray]], n_files: int, config: ModelConfig
+) -> tuple[Iterable[int], np.ndarray]:
+    """Returns the numbers of the images, and their tokens (N, L) in memory."""
+    tokens = np.empty((n_files, config.n_pixels), token_dtype(config))
+    numbers = array("q")
+    for number, row in images:
+        tokens[len(numbers)] = row
+        numbers.append(number)
+    return numbers, tokens[: len(numbers)]
 
-    def read(path: Path) -> tuple[np.ndarray, str]:
-        try:
-            img = open_image(path, config.background)
-        except ImageError as error:
-            return np.zeros(config.n_pixels, np.int32), str(error)
-        return image_to_tokens(img, config.image_size, config.bitdepth), ""
+
+def _read_through(
+    cache: TokenCache, paths: ImagePaths, config: ModelConfig, skipped: list[str]
+) -> tuple[Iterable[int], np.ndarray]:
+    """Returns the numbers of the images, and their tokens (N, L) on disk.
+
+    Reads only what the cache does not hold, and writes it anew only where something has changed.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    prints = fingerprints(paths)
+    stored = cache.read()
+    rows = stored.find(prints)
+    known, unknown = np.flatnonzero(rows >= 0), np.flatnonzero(rows < 0)
+    read = _read(paths, unknown, config, skipped)
+    first = next(read, None)  # of the files unknown to the cache, those that can be read are new
+    is_current = first is None and np.array_equal(rows[known], np.arange(len(stored.tokens)))
+    if is_current or (first is None and not len(known)):
+        return known, stored.tokens[: len(known)]
+    new = read if first is None else itertools.chain([first], read)
+    old = ((int(number), stored.tokens[rows[number]]) for number in known)
+    return cache.write(heapq.merge(old, new, key=operator.itemgetter(0)), prints)
+
+
+def _read(
+    paths: ImagePaths, numbers: Sequence[int] | np.ndarray, config: ModelConfig, skipped: list[str]
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields the number of each file that can be read, and its tokens (L,).
+
+    Args:
+      paths: the files of a folder.
+      numbers: which of them to read.
+      config: image size, bitdepth and background.
+      skipped: to which a line is added for each file that cannot be read.
+    """
+    size, dtype = config.image_size, token_dtype(config)
+
+    def read(chunk: Sequence[int] | np.ndarray) -> tuple[list[int], np.ndarray, list[str]]:
+        good, pixels, problems = [], [], []
+        for number in chunk:
+            try:
+                img = open_image(paths[number], config.background)
+                pixels.append(np.asarray(resize(img, size)))
+                good.append(int(number))
+            except ImageError as error:
+                problems.append(str(error))
+        pictures = np.array(pixels, np.uint8).reshape(-1, config.n_pixels, 3)
+        return good, pixels_to_tokens(pictures, config.bitdepth).astype(dtype), problems
 
     # The decoders release Python's lock, so threads really run side by side. Not by `tf.data`:
-    # measuring a model reads images, too, and should not wait for TensorFlow.
+    # measuring a model reads images, too, and should not wait for TensorFlow. Some chunks at a
+    # time, as a pool takes all the work it is given at once, and a million files are too many.
+    step = max(1, _CHUNK_PIXELS // config.n_pixels)
+    chunks = (numbers[start : start + step] for start in range(0, len(numbers), step))
     with ThreadPool() as pool:
-        yield from pool.imap(read, paths)
+        while ahead := list(itertools.islice(chunks, _CHUNKS_AHEAD)):
+            for good, rows, problems in pool.imap(read, ahead):
+                for problem in problems:
+                    _log.warning("skipped %s", problem)
+                skipped += problems
+                yield from zip(good, rows, strict=True)
 
 
 def training_batches(
@@ -108,7 +186,8 @@ def training_batches(
 
     Image number i of the stream depends on `seed` and i alone, so that a stream opened at `start`
     continues exactly where another one stopped. Batches are always full; the last batch of a pass
-    holds the first images of the next one.
+    holds the first images of the next one. Of `tokens`, which may be a file larger than memory,
+    only the rows of a batch are touched.
 
     Args:
       tokens: unsigned integers (N, L).
@@ -119,29 +198,27 @@ def training_batches(
     """
     n_images, length = tokens.shape
     edge = round(length**0.5)
-    table = tf.constant(tokens.astype(np.int32) if tokens.dtype == np.uint32 else tokens)
 
-    def row(position: tf.Tensor) -> tf.Tensor:
+    def choose(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         passes, place = position // n_images, position % n_images
         # A keyed permutation of the whole set, computed per image: nothing to store or replay.
         key = tf.stack([tf.constant(seed, tf.int64), passes])
-        index = tf.random.experimental.index_shuffle(place, key, n_images - 1)
-        picture = tf.cast(table[index], tf.int32)
-        if mirror:
-            coin_key = tf.stack([tf.constant(seed, tf.int64), position])
-            coin = tf.random.stateless_uniform([], coin_key)
-            flipped = tf.reshape(tf.reverse(tf.reshape(picture, (edge, edge)), [1]), (length,))
-            picture = tf.where(coin < 0.5, flipped, picture)
-        return picture
+        row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
+        coin_key = tf.stack([tf.constant(seed, tf.int64), position])
+        return row, mirror and tf.random.stateless_uniform([], coin_key) < 0.5
 
     dataset = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-        .map(row, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .map(choose, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
     weights = np.ones((batch_size, length), np.float32)
-    for pictures in dataset.as_numpy_iterator():
+    for rows, flips in dataset.as_numpy_iterator():
+        pictures = tokens[rows].astype(np.int32)
+        if mirror:
+            squares = pictures.reshape(batch_size, edge, edge)
+            squares[flips] = squares[flips, :, ::-1]
         yield Batch(pictures, pictures, weights)
 
 

@@ -1,4 +1,4 @@
-"""trax's training loop, with checkpoints of our own instead of its."""
+"""The training loop: batches in, better weights out."""
 
 from __future__ import annotations
 
@@ -12,54 +12,90 @@ import numpy as np
 from pixace.checkpoints import Checkpoint, fit_arrays
 from pixace.config import ModelConfig, TrainingSettings
 from pixace.data import Batch
-from pixace.errors import UsageError
-from pixace.models import build_model, flat_weights, set_flat_weights
+from pixace.devices import batch_mesh
+from pixace.models import build_model, flat_weights, nested_weights
+from pixace.training_step import TrainingState, TrainingStep
 from pixace.trax_compat import jax, jnp, trax
 
 
-class Loop(trax.supervised.training.Loop):
-    """trax's `Loop`, which also tells the loss of a step and how to store and restore itself.
+class Loop:
+    """A model in training, which can be stored and restored.
 
-    trax writes and reads no file here: without an output folder it has no checkpoints, and its
-    metrics go nowhere. See `checkpoints` for the reasons.
+    Args:
+      config: its sizes.
+      settings: batch size, dropout, learning rate.
+      seed: of weights and dropout.
+      batches: one for each step.
+      one_step: for these sizes and settings, where there is one already.
+
+    Attributes:
+      step: steps done.
+      eval_model: the model in mode eval; lends its functions, not its weights.
+      loss: of the last step, nats per pixel, float32 (); not waited for.
     """
 
-    _rng: Any
-
-    def _run_one_step(self, task_index: int, task_changed: bool) -> tuple[Any, Any]:
-        loss, stats = super()._run_one_step(task_index, task_changed)
-        self.loss = jnp.mean(loss)  # over the devices; not waited for
-        return loss, stats
+    def __init__(
+        self,
+        config: ModelConfig,
+        settings: TrainingSettings,
+        seed: int,
+        batches: Iterator[Batch],
+        one_step: TrainingStep | None = None,
+    ) -> None:
+        self._config = config
+        self._settings = settings
+        self._batches = batches
+        self._advance = one_step or TrainingStep(config, settings, batch_mesh())
+        self._state = self._advance.initial_state(seed)
+        self._schedule = trax.lr.multifactor(
+            # multifactor divides by the root of the step, and so by that of the warm-up at its end
+            constant=settings.learning_rate * math.sqrt(settings.warmup_steps),
+            warmup_steps=settings.warmup_steps,
+        )
+        self.eval_model = build_model(config, "eval")
+        self.eval_model.rng = jax.random.PRNGKey(0)
+        self.eval_model.weights = self._state.weights
+        self.eval_model.state = jax.tree.map(jnp.copy, self._state.layer_state)  # steps take theirs
+        self.step = 0
+        self.loss: Any = None
 
     @property
-    def _slots(self) -> tuple[Any, ...]:
-        return self._trainer_per_task[0].slots
+    def weights(self) -> Any:
+        """The model's weights, nested as trax does it; gone when the next step is done."""
+        return self._state.weights
+
+    def advance(self) -> None:
+        """Does one step."""
+        self.step += 1
+        self._state, self.loss = self._advance(
+            self._state, self.step, self.learning_rate(), next(self._batches).inputs
+        )
 
     def learning_rate(self) -> float:
         """Returns the learning rate of the current step."""
-        return float(self.tasks[0].learning_rate(self.step))
+        return float(self._schedule(self.step))
 
     def capture(self) -> Checkpoint:
         """Returns step, weights, optimiser and random key as NumPy arrays."""
+        state = self._state
         return Checkpoint(
             step=self.step,
-            weights=[np.asarray(array) for array in flat_weights(self.model)],
-            slots=[np.asarray(array) for array in trax.fastmath.tree_flatten(self._slots)],
-            progress={"rng": np.asarray(self._rng)},
+            weights=[np.asarray(array) for array in flat_weights(state.weights)],
+            slots=[np.asarray(array) for array in jax.tree.leaves(state.slots)],
+            progress={"rng": np.asarray(state.rng)},
         )
 
     def trax_fields(self) -> dict[str, Any]:
         """Returns what plain trax needs to read our checkpoints, besides the weights."""
-        flatten = trax.layers.base.flatten_weights_and_state
-        _, flat_state = flatten((), self.model.state)
-        _, flat_eval_state = flatten((), self.eval_model.state)
+        shape = (self._settings.n_pictures, self._config.n_pixels)
+        state = [np.asarray(leaf) for leaf in jax.tree.leaves(self._state.layer_state)]
         return {
-            "flat_state": [np.asarray(array) for array in flat_state],
-            "flat_eval_state": [np.asarray(array) for array in flat_eval_state],
-            "input_signature": self._batch_signature[: self.model.n_in],
+            "flat_state": state,
+            "flat_eval_state": list(state),
+            "input_signature": (trax.shapes.ShapeDtype(shape, np.dtype(np.int32)),),
         }
 
-    def restore(self, checkpoint: Checkpoint, path: Path, config: ModelConfig) -> None:
+    def restore(self, checkpoint: Checkpoint, path: Path) -> None:
         """Goes on from a stored state.
 
         The state of the layers is not restored: it holds dropout rates, which are settings.
@@ -67,45 +103,15 @@ class Loop(trax.supervised.training.Loop):
         Raises:
           CheckpointError: its arrays do not fit.
         """
-        weights = fit_arrays(checkpoint.weights, flat_weights(self.model), path, config)
-        set_flat_weights(self.model, weights)
-        self.update_weights_and_state(weights=self.model.weights)
-        self.eval_model.weights = self.model.weights
+        config, (weights, layer_state, slots, rng) = self._config, self._state
+        arrays = fit_arrays(checkpoint.weights, flat_weights(weights), path, config)
+        weights = nested_weights(arrays, weights)
         if checkpoint.slots is not None:
-            expected = trax.fastmath.tree_flatten(self._slots)
-            slots = fit_arrays(checkpoint.slots, expected, path, config, what="optimiser slot")
-            self._trainer_per_task[0].slots, _ = trax.fastmath.tree_unflatten(slots, self._slots)
-        self._step = checkpoint.step
-        rng = checkpoint.progress.get("rng")
-        if isinstance(rng, np.ndarray) and rng.shape == self._rng.shape:
-            self._rng = jnp.asarray(rng, self._rng.dtype)
-
-
-def build_loop(
-    config: ModelConfig, settings: TrainingSettings, seed: int, batches: Iterator[Batch]
-) -> Loop:
-    """Builds models, loss, optimiser and schedule; initialises the weights from the seed."""
-    n_devices = jax.local_device_count()
-    if settings.batch_size % n_devices:
-        raise UsageError(
-            f"batch_size must be a multiple of the {n_devices} devices, not {settings.batch_size}"
-        )
-    sample = np.full((settings.batch_size, config.n_pixels), 2, np.int32)
-    task = trax.supervised.training.TrainTask(
-        labeled_data=batches,
-        loss_layer=trax.layers.WeightedCategoryCrossEntropy(),
-        optimizer=trax.optimizers.Adam(),
-        lr_schedule=trax.lr.multifactor(
-            # multifactor divides by the root of the step, and so by that of the warm-up at its end
-            constant=settings.learning_rate * math.sqrt(settings.warmup_steps),
-            warmup_steps=settings.warmup_steps,
-        ),
-        sample_batch=Batch(sample, sample, np.ones(sample.shape, np.float32)),
-    )
-    return Loop(
-        build_model(config, "train", settings.dropout),
-        task,
-        eval_model=build_model(config, "eval"),
-        checkpoint_at=lambda step: False,
-        random_seed=seed,
-    )
+            expected, structure = jax.tree.flatten(slots)
+            arrays = fit_arrays(checkpoint.slots, expected, path, config, what="optimiser slot")
+            slots = jax.tree.unflatten(structure, arrays)
+        stored_rng = checkpoint.progress.get("rng")
+        if isinstance(stored_rng, np.ndarray) and stored_rng.shape == rng.shape:
+            rng = stored_rng.astype(rng.dtype)
+        self._state = self._advance.placed(TrainingState(weights, layer_state, slots, rng))
+        self.step = checkpoint.step

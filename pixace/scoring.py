@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pixace.cross_entropy import token_nats
 from pixace.data import padded_batches
-from pixace.trax_compat import jax, jnp
+from pixace.models import split_weights, without_head
+from pixace.trax_compat import jax
 
 
 class Likelihood(NamedTuple):
@@ -47,17 +49,20 @@ class Scorer:
     """Computes log-likelihoods with a model in mode eval; compiled once, used often.
 
     Args:
-      model: a trax layer in mode eval, from tokens (B, L) to logits (B, L, V).
+      model: a trax layer in mode eval, from tokens (B, L) to logits (B, L, V); see `without_head`.
     """
 
     def __init__(self, model: Any) -> None:
-        def token_nats(tokens: Any, weights: Any, state: Any) -> Any:
-            logits, _ = model.pure_fn(tokens, weights, state, jax.random.PRNGKey(0))
-            chosen = jnp.take_along_axis(logits, tokens[..., None], axis=-1)[..., 0]
-            return jax.nn.logsumexp(logits, axis=-1) - chosen
+        body = without_head(model)
+
+        def nats(tokens: Any, weights: Any, state: Any) -> Any:
+            body_weights, head = split_weights(weights)
+            features, _ = body.pure_fn(tokens, body_weights, state[:-1], jax.random.PRNGKey(0))
+            features = features.reshape(-1, features.shape[-1])
+            return token_nats(features, head, tokens.ravel()).reshape(tokens.shape)
 
         self._state = model.state
-        self._token_nats = jax.jit(token_nats)
+        self._token_nats = jax.jit(nats)
 
     def image_nats(self, weights: Any, tokens: np.ndarray, batch_size: int) -> np.ndarray:
         """Returns -ln p of each picture, per pixel.

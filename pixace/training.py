@@ -20,13 +20,15 @@ from pixace.config import (
 )
 from pixace.curves import Curves
 from pixace.data import Batch, ImageSet, load_images, spread_rows, training_batches
+from pixace.devices import memory_bytes
 from pixace.epoch_pictures import EpochPictures
 from pixace.errors import UsageError, shown
 from pixace.folders import epoch_path, save_epoch, save_latest, set_aside, training_lock
 from pixace.interruption import Interrupted, Interruption
-from pixace.loop import build_loop
+from pixace.loop import Loop
 from pixace.meter import require_finite
 from pixace.models import count_weights, weight_shapes
+from pixace.planning import fitting_step
 from pixace.scoring import Likelihood, Scorer
 from pixace.starting import find_start, training_folder
 from pixace.summaries import Summaries
@@ -120,9 +122,10 @@ class _Run:
             self.seed = settings.seed
         else:
             self.seed = start.seed() if start else 0
-        self.loop = build_loop(config, settings, self.seed, self._batches())
+        self.settings, step = fitting_step(config, settings, memory_bytes(), len(self.images.paths))
+        self.loop = Loop(config, self.settings, self.seed, self._batches(), step)
         if start:
-            self.loop.restore(start.checkpoint, start.path, config)
+            self.loop.restore(start.checkpoint, start.path)
             if start.goes_back:
                 set_aside(folder, start.path)
             _log.info("going on from %s, step %d", shown(start.path), self.loop.step)
@@ -133,7 +136,7 @@ class _Run:
         self.summaries = Summaries(folder)
         self.pictures = EpochPictures(config, self.val_images.tokens, self.seed, self.summaries)
         self.curves = Curves(
-            settings,
+            self.settings,
             self.summaries,
             start.checkpoint.history if start else {},
             start.checkpoint.progress.get("curves") if start else None,
@@ -144,12 +147,12 @@ class _Run:
         settings = self.settings
         for batch in training_batches(
             self.images.tokens,
-            settings.batch_size,
+            settings.n_pictures,
             self.seed,
             start=self.position,
             mirror=settings.mirror,
         ):
-            self.position += settings.batch_size
+            self.position += settings.n_pictures
             yield batch
 
     def run(self) -> Likelihood | None:
@@ -163,7 +166,7 @@ class _Run:
             self._stop_if_interrupted()
             if self.loop.step >= self.settings.n_steps:
                 return self.likelihood
-            self.loop.run(1)
+            self.loop.advance()
             self.curves.add(self.loop.loss)
             if self.loop.step == first_step + 1:
                 self.curves.leave_out_time()
@@ -176,7 +179,7 @@ class _Run:
         _log.info(
             "%s with %s weights; %d images to train on, %d to validate, %d skipped",
             config.model_type,
-            f"{count_weights(self.loop.model):,}",
+            f"{count_weights(self.loop.weights):,}",
             len(images.paths),
             len(self.val_images.paths),
             len(images.skipped),
@@ -214,16 +217,16 @@ class _Run:
         if not self._is_epoch_saved():
             self._validate_and_save()
         if self._is_epoch_saved():
-            self.pictures.draw(self.loop.step, self.loop.model.weights, stop=self._is_interrupted)
+            self.pictures.draw(self.loop.step, self.loop.weights, stop=self._is_interrupted)
         self.summaries.flush()
 
     def _validate_and_save(self) -> None:
         """Validates and saves an epoch, unless a signal comes before the validation is done."""
         step = self.loop.step
         likelihood = self.scorer.likelihood(
-            self.loop.eval_model.weights,
+            self.loop.weights,
             self._validation_tokens(),
-            self.settings.batch_size,
+            self.settings.n_pictures,
             stop=self._is_interrupted,
         )
         if likelihood is None:
@@ -247,7 +250,7 @@ class _Run:
     def _validation_tokens(self) -> np.ndarray:
         """Returns the rows of one validation: all, or so many from all over the set."""
         tokens = self.val_images.tokens
-        n_val = self.settings.batches_per_eval * self.settings.batch_size
+        n_val = self.settings.batches_per_eval * self.settings.n_pictures
         return tokens if n_val >= len(tokens) else spread_rows(tokens, n_val)
 
     def _is_interrupted(self) -> bool:
@@ -298,8 +301,9 @@ def _load_images(config: ModelConfig, settings: TrainingSettings) -> tuple[Image
 
     Raises:
       ImageError: no such folder, no image in it, or none that can be read.
+      UsageError: the cache's folder cannot be written.
     """
-    images = load_images(settings.images, config)
+    images = load_images(settings.images, config, cache_dir=settings.cache_dir)
     val_folder = settings.val_images
     if val_folder is None and Path(DEFAULT_VAL_IMAGES).is_dir():
         val_folder = DEFAULT_VAL_IMAGES
@@ -309,4 +313,4 @@ def _load_images(config: ModelConfig, settings: TrainingSettings) -> tuple[Image
             "--val_images to see how well the model does on pictures it has not seen"
         )
         return images, images
-    return images, load_images(val_folder, config)
+    return images, load_images(val_folder, config, cache_dir=settings.cache_dir)

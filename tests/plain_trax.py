@@ -1,5 +1,6 @@
-"""Trains a tiny model in plain trax's own `Loop`, which writes its own, split checkpoint."""
+"""What trax does alone: its models, without layers of ours, and its `Loop`, which writes files."""
 
+import functools
 import itertools
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pixace.config import ModelConfig
-from pixace.models import build_model
+from pixace.tokens import token_count
 from pixace.trax_compat import trax
 from tests.tiny import TINY
 
@@ -32,8 +33,34 @@ class Written(NamedTuple):
     logits: np.ndarray
 
 
+def plain_model(config: ModelConfig, mode: str, dropout: float = 0.0) -> Any:
+    """Builds the model of these settings as the reference did, of trax's own layers."""
+    sizes = {
+        "d_model": config.d_model,
+        "d_ff": config.d_ff,
+        "n_layers": config.n_layers,
+        "n_heads": config.n_heads,
+        "max_len": config.n_pixels,
+        "dropout": dropout,
+        "mode": mode,
+    }
+    if config.model_type == "transformer":
+        return trax.models.TransformerLM(token_count(config.bitdepth), **sizes)
+    return trax.models.ReformerLM(
+        token_count(config.bitdepth),
+        d_attention_key=config.d_model // config.n_heads,
+        d_attention_value=config.d_model // config.n_heads,
+        attention_type=functools.partial(
+            trax.layers.SelfAttention,
+            predict_mem_len=config.n_pixels + 1,  # in mode predict: it remembers all
+            predict_drop_len=config.n_pixels + 1,
+        ),
+        **sizes,
+    )
+
+
 def train_in_trax(folder: Path, model_type: str) -> Written:
-    """Trains, and saves once, at the last step."""
+    """Trains a tiny model, and saves once, at the last step: a checkpoint in split files."""
     training = trax.supervised.training
     settings = {"model_type": model_type, **TINY}
     config = ModelConfig(**settings)
@@ -41,9 +68,9 @@ def train_in_trax(folder: Path, model_type: str) -> Written:
     batches = itertools.repeat((tokens, tokens, np.ones(tokens.shape, np.float32)))
     loss = trax.layers.WeightedCategoryCrossEntropy()
     loop = training.Loop(
-        build_model(config, "train", 0.1),
+        plain_model(config, "train", 0.1),
         training.TrainTask(batches, loss, trax.optimizers.Adam(0.01)),
-        eval_model=build_model(config, "eval"),
+        eval_model=plain_model(config, "eval"),
         output_dir=str(folder),
         checkpoint_at=lambda step: step == STEPS,
     )

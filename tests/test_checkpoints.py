@@ -24,9 +24,9 @@ from pixace.folders import (
     save_latest,
     training_lock,
 )
-from pixace.models import build_model
 from pixace.stored import open_model
 from pixace.trax_compat import trax
+from tests.plain_trax import plain_model
 
 LEGACY = Path(__file__).parent / "fixtures" / "legacy_checkpoints"
 
@@ -68,7 +68,7 @@ def test_plain_trax_reads_our_files(weights_dir, model_type):
     config = load_config(folder)
     ours = read_checkpoint(folder / "model.pkl.gz")
 
-    model = build_model(config, "eval")
+    model = plain_model(config, "eval")
     model.init_from_file(str(folder / "model.pkl.gz"), weights_only=True)
     for array, expected in zip(trax.fastmath.tree_leaves(model.weights), ours.weights, strict=True):
         np.testing.assert_array_equal(array, expected)
@@ -76,11 +76,11 @@ def test_plain_trax_reads_our_files(weights_dir, model_type):
     tokens = np.full((4, config.n_pixels), 3, np.int32)
     batch = (tokens, tokens, np.ones(tokens.shape, np.float32))
     loop = trax.supervised.training.Loop(
-        build_model(config, "train", 0.1),
+        plain_model(config, "train", 0.1),
         trax.supervised.training.TrainTask(
             iter([batch] * 3), trax.layers.WeightedCategoryCrossEntropy(), trax.optimizers.Adam()
         ),
-        eval_model=build_model(config, "eval"),
+        eval_model=plain_model(config, "eval"),
     )
     loop.load_checkpoint(directory=str(folder))
     assert loop.step == ours.step == 6
@@ -100,7 +100,7 @@ def test_plain_trax_reads_our_files(weights_dir, model_type):
 def test_plain_trax_restores_shapes_and_state_from_our_files(weights_dir, model_type):
     """`init_from_file` with nothing left out: signature and state are in the file."""
     path = weights_dir / model_type / "model.pkl.gz"
-    model = build_model(load_config(path.parent), "train", 0.1)
+    model = plain_model(load_config(path.parent), "train", 0.1)
     if model_type == "reformer":  # trax fails on its own files, too, where such a model is bare
         model.init(trax.shapes.ShapeDtype((4, 36), np.int32))
     weights, state = model.init_from_file(str(path))

@@ -219,13 +219,14 @@ def test_killed_at_random_instants_200_times(crasher, tmp_path):
 
 def test_plain_trax_opens_what_a_kill_leaves(crasher, tmp_path):
     """`Layer.init_from_file`, which does not know pixace, reads every file of the folder."""
-    from pixace.models import build_model, flat_weights, init_model
+    from pixace.models import flat_weights, init_model
     from pixace.trax_compat import trax
+    from tests.plain_trax import plain_model
 
     config = ModelConfig(**TINY)
-    model = build_model(config, "eval")
+    model = plain_model(config, "eval")
     init_model(model, 1, config.n_pixels)
-    shapes = [array.shape for array in flat_weights(model)]
+    shapes = [array.shape for array in flat_weights(model.weights)]
     signature = trax.shapes.ShapeDtype((1, config.n_pixels), np.int32)
     rng = np.random.default_rng(3)
     for _ in range(4):
@@ -235,7 +236,7 @@ def test_plain_trax_opens_what_a_kill_leaves(crasher, tmp_path):
         assert newest is not None
         for file in folder.glob("*.pkl.gz"):
             model.init_from_file(str(file), weights_only=True, input_signature=signature)
-            (step,) = {value for array in flat_weights(model) for value in np.unique(array)}
+            (step,) = {value for array in flat_weights(model.weights) for value in np.unique(array)}
             assert step == read_checkpoint(file).step <= newest[1].step
 
 

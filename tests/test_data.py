@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pixace.data
 from pixace.config import ModelConfig
-from pixace.data import load_images, padded_batches, training_batches
-from pixace.errors import ImageError
+from pixace.data import load_images, padded_batches, spread_rows, training_batches
+from pixace.errors import ImageError, UsageError
 from pixace.images import find_images, open_image
 from pixace.tokens import image_to_tokens, tokens_to_image
 from tests.conftest import paint
@@ -28,7 +29,7 @@ def take(n_batches: int, n_images: int, batch_size: int, **options) -> np.ndarra
 
 def test_a_folder_becomes_the_tokens_of_its_images_in_order(painted):
     images = load_images(painted, CONFIG)
-    assert images.paths == find_images(painted)
+    assert list(images.paths) == list(find_images(painted))
     assert images.tokens.shape == (25, 36)
     assert images.tokens.dtype == np.uint16
     for path, tokens in zip(images.paths, images.tokens, strict=True):
@@ -57,6 +58,29 @@ def test_a_folder_without_a_readable_image_is_an_error(tmp_path):
     (tmp_path / "x.png").write_bytes(b"")
     with pytest.raises(ImageError, match=r"none of its 1 .*x\.png"):
         load_images(tmp_path, CONFIG)
+
+
+def test_shares_are_disjoint_and_complete(painted):
+    whole = load_images(painted, CONFIG)
+    shares = [load_images(painted, CONFIG, share=(index, 3)) for index in range(3)]
+    for index, share in enumerate(shares):
+        assert list(share.paths) == list(whole.paths)[index::3]
+        np.testing.assert_array_equal(share.tokens, whole.tokens[index::3])
+    with pytest.raises(ImageError, match="none of its 0"):
+        load_images(painted, CONFIG, share=(25, 26))
+    with pytest.raises(UsageError, match="the share must be from 0 to 2, not 3"):
+        load_images(painted, CONFIG, share=(3, 3))
+
+
+def test_more_images_than_are_read_at_once(tmp_path, monkeypatch):
+    paths = paint(tmp_path, 10, seed=0)
+    paths[4].write_bytes(b"no image")
+    whole = load_images(tmp_path, CONFIG)
+    monkeypatch.setattr(pixace.data, "_CHUNK_PIXELS", 2 * CONFIG.n_pixels)
+    monkeypatch.setattr(pixace.data, "_CHUNKS_AHEAD", 2)
+    parts = load_images(tmp_path, CONFIG)
+    assert list(parts.paths) == list(whole.paths) == paths[:4] + paths[5:]
+    np.testing.assert_array_equal(parts.tokens, whole.tokens)
 
 
 def test_transparency_shows_the_background(tmp_path):
@@ -98,6 +122,22 @@ def test_the_stream_goes_on_where_another_stopped():
     for batches_done in (1, 2, 3, 7):
         rest = take(12 - batches_done, 10, 4, start=4 * batches_done)
         np.testing.assert_array_equal(rest, whole[4 * batches_done :])
+
+
+def test_the_stream_is_what_it_always_was():
+    """A stored training goes on with the same pictures, whatever version it was begun with."""
+    assert list(take(2, 10, 10)) == [4, 0, 2, 9, 1, 3, 5, 8, 6, 7, 9, 3, 5, 1, 0, 7, 8, 4, 2, 6]
+    assert list(take(1, 10, 4, start=10**9)) == [4, 0, 2, 9]
+    picture = np.arange(2, 11, dtype=np.uint16)[None]
+    rows = next(training_batches(picture, 20, seed=0, mirror=True)).inputs
+    assert "".join("x" if row[0] > 2 else "." for row in rows) == "xxx...x.x.x.x....xx."
+
+
+def test_a_set_larger_than_memory_is_not_copied():
+    tokens = np.broadcast_to(np.uint16(7), (10**9, 36))  # 72 GB, if it were written out
+    assert (next(training_batches(tokens, 3, seed=0, mirror=True)).inputs == 7).all()
+    assert spread_rows(tokens, 4).shape == (4, 36)
+    assert next(padded_batches(tokens, 3))[0].shape == (3, 36)
 
 
 def test_the_seed_decides_the_order():

@@ -8,6 +8,7 @@ import os
 import struct
 import threading
 import time
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from PIL import Image
 
 from pixace import images
 from pixace.errors import ImageError, shown
-from pixace.images import find_images, is_url, open_image, resize, to_rgb
+from pixace.images import ImagePaths, find_images, is_url, open_image, resize, to_rgb
 
 
 def encode(img, kind, **options):
@@ -290,7 +291,37 @@ def test_images_are_found_in_sub_folders_in_any_letter_case_and_in_order(tmp_pat
     others = ["a/1.txt", "png", "b/1.png.part", "c.tiff", "d.svg", "config.json"]
     touch(tmp_path, *reversed(names), *others)
     assert found(tmp_path) == names
-    assert find_images(str(tmp_path)) == find_images(tmp_path)
+    assert list(find_images(str(tmp_path))) == list(find_images(tmp_path))
+
+
+def test_images_are_in_the_order_of_their_paths(tmp_path):
+    names = ["a/z/1.png", "a/z.png", "a b/1.png", "a.png", "a-/1.png", "a.png.gif/1.png", "A/9.png"]
+    touch(tmp_path, *names)
+    assert list(find_images(tmp_path)) == sorted(tmp_path / name for name in names)
+
+
+def test_found_images_are_a_sequence_of_paths(tmp_path):
+    touch(tmp_path, *"edcba", *(f"{name}.png" for name in "edcba"))
+    images = find_images(tmp_path)
+    paths = [tmp_path / f"{name}.png" for name in "abcde"]
+    assert len(images) == 5
+    assert (images[0], images[-1]) == (paths[0], paths[-1])
+    assert list(images[1::2]) == paths[1::2]
+    assert list(images.select([3, 0])) == [paths[3], paths[0]]
+    assert paths[2] in images
+    with pytest.raises(IndexError):
+        images[5]
+
+
+def test_found_images_take_little_memory():
+    tracemalloc.start()
+    try:
+        images = ImagePaths(Path("/album"), (b"%030d" % number for number in range(10_000)))
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(images) == 10_000
+    assert size < 50 * 10_000
 
 
 def test_a_folder_with_the_suffix_of_an_image_is_searched_and_not_opened(tmp_path):
@@ -304,6 +335,8 @@ def test_link_loops_end_and_no_image_is_found_twice(tmp_path):
     (tmp_path / "b" / "self").symlink_to(tmp_path / "b")
     (tmp_path / "c").symlink_to(tmp_path / "a")
     assert found(tmp_path) == ["a/1.png", "b/2.png"]
+    (tmp_path / "own.png").symlink_to(tmp_path / "own.png")
+    assert found(tmp_path) == ["a/1.png", "b/2.png", "own.png"]
 
 
 def test_linked_folders_are_searched(tmp_path):
@@ -451,7 +484,7 @@ def test_names_of_any_bytes_are_spelt_in_one_line(tmp_path, name):
     refusal(path)
     path.write_bytes(encode(Image.new("RGB", (4, 4), RED), "PNG"))
     assert open_image(path).getpixel((0, 0)) == RED
-    assert find_images(tmp_path) == [path]
+    assert list(find_images(tmp_path)) == [path]
 
 
 @pytest.mark.parametrize(

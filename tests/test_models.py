@@ -8,10 +8,13 @@ from pixace.models import (
     flat_weights,
     init_model,
     model_with_weights,
-    set_flat_weights,
+    nested_weights,
+    split_weights,
+    without_head,
 )
 from pixace.tokens import token_count
 from pixace.trax_compat import jax, trax
+from tests.plain_trax import plain_model
 
 
 def small(model_type: str, image_size: int = 5, **sizes) -> ModelConfig:
@@ -47,6 +50,71 @@ def test_step_by_step_equals_all_at_once(model_type, image_size, prompt_length):
     got += [np.asarray(fast(tokens[:, i : i + 1])) for i in range(prompt_length, end)]
     got = np.concatenate(got, axis=1)
     np.testing.assert_allclose(got, expected[:, : end + 1], atol=2e-5)
+
+
+@pytest.mark.parametrize("image_size", [5, 24])
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_the_logits_are_those_of_plain_trax(model_type, image_size):
+    """Of the same weights: in every mode that sees whole pictures, in one block and in several."""
+    config = small(model_type, image_size, d_model=16, d_ff=16, n_layers=1)
+    plain = plain_model(config, "eval")
+    init_model(plain, 3, config.n_pixels)
+    for array in flat_weights(plain.weights):
+        assert array.dtype == np.float32
+    tokens = random_tokens(config, 3)
+    expected = np.asarray(plain(tokens))
+    assert expected.std() > 0.1
+    for mode, options in (
+        ("eval", {"dropout": 0.5}),
+        ("train", {"recompute": False}),
+        ("train", {"recompute": True}),
+    ):
+        model = build_model(config, mode, **options)
+        init_model(model, 3, config.n_pixels)
+        model.weights = plain.weights
+        np.testing.assert_allclose(model(tokens), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_dropout_is_that_of_plain_trax(model_type):
+    """Mean and deviation of the logits over many keys, as two generators never give the same noise."""
+    config = small(model_type, 3, d_model=16, d_ff=16, n_layers=1)
+    tokens = random_tokens(config, 2)
+    n_keys = 300
+    keys = jax.random.split(jax.random.PRNGKey(0), n_keys)
+    plain, ours = plain_model(config, "train", 0.3), build_model(config, "train", 0.3)
+    moments = []
+    for model in (plain, ours):
+        init_model(model, *tokens.shape)
+        model.weights = plain.weights
+        weights, state = model.weights, model.state
+
+        def run(key, model=model, weights=weights, state=state):
+            return model.pure_fn(tokens, weights, state, key)[0]
+
+        logits = np.asarray(jax.jit(lambda keys: jax.lax.map(run, keys))(keys))
+        moments.append((logits.mean(axis=0), logits.std(axis=0)))
+    (mean, deviation), (our_mean, our_deviation) = moments
+    assert deviation.min() > 0.1, "there is noise"
+    assert (np.abs(our_mean - mean) < 6 * deviation * np.sqrt(2 / n_keys)).all()
+    np.testing.assert_allclose(our_deviation, deviation, rtol=0.25)
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_body_and_head_are_the_model(model_type):
+    config = small(model_type)
+    model = build_model(config, "eval")
+    init_model(model, 2, config.n_pixels)
+    tokens = random_tokens(config, 2)
+    body, (matrix, bias) = split_weights(model.weights)
+    features, _ = without_head(model).pure_fn(tokens, body, model.state[:-1], model.rng)
+    np.testing.assert_allclose(features @ matrix + bias, model(tokens), atol=1e-5)
+
+
+def test_a_model_without_a_head_is_told():
+    model = without_head(build_model(small("transformer"), "eval"))
+    with pytest.raises(TypeError, match="must end in a Dense layer"):
+        without_head(model)
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
@@ -93,7 +161,7 @@ def expected_weights(config: ModelConfig) -> int:
 def test_count_weights_counts_every_number():
     model = build_model(small("transformer"), "eval")
     init_model(model, 1, 1)
-    assert count_weights(model) == expected_weights(small("transformer"))
+    assert count_weights(model.weights) == expected_weights(small("transformer"))
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
@@ -102,7 +170,7 @@ def test_flat_weights_go_round(model_type):
     one, other = build_model(config, "eval"), build_model(config, "eval")
     init_model(one, 1, 1)
     init_model(other, 1, 1)
-    set_flat_weights(other, [np.asarray(array) for array in flat_weights(one)])
+    other.weights = nested_weights(map(np.asarray, flat_weights(one.weights)), other.weights)
     tokens = random_tokens(config, 2)
     np.testing.assert_array_equal(np.asarray(one(tokens)), np.asarray(other(tokens)))
 
@@ -126,7 +194,7 @@ def test_given_weights_need_no_random_ones(model_type, mode):
     config = small(model_type)
     drawn = build_model(config, mode)
     init_model(drawn, 2, 1)
-    given = model_with_weights(config, mode, [np.asarray(a) for a in flat_weights(drawn)], 2)
+    given = model_with_weights(config, mode, [np.asarray(a) for a in flat_weights(drawn.weights)], 2)
     tokens = random_tokens(config, 2)
     for position in range(3):
         one = tokens[:, position : position + 1]

@@ -1,6 +1,5 @@
 """The sampler with real models: trax's answers, faster."""
 
-import functools
 import json
 import shutil
 from pathlib import Path
@@ -11,12 +10,18 @@ import pytest
 from pixace import matrices, sampling
 from pixace.config import MODEL_TYPES, ModelConfig
 from pixace.errors import UsageError
-from pixace.models import build_model, init_model, model_with_weights, weight_shapes
+from pixace.models import (
+    build_model,
+    init_model,
+    model_with_weights,
+    nested_weights,
+    weight_shapes,
+)
 from pixace.ready import ready_folder
 from pixace.sampling import Sampler
 from pixace.stored import open_model
-from pixace.tokens import token_count
 from pixace.trax_compat import jax, trax
+from tests.plain_trax import plain_model
 
 LEGACY = Path(__file__).parent / "fixtures" / "legacy_checkpoints"
 SMALL = {"bitdepth": (2, 1, 2), "d_model": 16, "d_ff": 32, "n_layers": 2, "n_heads": 2}
@@ -39,34 +44,11 @@ def random_weights(config):
     ]
 
 
-def plain_model(config, arrays, batch_size):
-    """trax's own model in mode predict, as the reference built it, with these weights."""
-    sizes = {
-        "d_model": config.d_model,
-        "d_ff": config.d_ff,
-        "n_layers": config.n_layers,
-        "n_heads": config.n_heads,
-        "max_len": config.n_pixels,
-        "mode": "predict",
-    }
-    if config.model_type == "transformer":
-        model = trax.models.TransformerLM(token_count(config.bitdepth), **sizes)
-    else:
-        model = trax.models.ReformerLM(
-            token_count(config.bitdepth),
-            d_attention_key=config.d_model // config.n_heads,
-            d_attention_value=config.d_model // config.n_heads,
-            attention_type=functools.partial(
-                trax.layers.SelfAttention,
-                predict_mem_len=config.n_pixels + 1,
-                predict_drop_len=config.n_pixels + 1,
-            ),
-            **sizes,
-        )
+def plain_model_with_weights(config, arrays, batch_size):
+    """trax's own model in mode predict with these weights."""
+    model = plain_model(config, "predict")
     init_model(model, batch_size, 1)
-    model.weights, _ = trax.layers.base.unflatten_weights_and_state(
-        arrays, (), (model.weights, model.state), weights_only=True
-    )
+    model.weights = nested_weights(arrays, model.weights)
     return model
 
 
@@ -93,7 +75,10 @@ def likeliest_of_both(config, arrays, prompt, end):
     """Tokens T .. end at temperature 0, from trax's stream over plain trax, and from ours."""
     n_rows, given = prompt.shape
     plain = trax.supervised.decoding.autoregressive_sample_stream(
-        plain_model(config, arrays, n_rows), prompt, batch_size=n_rows, temperature=0.0
+        plain_model_with_weights(config, arrays, n_rows),
+        prompt,
+        batch_size=n_rows,
+        temperature=0.0,
     )
     sampler = Sampler(model_with_weights(config, "predict", arrays, n_rows), n_rows)
     ours = sampler.stream(prompt, temperatures=[0] * n_rows, seed=0)

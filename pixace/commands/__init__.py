@@ -3,6 +3,7 @@
 COMMANDS = {
     "download": "Fetch a ready model, or list what there is.",
     "train": "Train a model on a folder of images, or go on with an interrupted training.",
+    "plan": "Say what batch fits into memory and how long an epoch takes, without training.",
     "predict": "Complete pictures, or draw new ones, with a trained model.",
     "evaluate": "Measure how well a model predicts the images of a folder.",
 }

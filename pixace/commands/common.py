@@ -6,7 +6,15 @@ from typing import Any
 
 from absl import flags
 
-from pixace.config import DEFAULT_WEIGHTS_DIR, MODEL_TYPES, SETTING_NAMES, ModelConfig
+from pixace.config import (
+    AUTO,
+    DEFAULT_WEIGHTS_DIR,
+    MODEL_TYPES,
+    PRECISIONS,
+    SETTING_NAMES,
+    ModelConfig,
+    TrainingSettings,
+)
 from pixace.errors import UsageError
 
 
@@ -48,6 +56,67 @@ def define_model_flags(values: flags.FlagValues) -> None:
         "Colour that shows through transparent pixels.",
         flag_values=values,
     )
+
+
+def define_step_flags(values: flags.FlagValues) -> None:
+    """Registers the flags that say what a training step takes in memory and time."""
+    default = TrainingSettings()
+    flags.DEFINE_string(
+        "images",
+        default.images,
+        "Folder of training images; its sub-folders are searched too.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "batch_size",
+        str(default.batch_size),
+        f"Images per step, or {AUTO}: as many as fit into memory.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "accumulate",
+        default.accumulate,
+        "Passes that a step is divided into, to need less memory; the result is the same.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "precision",
+        default.precision,
+        PRECISIONS,
+        "Precision of the arithmetic; weights are float32 always.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "recompute",
+        default.recompute,
+        "Compute activations twice instead of keeping them: slower, in far less memory "
+        "(default: where it is needed).",
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "dropout", default.dropout, "Share of activations dropped.", flag_values=values
+    )
+    flags.DEFINE_integer(
+        "steps_per_epoch",
+        default.steps_per_epoch,
+        "Steps between two checkpoints, each with sample pictures.",
+        flag_values=values,
+    )
+
+
+def batch_size(values: flags.FlagValues) -> int | str:
+    """Returns the number of images per step, or "auto".
+
+    Raises:
+      UsageError: it is neither.
+    """
+    word = values["batch_size"].value
+    if word == AUTO:
+        return word
+    try:
+        return int(word)
+    except ValueError:
+        raise UsageError(f"flag --batch_size={word}: not a whole number, nor {AUTO}") from None
 
 
 def typed_settings(values: flags.FlagValues) -> dict[str, Any]:

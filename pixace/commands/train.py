@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from absl import flags
 
-from pixace.commands.common import define_location_flags, define_model_flags, typed_settings
+from pixace.commands.common import (
+    batch_size,
+    define_location_flags,
+    define_model_flags,
+    define_step_flags,
+    typed_settings,
+)
 from pixace.config import DEFAULT_VAL_IMAGES, TrainingSettings
 from pixace.errors import ImageError, shown
 from pixace.images import find_images
@@ -17,12 +23,7 @@ def define_flags(values: flags.FlagValues) -> None:
     define_location_flags(
         values, model_name_help="Folder under --weights_dir (default: a timestamp MMDD_HHMM)."
     )
-    flags.DEFINE_string(
-        "images",
-        default.images,
-        "Folder of training images; its sub-folders are searched too.",
-        flag_values=values,
-    )
+    define_step_flags(values)
     flags.DEFINE_string(
         "val_images",
         DEFAULT_VAL_IMAGES,
@@ -32,8 +33,6 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     define_model_flags(values)
     for name, purpose in (
-        ("batch_size", "Images per step."),
-        ("steps_per_epoch", "Steps between two checkpoints, each with sample pictures."),
         ("n_epochs", "Epochs in all, counted from the very beginning."),
         ("steps_per_eval", "Batches in one validation (default: a tenth of an epoch)."),
         ("warmup_steps", "Steps until the learning rate is at its highest."),
@@ -43,9 +42,6 @@ def define_flags(values: flags.FlagValues) -> None:
         flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
     flags.DEFINE_float(
         "learning_rate", default.learning_rate, "Highest learning rate.", flag_values=values
-    )
-    flags.DEFINE_float(
-        "dropout", default.dropout, "Share of activations dropped.", flag_values=values
     )
     flags.DEFINE_boolean(
         "mirror",
@@ -59,6 +55,12 @@ def define_flags(values: flags.FlagValues) -> None:
         "Start from this file, step, latest or best.",
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "cache_dir",
+        default.cache_dir,
+        "Keep the images' tokens in this folder, not in memory: the next run starts at once.",
+        flag_values=values,
+    )
 
 
 def run(values: flags.FlagValues) -> None:
@@ -67,6 +69,7 @@ def run(values: flags.FlagValues) -> None:
     settings = TrainingSettings(
         **{
             **{name: values[name].value for name in names},
+            "batch_size": batch_size(values),
             "val_images": values["val_images"].value if values["val_images"].present else None,
         }
     )

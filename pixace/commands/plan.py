@@ -1,0 +1,65 @@
+"""`pixace plan`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+from absl import flags
+
+from pixace.commands.common import (
+    batch_size,
+    define_model_flags,
+    define_step_flags,
+    typed_settings,
+)
+from pixace.config import ModelConfig, TrainingSettings
+from pixace.errors import UsageError
+from pixace.images import find_images
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_epoch")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Registers the flags of this command."""
+    define_step_flags(values)
+    define_model_flags(values)
+    flags.DEFINE_string(
+        "memory",
+        None,
+        "Memory of the device, such as 10GB (default: that of the card or machine found).",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "measure", False, "Do a few steps of --batch_size and time them.", flag_values=values
+    )
+    flags.DEFINE_boolean("json", False, "Print the plan as JSON.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+    """Prints what fits and how long it takes."""
+    config = ModelConfig.from_dict({**ModelConfig().to_dict(), **typed_settings(values)})
+    settings = TrainingSettings(
+        batch_size=batch_size(values), **{name: values[name].value for name in _STEP_SETTINGS}
+    )
+    memory = None if values["memory"].value is None else _bytes(values["memory"].value)
+    n_images = len(find_images(values["images"].value)) if values["images"].present else None
+
+    from pixace.planning import make_plan
+
+    plan = make_plan(config, settings, memory, n_images, measure=values["measure"].value)
+    print(json.dumps(dataclasses.asdict(plan)) if values["json"].value else plan)
+
+
+def _bytes(words: str) -> int:
+    """Returns the number of bytes that words such as 10GB say.
+
+    Raises:
+      UsageError: they say none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", words.strip().upper())
+    if not match or not float(match[1]):
+        raise UsageError(f"flag --memory={words}: not a size such as 10GB")
+    return int(float(match[1]) * _UNITS[match[2]])

@@ -1,0 +1,256 @@
+"""What fits into memory, found out by compiling and without a step."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from pixace.config import AUTO, ModelConfig, TrainingSettings
+from pixace.devices import batch_mesh, memory_bytes
+from pixace.errors import PixaceError, UsageError
+from pixace.models import count_weights, weight_shapes
+from pixace.tokens import N_RESERVED
+from pixace.training_step import TrainingStep
+
+_SIZES = (4, 16)  # times the smallest batch: from what these need, that of others is estimated
+_SHOWN = (1, 2, 4, 8, 16, 32, 64, 128)
+_MEASURED_STEPS = 3
+_MOST = 1024  # pictures, more than anybody trains with
+
+
+class Needs:
+    """The memory that a step needs, for any batch size; each size is compiled once, when asked for.
+
+    Args:
+      config: sizes of the model.
+      settings: what else a step depends on; their batch size does not count.
+    """
+
+    def __init__(self, config: ModelConfig, settings: TrainingSettings) -> None:
+        self._config = config
+        self._settings = settings
+        self._mesh = batch_mesh()
+        self._steps: dict[tuple[int, bool], TrainingStep] = {}
+        self.unit = self._mesh.size * settings.accumulate  # batch sizes are multiples of it
+
+    def step(self, batch_size: int, recompute: bool) -> TrainingStep:
+        """Returns the compiled step."""
+        key = batch_size, recompute
+        if key not in self._steps:
+            settings = dataclasses.replace(
+                self._settings, batch_size=batch_size, recompute=recompute
+            )
+            self._steps[key] = TrainingStep(self._config, settings, self._mesh)
+        return self._steps[key]
+
+    def peak_bytes(self, batch_size: int, recompute: bool) -> int:
+        """Returns what XLA has planned for this size."""
+        return self.step(batch_size, recompute).peak_bytes()
+
+    def estimate(self, recompute: bool) -> Callable[[int], float]:
+        """Returns a function from batch size to estimated bytes, which grow evenly with it."""
+        small, large = (self.unit * size for size in _SIZES)
+        base = self.peak_bytes(small, recompute)
+        slope = (self.peak_bytes(large, recompute) - base) / (large - small)
+        return lambda batch_size: base + slope * (batch_size - small)
+
+    def largest(self, memory: int, recompute: bool) -> int:
+        """Returns the largest batch size that fits, 0 if none does."""
+        estimated, size = self.estimate(recompute), _MOST // self.unit * self.unit
+        while size and estimated(size) > memory:
+            size -= self.unit
+        while size and self.peak_bytes(size, recompute) > memory:
+            size -= self.unit * -(-size // (20 * self.unit))  # a twentieth
+        return size
+
+
+def fitting_step(
+    config: ModelConfig, settings: TrainingSettings, memory: int, n_images: int
+) -> tuple[TrainingSettings, TrainingStep]:
+    """Settles batch size and recomputation, where the settings leave them open, by what fits.
+
+    Args:
+      config: sizes of the model.
+      settings: of the training.
+      memory: bytes of each device.
+      n_images: to train on; a larger batch would hold pictures twice.
+
+    Returns:
+      Settings with a number as batch size, and the step for them.
+
+    Raises:
+      UsageError: the batch cannot be divided among the devices.
+      PixaceError: it does not fit.
+    """
+    needs = Needs(config, settings)
+    choices = (False, True) if settings.recompute is None else (settings.recompute,)
+    if settings.batch_size == AUTO:
+        enough = max(1, n_images // needs.unit) * needs.unit
+        batch_size = min(enough, needs.largest(memory, choices[-1]))
+        if not batch_size:
+            raise _too_large(needs, needs.unit, memory, choices[-1])
+    else:
+        batch_size = settings.n_pictures
+    if batch_size % needs.unit:
+        raise UsageError(
+            f"batch_size must be a multiple of {needs.unit} (devices times passes), not "
+            f"{batch_size}"
+        )
+    for recompute in choices:
+        step = needs.step(batch_size, recompute)
+        if step.peak_bytes() <= memory:
+            chosen = {"batch_size": batch_size, "recompute": recompute}
+            return dataclasses.replace(settings, **chosen), step
+    raise _too_large(needs, batch_size, memory, choices[-1])
+
+
+def _too_large(needs: Needs, batch_size: int, memory: int, recompute: bool) -> PixaceError:
+    largest = needs.largest(memory, recompute)
+    advice = f"try --batch_size={largest}, or --accumulate" if largest else "try a smaller model"
+    peak = needs.peak_bytes(batch_size, recompute)
+    return PixaceError(
+        f"a step with {batch_size} pictures needs {gigabytes(peak)}, and there is memory for "
+        f"{gigabytes(memory)}; {advice}"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a training would need.
+
+    Attributes:
+      model_type: of the model.
+      n_weights: numbers that are trained.
+      memory_bytes: what a step may use on each device.
+      kept_bytes: batch size -> bytes of a step that keeps all activations, estimated.
+      recomputed_bytes: the same for a step that computes them again.
+      largest_kept: the largest batch size that fits, compiled to make sure; 0 if none does.
+      largest_recomputed: the same for a step that computes activations again.
+      batch_size: that of the training: the one asked for, or the largest.
+      n_images: to train on, if that is known.
+      steps_per_epoch: of the training.
+      seconds_per_step: measured, if that was asked for.
+    """
+
+    model_type: str
+    n_weights: int
+    memory_bytes: int
+    kept_bytes: dict[int, int]
+    recomputed_bytes: dict[int, int]
+    largest_kept: int
+    largest_recomputed: int
+    batch_size: int
+    n_images: int | None
+    steps_per_epoch: int
+    seconds_per_step: float | None
+
+    def __str__(self) -> str:
+        """Spells the plan for people."""
+        lines = [
+            f"{self.model_type}, {self.n_weights:,} weights; "
+            f"{gigabytes(self.memory_bytes)} of memory",
+            "",
+            "batch size   keeping activations   recomputing them (slower)",
+        ]
+        for size, kept in self.kept_bytes.items():
+            recomputed = self.recomputed_bytes[size]
+            lines.append(f"{size:>10}   {self._fitting(kept):<19}   {self._fitting(recomputed)}")
+        lines.append(f"{'largest':>10}   {self.largest_kept:<19}   {self.largest_recomputed}")
+        lines.append("")
+        if self.n_images is not None:
+            lines.append(
+                f"{self.n_images} images: {self.n_images / self.batch_size:.1f} steps of "
+                f"{self.batch_size} show each once"
+            )
+        epoch = f"an epoch is {self.steps_per_epoch} steps of {self.batch_size} pictures"
+        if self.seconds_per_step is None:
+            lines.append(f"{epoch}; --measure tells how long it takes")
+        else:
+            lines.append(
+                f"{epoch}: {_duration(self.seconds_per_step * self.steps_per_epoch)} "
+                f"({self.seconds_per_step:.2g} s per step, "
+                f"{self.batch_size / self.seconds_per_step:.3g} images per second)"
+            )
+        return "\n".join(lines)
+
+    def _fitting(self, n_bytes: int) -> str:
+        too_much = "" if n_bytes <= self.memory_bytes else ", too much"
+        return f"{gigabytes(n_bytes)}{too_much}"
+
+
+def make_plan(
+    config: ModelConfig,
+    settings: TrainingSettings,
+    memory: int | None = None,
+    n_images: int | None = None,
+    *,
+    measure: bool = False,
+) -> Plan:
+    """Finds out what a training would need, by compiling steps of several sizes.
+
+    Args:
+      config: sizes of the model.
+      settings: of the training.
+      memory: bytes of a device; that of the device found, unless given.
+      n_images: to train on, if that is known.
+      measure: do some steps and time them.
+
+    Raises:
+      UsageError: the batch cannot be divided among the devices.
+      PixaceError: the batch to be measured does not fit.
+    """
+    memory = memory_bytes() if memory is None else memory
+    needs = Needs(config, settings)
+    tables = [
+        {size: int(needs.estimate(recompute)(size)) for size in _SHOWN if size % needs.unit == 0}
+        for recompute in (False, True)
+    ]
+    largest = [needs.largest(memory, recompute) for recompute in (False, True)]
+    batch_size = max(largest) if settings.batch_size == AUTO else settings.n_pictures
+    seconds = None
+    if measure:
+        settings = dataclasses.replace(settings, batch_size=batch_size)
+        chosen, step = fitting_step(config, settings, memory, n_images or batch_size)
+        seconds = _seconds_per_step(config, chosen, step)
+    return Plan(
+        model_type=config.model_type,
+        n_weights=count_weights(weight_shapes(config)),
+        memory_bytes=memory,
+        kept_bytes=tables[0],
+        recomputed_bytes=tables[1],
+        largest_kept=largest[0],
+        largest_recomputed=largest[1],
+        batch_size=batch_size,
+        n_images=n_images,
+        steps_per_epoch=settings.steps_per_epoch,
+        seconds_per_step=seconds,
+    )
+
+
+def _seconds_per_step(config: ModelConfig, settings: TrainingSettings, step: TrainingStep) -> float:
+    """Returns the median time of some steps on empty pictures, after one that is not counted."""
+    tokens = np.full((settings.n_pictures, config.n_pixels), N_RESERVED, np.int32)
+    state, times = step.initial_state(0), []
+    for number in range(1, _MEASURED_STEPS + 2):
+        start = time.perf_counter()
+        state, loss = step(state, number, 0.0, tokens)
+        loss.block_until_ready()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def _duration(seconds: float) -> str:
+    """Spells a time in its largest unit, such as 2.5 hours."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} seconds"
+
+
+def gigabytes(n_bytes: float) -> str:
+    """Spells a size of memory, such as 1.2 GB."""
+    return f"{n_bytes / 1e9:.1f} GB"

@@ -1,0 +1,19 @@
+"""Putting layers of our own into the models that trax builds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def replace_sublayers(layer: Any, kind: type, make: Callable[[Any], Any]) -> None:
+    """Puts a new layer in the place of every one of a kind, at any depth.
+
+    Args:
+      layer: a trax layer, changed in place; itself it stays.
+      kind: class of the layers that are replaced.
+      make: returns the new layer for an old one, with weights of the same nesting.
+    """
+    layer._sublayers = [make(old) if isinstance(old, kind) else old for old in layer.sublayers]
+    for below in layer.sublayers:
+        replace_sublayers(below, kind, make)

@@ -1,0 +1,204 @@
+"""The tokens of a folder's images, kept on disk for the next run.
+
+One file for each folder, share of it, and way of making tokens, plain data throughout:
+
+    4096 bytes    JSON: how the tokens were made, the number of images, a checksum of the rest
+    tokens        unsigned little-endian integers (N, L), 2 bytes each for up to 16 bits of colour
+    fingerprints  uint64 (N,): of each file's name, size and time of change
+
+A million pictures of 32x32 take 2.06 GB. Pictures that could not be read are not in the file, so
+that they are tried again, and told again, every time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import time
+import zlib
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import numpy as np
+import PIL
+from PIL import ImageColor
+
+from pixace.config import ModelConfig
+from pixace.errors import UsageError, shown
+from pixace.files import replacing
+from pixace.images import ImagePaths
+from pixace.tokens import token_count
+
+_log = logging.getLogger(__name__)
+
+_FORMAT = 1  # to be raised when a picture's tokens, or the file, come out different
+_HEADER_BYTES = 4096  # a page, so that the tokens begin on one
+_CHUNK_BYTES = 1 << 20
+_ABANDONED_SECONDS = 24 * 60 * 60
+
+
+def token_dtype(config: ModelConfig) -> np.dtype:
+    """Returns the narrowest type that holds the vocabulary: uint16 or uint32."""
+    return np.dtype("<u2" if token_count(config.bitdepth) <= 2**16 else "<u4")
+
+
+def fingerprints(paths: ImagePaths) -> np.ndarray:
+    """Returns uint64 (N,): of each file's name below the folder, size and time of change.
+
+    One of 64 bits is enough: with a million pictures, a changed one would be taken for one of the
+    others once in 10**13 times.
+    """
+    folder = os.path.join(os.fsencode(paths.folder), b"")
+    digests = bytearray()
+    for number in range(len(paths)):
+        name = paths.name(number)
+        facts = b""
+        with contextlib.suppress(OSError):  # reading it will tell
+            status = os.stat(folder + name)
+            facts = b"%d %d" % (status.st_size, status.st_mtime_ns)
+        digests += hashlib.blake2b(name + b"\0" + facts, digest_size=8).digest()
+    return np.frombuffer(digests, "<u8")
+
+
+class Stored(NamedTuple):
+    """What a cache holds.
+
+    Attributes:
+      tokens: unsigned integers (N, L), on disk.
+      fingerprints: uint64 (N,), of the files that they were made from.
+    """
+
+    tokens: np.ndarray
+    fingerprints: np.ndarray
+
+    def find(self, wanted: np.ndarray) -> np.ndarray:
+        """Returns for each of the wanted fingerprints its row in the cache; -1 if it has none."""
+        if not len(self.fingerprints):
+            return np.full(len(wanted), -1)
+        order = np.argsort(self.fingerprints)
+        rows = np.searchsorted(self.fingerprints, wanted, sorter=order)
+        rows = order[np.minimum(rows, len(order) - 1)]
+        return np.where(self.fingerprints[rows] == wanted, rows, -1)
+
+
+class TokenCache:
+    """The file for one folder's tokens.
+
+    Processes may use it at once: a file is only ever replaced as a whole, and who has opened the
+    old one keeps it.
+
+    Args:
+      cache_dir: folder of such files; created when one is written.
+      folder: the folder of images.
+      config: image size, bitdepth and background.
+      share: which share of the images, of how many.
+
+    Attributes:
+      path: the file.
+    """
+
+    def __init__(
+        self, cache_dir: Path | str, folder: Path | str, config: ModelConfig, share: tuple[int, int]
+    ) -> None:
+        self._dtype = token_dtype(config)
+        self._n_pixels = config.n_pixels
+        settings = {
+            "image_size": config.image_size,
+            "bitdepth": list(config.bitdepth),
+            "background": list(ImageColor.getrgb(config.background)[:3]),
+        }
+        self._made = {"format": _FORMAT, "pillow": PIL.__version__, **settings}
+        # Not with the versions: what they made is to be replaced, not to be left behind.
+        key = json.dumps([os.path.realpath(folder), settings, share]).encode()
+        digest = hashlib.sha256(key).hexdigest()[:16]
+        self.path = Path(cache_dir, f"{Path(folder).name[:30]}-{digest}.tokens")
+
+    def read(self) -> Stored:
+        """Opens what is stored; nothing, if there is none, or it is damaged, or made otherwise."""
+        try:
+            with open(self.path, "rb") as file:
+                return self._open(file)
+        except OSError:
+            pass
+        except (ValueError, LookupError, TypeError, RecursionError):
+            _log.warning(
+                "%s is damaged, or made by another version; reading the images again",
+                shown(self.path),
+            )
+        return Stored(np.empty((0, self._n_pixels), self._dtype), np.empty(0, "<u8"))
+
+    def write(
+        self, images: Iterable[tuple[int, np.ndarray]], prints: np.ndarray
+    ) -> tuple[array[int], np.ndarray]:
+        """Replaces what is stored.
+
+        Args:
+          images: the number of each image in the folder, and its tokens (L,); at least one.
+          prints: the fingerprints of all images of the folder.
+
+        Returns:
+          The numbers, and the tokens (N, L), on disk.
+
+        Raises:
+          UsageError: the file cannot be written.
+        """
+        numbers, checksum = array("q"), 0
+        try:
+            self._remove_abandoned()
+            with replacing(self.path) as file:
+                file.write(bytes(_HEADER_BYTES))
+                for number, row in images:
+                    data = row.astype(self._dtype, copy=False).tobytes()
+                    checksum = zlib.crc32(data, checksum)
+                    file.write(data)
+                    numbers.append(number)
+                data = prints[numbers].tobytes()
+                checksum = zlib.crc32(data, checksum)
+                file.write(data)
+                header = {"made": self._made, "n_images": len(numbers), "crc32": checksum}
+                file.seek(0)
+                file.write(json.dumps(header).encode().ljust(_HEADER_BYTES - 1) + b"\n")
+                file.flush()
+                return numbers, self._map(file, len(numbers))
+        except OSError as error:
+            raise UsageError(
+                f"cache_dir {shown(self.path.parent)}: cannot be written: "
+                f"{error.strerror or error}; name another folder, or none"
+            ) from None
+
+    def _open(self, file: IO[bytes]) -> Stored:
+        """Checks an open file and maps it.
+
+        Raises:
+          ValueError, LookupError, TypeError, RecursionError: it is not what `write` would write.
+        """
+        header = json.loads(file.read(_HEADER_BYTES))
+        n_images = header["n_images"]
+        n_bytes = os.fstat(file.fileno()).st_size - _HEADER_BYTES
+        token_bytes = n_images * self._n_pixels * self._dtype.itemsize
+        if header["made"] != self._made or n_bytes != token_bytes + n_images * 8:
+            raise ValueError
+        checksum = 0
+        while data := file.read(_CHUNK_BYTES):  # not through the map, which would stay in memory
+            checksum = zlib.crc32(data, checksum)
+        if checksum != header["crc32"]:
+            raise ValueError
+        file.seek(_HEADER_BYTES + token_bytes)
+        prints = np.frombuffer(file.read(), "<u8")
+        return Stored(self._map(file, n_images), prints)
+
+    def _map(self, file: IO[bytes], n_images: int) -> np.ndarray:
+        shape = (n_images, self._n_pixels)
+        return np.memmap(file, self._dtype, "r", _HEADER_BYTES, shape)
+
+    def _remove_abandoned(self) -> None:
+        """Removes what processes that were killed have left half written."""
+        for path in self.path.parent.glob(".*.tokens.*.tmp"):
+            with contextlib.suppress(OSError):  # another process has done so, or it is not ours
+                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    path.unlink()
