@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import statistics
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from pixace.errors import PixaceError, UsageError
 from pixace.models import count_weights, weight_shapes
 from pixace.tokens import N_RESERVED
 from pixace.training_step import TrainingStep
+
+_log = logging.getLogger(__name__)
 
 _SIZES = (4, 16)  # times the smallest batch: from what these need, that of others is estimated
 _SHOWN = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -103,8 +106,16 @@ def fitting_step(
     for recompute in choices:
         step = needs.step(batch_size, recompute)
         if step.peak_bytes() <= memory:
-            chosen = {"batch_size": batch_size, "recompute": recompute}
-            return dataclasses.replace(settings, **chosen), step
+            chosen = dataclasses.replace(settings, batch_size=batch_size, recompute=recompute)
+            if chosen != settings:
+                _log.info(
+                    "%d pictures per step, %s: %s of %s",
+                    batch_size,
+                    "activations computed twice" if recompute else "activations kept",
+                    spelled(step.peak_bytes()),
+                    spelled(memory),
+                )
+            return chosen, step
     raise _too_large(needs, batch_size, memory, choices[-1])
 
 
@@ -113,8 +124,8 @@ def _too_large(needs: Needs, batch_size: int, memory: int, recompute: bool) -> P
     advice = f"try --batch_size={largest}, or --accumulate" if largest else "try a smaller model"
     peak = needs.peak_bytes(batch_size, recompute)
     return PixaceError(
-        f"a step with {batch_size} pictures needs {gigabytes(peak)}, and there is memory for "
-        f"{gigabytes(memory)}; {advice}"
+        f"a step with {batch_size} pictures needs {spelled(peak)}, and there is memory for "
+        f"{spelled(memory)}; {advice}"
     )
 
 
@@ -152,7 +163,7 @@ class Plan:
         """Spells the plan for people."""
         lines = [
             f"{self.model_type}, {self.n_weights:,} weights; "
-            f"{gigabytes(self.memory_bytes)} of memory",
+            f"{spelled(self.memory_bytes)} of memory",
             "",
             "batch size   keeping activations   recomputing them (slower)",
         ]
@@ -179,7 +190,7 @@ class Plan:
 
     def _fitting(self, n_bytes: int) -> str:
         too_much = "" if n_bytes <= self.memory_bytes else ", too much"
-        return f"{gigabytes(n_bytes)}{too_much}"
+        return f"{spelled(n_bytes)}{too_much}"
 
 
 def make_plan(
@@ -251,6 +262,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.1f} seconds"
 
 
-def gigabytes(n_bytes: float) -> str:
+def spelled(n_bytes: float) -> str:
     """Spells a size of memory, such as 1.2 GB."""
-    return f"{n_bytes / 1e9:.1f} GB"
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"

@@ -20,7 +20,7 @@ from pixace.config import (
 )
 from pixace.curves import Curves
 from pixace.data import Batch, ImageSet, load_images, spread_rows, training_batches
-from pixace.devices import memory_bytes
+from pixace.devices import memory_bytes, memory_errors
 from pixace.epoch_pictures import EpochPictures
 from pixace.errors import UsageError, shown
 from pixace.folders import epoch_path, save_epoch, save_latest, set_aside, training_lock
@@ -73,7 +73,7 @@ class Trainer:
             run = _Run(self.folder, self.config, chosen)
             try:
                 # Not before: until the first step there is nothing to save, and Ctrl-C just ends.
-                with run.interruption:
+                with run.interruption, memory_errors(_half(run.settings.n_pictures)):
                     return run.run()
             finally:
                 run.summaries.close()
@@ -294,6 +294,14 @@ class _Run:
         if self.origin is not None:
             checkpoint.progress["origin"] = self.origin
         return checkpoint
+
+
+def _half(batch_size: int) -> str:
+    """Returns what to do when a step that should fit does not, as others use the memory, too."""
+    return (
+        f"everything up to the last checkpoint is kept; --batch_size={max(1, batch_size // 2)} "
+        "needs about half, and so does --accumulate=2 (see: pixace plan)"
+    )
 
 
 def _load_images(config: ModelConfig, settings: TrainingSettings) -> tuple[ImageSet, ImageSet]:
