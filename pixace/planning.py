@@ -62,71 +62,73 @@ class Needs:
         return lambda batch_size: base + slope * (batch_size - small)
 
     def largest(self, memory: int, recompute: bool) -> int:
-        """Returns the largest batch size that fits, 0 if none does."""
-        estimated, size = self.estimate(recompute), _MOST // self.unit * self.unit
-        while size and estimated(size) > memory:
-            size -= self.unit
-        while size and self.peak_bytes(size, recompute) > memory:
-            size -= self.unit * -(-size // (20 * self.unit))  # a twentieth
-        return size
+        """Returns the largest batch size that fits, and was compiled; 0 if none does."""
+        estimated, excess = self.estimate(recompute), 0.0
+        for size in range(_MOST // self.unit * self.unit, 0, -self.unit):
+            if estimated(size) + excess > memory:
+                continue
+            peak = self.peak_bytes(size, recompute)
+            if peak <= memory:
+                return size
+            excess = peak - estimated(size)
+        return 0
+
+    def fitting(
+        self, batch_size: int | str, recompute: bool | None, memory: int, n_images: int
+    ) -> tuple[int, bool]:
+        """Settles batch size and recomputation, where they are left open, by what fits.
+
+        Args:
+          batch_size: pictures per step, or "auto".
+          recompute: see `TrainingSettings`.
+          memory: bytes of each device.
+          n_images: to train on; a larger batch would hold pictures twice.
+
+        Raises:
+          UsageError: the batch cannot be divided among the devices.
+          PixaceError: it does not fit.
+        """
+        choices = (False, True) if recompute is None else (recompute,)
+        if batch_size == AUTO:
+            enough = max(1, n_images // self.unit) * self.unit
+            batch_size = min(enough, self.largest(memory, choices[-1])) or self.unit
+        batch_size = int(batch_size)
+        if batch_size % self.unit:
+            raise UsageError(
+                f"batch_size must be a multiple of {self.unit} (devices times passes), not "
+                f"{batch_size}"
+            )
+        for choice in choices:
+            if self.peak_bytes(batch_size, choice) <= memory:
+                return batch_size, choice
+        largest = self.largest(memory, choices[-1])
+        advice = (
+            f"try --batch_size={largest}, or --accumulate" if largest else "try a smaller model"
+        )
+        raise PixaceError(
+            f"a step with {batch_size} pictures needs "
+            f"{spelled(self.peak_bytes(batch_size, choices[-1]))}, and there is memory for "
+            f"{spelled(memory)}; {advice}"
+        )
 
 
 def fitting_step(
     config: ModelConfig, settings: TrainingSettings, memory: int, n_images: int
 ) -> tuple[TrainingSettings, TrainingStep]:
-    """Settles batch size and recomputation, where the settings leave them open, by what fits.
-
-    Args:
-      config: sizes of the model.
-      settings: of the training.
-      memory: bytes of each device.
-      n_images: to train on; a larger batch would hold pictures twice.
-
-    Returns:
-      Settings with a number as batch size, and the step for them.
-
-    Raises:
-      UsageError: the batch cannot be divided among the devices.
-      PixaceError: it does not fit.
-    """
+    """Returns settings that leave nothing open, and the step for them; see `Needs.fitting`."""
     needs = Needs(config, settings)
-    choices = (False, True) if settings.recompute is None else (settings.recompute,)
-    if settings.batch_size == AUTO:
-        enough = max(1, n_images // needs.unit) * needs.unit
-        batch_size = min(enough, needs.largest(memory, choices[-1]))
-        if not batch_size:
-            raise _too_large(needs, needs.unit, memory, choices[-1])
-    else:
-        batch_size = settings.n_pictures
-    if batch_size % needs.unit:
-        raise UsageError(
-            f"batch_size must be a multiple of {needs.unit} (devices times passes), not "
-            f"{batch_size}"
+    batch_size, recompute = needs.fitting(settings.batch_size, settings.recompute, memory, n_images)
+    chosen = dataclasses.replace(settings, batch_size=batch_size, recompute=recompute)
+    step = needs.step(batch_size, recompute)
+    if chosen != settings:
+        _log.info(
+            "%d pictures per step, activations %s: %s of %s",
+            batch_size,
+            "computed twice" if recompute else "kept",
+            spelled(step.peak_bytes()),
+            spelled(memory),
         )
-    for recompute in choices:
-        step = needs.step(batch_size, recompute)
-        if step.peak_bytes() <= memory:
-            chosen = dataclasses.replace(settings, batch_size=batch_size, recompute=recompute)
-            if chosen != settings:
-                _log.info(
-                    "%d pictures per step, %s: %s of %s",
-                    batch_size,
-                    "activations computed twice" if recompute else "activations kept",
-                    spelled(step.peak_bytes()),
-                    spelled(memory),
-                )
-            return chosen, step
-    raise _too_large(needs, batch_size, memory, choices[-1])
-
-
-def _too_large(needs: Needs, batch_size: int, memory: int, recompute: bool) -> PixaceError:
-    largest = needs.largest(memory, recompute)
-    advice = f"try --batch_size={largest}, or --accumulate" if largest else "try a smaller model"
-    peak = needs.peak_bytes(batch_size, recompute)
-    return PixaceError(
-        f"a step with {batch_size} pictures needs {spelled(peak)}, and there is memory for "
-        f"{spelled(memory)}; {advice}"
-    )
+    return chosen, step
 
 
 @dataclasses.dataclass(frozen=True)

@@ -125,7 +125,9 @@ def test_the_noise_is_that_of_the_position_in_memory(shape):
     np.testing.assert_array_equal(noise.ravel(), bits(KEYS["split"][0], noise.size))
 
 
-@pytest.mark.parametrize(("axes", "shape"), [([-2], (8, 1, 64)), ([0, 1], (1, 1, 64)), (None, None)])
+@pytest.mark.parametrize(
+    ("axes", "shape"), [([-2], (8, 1, 64)), ([0, 1], (1, 1, 64)), (None, None)]
+)
 def test_shared_axes_are_dropped_together(axes, shape):
     layer = Dropout(rate=0.5, shared_axes=axes, mode="train")
     x = jnp.ones((8, 16, 64))

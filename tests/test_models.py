@@ -77,7 +77,7 @@ def test_the_logits_are_those_of_plain_trax(model_type, image_size):
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_dropout_is_that_of_plain_trax(model_type):
-    """Mean and deviation of the logits over many keys, as two generators never give the same noise."""
+    """Mean and deviation of the logits over many keys: the noise is another one."""
     config = small(model_type, 3, d_model=16, d_ff=16, n_layers=1)
     tokens = random_tokens(config, 2)
     n_keys = 300
@@ -194,7 +194,9 @@ def test_given_weights_need_no_random_ones(model_type, mode):
     config = small(model_type)
     drawn = build_model(config, mode)
     init_model(drawn, 2, 1)
-    given = model_with_weights(config, mode, [np.asarray(a) for a in flat_weights(drawn.weights)], 2)
+    given = model_with_weights(
+        config, mode, [np.asarray(a) for a in flat_weights(drawn.weights)], 2
+    )
     tokens = random_tokens(config, 2)
     for position in range(3):
         one = tokens[:, position : position + 1]

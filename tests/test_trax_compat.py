@@ -146,32 +146,3 @@ def test_tree_unflatten_accepts_trees_of_arrays():
 def test_training_does_not_print_to_stdout(capfd):
     trax.supervised.training._log("progress")
     assert capfd.readouterr().out == ""
-
-
-def test_a_model_trains_on_several_devices():
-    """Two virtual devices, in a process of their own: trax's whole multi-device path runs."""
-    code = """
-import numpy as np
-from pixace.trax_compat import jax, trax
-assert jax.local_device_count() == 2
-from pixace.config import ModelConfig, TrainingSettings
-from pixace.data import Batch
-from pixace.loop import build_loop
-config = ModelConfig("transformer", 4, (2, 1, 1), 8, 8, 1, 2)
-tokens = np.full((4, 16), 3, np.int32)
-batch = Batch(tokens, tokens, np.ones(tokens.shape, np.float32))
-loop = build_loop(config, TrainingSettings(batch_size=4, learning_rate=0.1), 0, iter([batch] * 9))
-loop.run(1)
-first = float(loop.loss)
-for _ in range(8):
-    loop.run(1)
-assert loop.loss < first, (first, loop.loss)
-"""
-    environment = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr

@@ -1,0 +1,145 @@
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from pixace.config import ModelConfig, TrainingSettings, load_config
+from pixace.errors import PixaceError, UsageError
+from pixace.models import count_weights, weight_shapes
+from pixace.planning import Needs, make_plan, spelled
+from tests.conftest import flags_of
+from tests.tiny import TINY
+
+# Large enough for activations to outweigh weights.
+CONFIG = ModelConfig(**{**TINY, "image_size": 12, "n_layers": 2, "model_type": "transformer"})
+SETTINGS = TrainingSettings(batch_size=8)
+
+
+@pytest.fixture(scope="module")
+def needs():
+    return Needs(CONFIG, SETTINGS)
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_the_estimate_is_near_what_xla_plans(needs, recompute):
+    """Near only, for so small a model: some positions are computed in chunks of a fixed size."""
+    estimated = needs.estimate(recompute)(48)
+    assert estimated == pytest.approx(needs.peak_bytes(48, recompute), rel=0.2)
+
+
+def test_the_largest_batch_fits_and_a_larger_one_does_not(needs):
+    memory = needs.peak_bytes(16, recompute=True)
+    largest = needs.largest(memory, recompute=True)
+    assert needs.peak_bytes(largest, recompute=True) <= memory
+    assert needs.peak_bytes(largest + 5, recompute=True) > memory
+    assert needs.largest(1000, recompute=True) == 0
+
+
+def test_activations_are_kept_where_they_fit_and_else_recomputed(needs):
+    kept, recomputed = (needs.peak_bytes(16, recompute) for recompute in (False, True))
+    assert recomputed < kept
+    assert needs.fitting(16, None, kept, n_images=100) == (16, False)
+    assert needs.fitting(16, None, kept - 1, n_images=100) == (16, True)
+    assert needs.fitting(16, True, kept, n_images=100) == (16, True)
+
+
+def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(needs):
+    memory = needs.peak_bytes(16, recompute=True) - 1
+    wanted = r"a step with 16 pictures needs .*; try --batch_size=(\d+), or --accumulate"
+    with pytest.raises(PixaceError, match=wanted) as caught:
+        needs.fitting(16, None, memory, n_images=100)
+    advised = int(re.search(wanted, str(caught.value))[1])
+    assert needs.fitting(advised, None, memory, n_images=100) == (advised, True)
+    with pytest.raises(PixaceError, match="try a smaller model"):
+        needs.fitting(16, None, 1000, n_images=100)
+    with pytest.raises(PixaceError, match="try a smaller model"):
+        needs.fitting("auto", None, 1000, n_images=100)
+
+
+def test_auto_takes_the_largest_but_no_picture_twice(needs):
+    memory = needs.peak_bytes(16, recompute=True)
+    size, recompute = needs.fitting("auto", None, memory, n_images=1000)
+    assert size == needs.largest(memory, recompute=True) >= 12
+    assert recompute
+    assert needs.fitting("auto", None, memory, n_images=4) == (4, False)
+
+
+def test_passes_divide_what_a_step_needs():
+    whole, divided = (
+        Needs(CONFIG, TrainingSettings(batch_size=16, accumulate=n)).peak_bytes(16, False)
+        for n in (1, 4)
+    )
+    assert divided < whole / 2
+
+
+def test_a_plan_that_was_measured():
+    plan = make_plan(CONFIG, SETTINGS, memory=10**8, n_images=20, measure=True)
+    assert plan.seconds_per_step > 0
+    assert plan.n_weights == count_weights(weight_shapes(CONFIG))
+    assert plan.largest_recomputed > plan.largest_kept > 0
+    assert "20 images: 2.5 steps of 8 show each once" in str(plan)
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "words"), [(21e6, "21 MB"), (1.25e9, "1.2 GB"), (46.9e9, "46.9 GB")]
+)
+def test_sizes_are_spelled(n_bytes, words):
+    assert spelled(n_bytes) == words
+
+
+def plan(*flags):
+    sizes = ["--image_size=6", "--bitdepth=2,1,2", "--d_model=16", "--d_ff=32", "--n_layers=1"]
+    command = [sys.executable, "-m", "pixace", "plan", *sizes, "--n_heads=2", *flags]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_command(painted):
+    done = plan("--memory=3MB", f"--images={painted / 'train'}", "--batch_size=8")
+    assert done.returncode == 0, done.stderr
+    assert "3 MB of memory" in done.stdout
+    assert "too much" in done.stdout
+    assert "20 images: 2.5 steps of 8 show each once" in done.stdout
+
+
+def test_the_command_s_json():
+    done = plan("--memory=0.5 GB", "--json", "--measure", "--batch_size=4")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["memory_bytes"] == 500_000_000
+    assert found["batch_size"] == 4
+    assert found["n_images"] is None
+    assert found["kept_bytes"]["64"] > found["kept_bytes"]["32"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--memory=much", "flag --memory=much: not a size such as 10GB"),
+        ("--memory=0", "flag --memory=0: not a size such as 10GB"),
+        ("--batch_size=x", "flag --batch_size=x: not a whole number, nor auto"),
+        ("--batch_size=0", "batch_size must be 1 or more, not 0"),
+        ("--accumulate=3", "batch_size must be a multiple of accumulate, 3, not 16"),
+        ("--d_model=15", "d_model must be even and a multiple of n_heads"),
+    ],
+)
+def test_wrong_flags(flag, message):
+    done = plan(flag)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert message in line
+
+
+def test_training_with_the_largest_batch(painted, tmp_path):
+    flags = {"batch_size": "auto", "n_epochs": 1, "accumulate": 2, "precision": "bfloat16"}
+    command = flags_of(painted, tmp_path, "m", **flags)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "20 pictures per step, activations kept" in done.stderr
+    assert load_config(tmp_path / "m").image_size == TINY["image_size"]
+
+
+def test_settings_of_a_step():
+    with pytest.raises(UsageError, match="precision must be one of float32, bfloat16, not 'half'"):
+        TrainingSettings(precision="half")
