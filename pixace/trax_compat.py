@@ -177,24 +177,12 @@ def _let_matrices_multiply() -> None:
     trax.fastmath.jax.JAX_BACKEND["np"] = Numpy()
 
 
-def _mend_replication() -> None:
-    """Copies to several devices by stacking: `jax.device_put_replicated` is gone from JAX 0.10."""
-
-    def for_n_devices(x: Any, n_devices: int) -> Any:
-        if n_devices < 2:
-            return x
-        return trax.fastmath.nested_map(lambda leaf: jnp.stack([leaf] * n_devices), x)
-
-    trax.layers.acceleration.for_n_devices = for_n_devices
-    trax.layers.for_n_devices = for_n_devices
-
-
 def _mend_pinning() -> None:
     """Leaves the optimiser's arrays where the weights are, instead of pinning them to the CPU.
 
     `optimizers.Trainer` puts them `on_cpu`. Current JAX runs a compiled function where its pinned
-    arguments are: beside a GPU, the whole training step would run on the CPU; on several devices
-    `pmap` refuses (JAX 0.10).
+    arguments are: beside a GPU, trax's whole training step would run on the CPU (JAX 0.10). Our own
+    step does without that trainer; comparisons with plain trax do not.
     """
     trax.layers.on_cpu = lambda x: x
 
@@ -273,7 +261,6 @@ for _mend in (
     _mend_cond,
     _mend_stop_gradient,
     _let_matrices_multiply,
-    _mend_replication,
     _mend_pinning,
     _mend_tree_unflatten,
     _mend_signatures,

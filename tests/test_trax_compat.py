@@ -127,12 +127,6 @@ def test_stop_gradient_leaves_a_python_int_alone():
     assert slope == 3.0
 
 
-def test_replication_adds_a_leading_axis_for_the_devices():
-    copies = trax.layers.for_n_devices((np.ones(3), np.zeros(())), 2)
-    assert [copy.shape for copy in copies] == [(2, 3), (2,)]
-    assert trax.layers.for_n_devices(5, 1) == 5
-
-
 def test_tree_unflatten_accepts_trees_of_arrays():
     tree = (np.zeros(2), (), [np.zeros(3), None])
     flat = [np.ones(2), np.ones(3)]
