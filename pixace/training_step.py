@@ -15,7 +15,7 @@ import numpy as np
 from pixace.config import ModelConfig, TrainingSettings
 from pixace.cross_entropy import summed_nats
 from pixace.models import build_model, random_weights, split_weights, without_head
-from pixace.trax_compat import jax, jnp, trax
+from pixace.trax_compat import compiler_options, jax, jnp, trax
 
 _AXIS = "batch"
 
@@ -111,7 +111,7 @@ class TrainingStep:
             self._shape((), np.int32),
             self._shape((), np.float32),
             jax.ShapeDtypeStruct(batch, np.int32, sharding=self._divided),
-        ).compile()
+        ).compile(compiler_options())
 
     def _shape(self, shape: tuple[int, ...], dtype: Any) -> Any:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=self._whole)

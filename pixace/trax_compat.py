@@ -207,6 +207,16 @@ def _mend_tree_unflatten() -> None:
     trax.fastmath.tree_unflatten = tree_unflatten
 
 
+def compiler_options() -> dict[str, Any]:
+    """Returns what makes XLA compute activations twice where `jax.checkpoint` asks for it.
+
+    On a CPU, JAX 0.10's XLA finds that the second computation equals the first, and keeps that.
+    """
+    if jax.default_backend() == "cpu" and jax.__version_info__ < (0, 12):
+        return {"xla_disable_hlo_passes": "cse_barrier_expander"}
+    return {}
+
+
 def _mend_signatures() -> None:
     """Does not import TensorFlow to find that a shape or a dtype is none of TensorFlow's."""
 
@@ -271,4 +281,4 @@ for _mend in (
 ):
     _mend()
 
-__all__ = ["jax", "jnp", "tf", "trax"]
+__all__ = ["compiler_options", "jax", "jnp", "tf", "trax"]
