@@ -31,26 +31,35 @@ MODEL = {
     "n_heads": "8",
     "background": "black",
 }
+STEP = {
+    "images": "images/train",
+    "batch_size": "16",
+    "accumulate": "1",
+    "precision": "float32",
+    "recompute": None,
+    "dropout": "0.1",
+    "steps_per_epoch": "1000",
+}
+SWITCHES = {"recompute", "mirror", "measure", "json"}
 # command -> flag -> default, or None where there is none
 FLAGS = {
     "download": {**LOCATION, "checkpoint": None, "url": None, "sha256": None},
     "train": {
         **LOCATION,
         **MODEL,
-        "batch_size": "16",
-        "images": "images/train",
+        **STEP,
         "val_images": "images/val",
-        "steps_per_epoch": "1000",
         "n_epochs": "10000",
         "steps_per_eval": None,
         "checkpoint": None,
-        "dropout": "0.1",
+        "cache_dir": None,
         "learning_rate": "0.005",
         "warmup_steps": "400",
         "seed": None,
         "mirror": "false",
         "keep_checkpoints": "5",
     },
+    "plan": {**MODEL, **STEP, "memory": None, "measure": "false", "json": "false"},
     "predict": {
         **LOCATION,
         **MODEL,
@@ -115,7 +124,7 @@ def test_the_overview_lists_the_commands(words):
     done = pixace(*words)
     assert (done.returncode, done.stderr) == (0, "")
     listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert listed == ["download", "train", "predict", "evaluate"]
+    assert listed == ["download", "train", "plan", "predict", "evaluate"]
     assert "usage: pixace COMMAND --flags" in done.stdout
 
 
@@ -144,7 +153,7 @@ def test_full_help_lists_them_too(command):
     done = pixace(command, "--model_name=x", "--helpfull")
     assert (done.returncode, done.stderr) == (0, "")
     for name, default in FLAGS[command].items():
-        start = done.stdout.index(f"  --{'[no]' * (default == 'false')}{name}: ")
+        start = done.stdout.index(f"  --{'[no]' * (name in SWITCHES)}{name}: ")
         explained = done.stdout[start:].split("\n  --")[0]
         assert default is None or f"(default: '{default}')" in explained, name
 
@@ -180,7 +189,7 @@ def test_results_that_cannot_be_written_are_one_line():
     [
         (("trian",), "unknown command 'trian'; did you mean train?"),
         (("Predict", "--batch_size=2"), "unknown command 'Predict'; did you mean predict?"),
-        (("xyz",), "unknown command 'xyz'; commands are download, train, predict, evaluate"),
+        (("xyz",), "unknown command 'xyz'; commands are download, train, plan, predict, evaluate"),
         (("--model_name=x",), "unknown command '--model_name=x'; commands are download"),
         (("two\nlines",), r"unknown command 'two\nlines'"),
         (("train", "--image_sise=16"), "'image_sise'. Did you mean: image_size"),
@@ -442,7 +451,7 @@ def test_the_flags_of_all_commands_live_side_by_side():
         values(["pixace", "--batch_size=3", "--model_dir=there", "--bitdepth=3,2,2"])
         parsed[command.__name__] = values
     for values in parsed.values():
-        assert values["batch_size"].value == 3
+        assert int(values["batch_size"].value) == 3  # train takes a word, too
         assert values["weights_dir"].value == "there"
         assert values["bitdepth"].value == ["3", "2", "2"]
     assert parsed["pixace.commands.predict"]["scale"].value == 256
