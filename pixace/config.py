@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import numbers
+import os
 import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from pixace.files import write_atomically
 
 CONFIG_NAME = "config.json"
 MODEL_TYPES = ("transformer", "reformer")
+_MOST = 10**6  # pictures per step, steps per epoch and so on
 AUTO = "auto"  # a batch size: the largest that fits
 PRECISIONS = ("float32", "bfloat16")
 
@@ -111,7 +113,8 @@ class TrainingSettings:
       images: folder of training images.
       val_images: folder of validation images; None takes `images/val` if it exists, else the
         training images.
-      batch_size: pictures per step; "auto" is the largest number that fits into memory.
+      batch_size: pictures per step; "auto" is the largest number that fits into memory, up to that
+        of the images and 1024, and is found anew in each run.
       steps_per_epoch: steps between two checkpoints, each with a validation and sample pictures.
       n_epochs: epochs in all, counted from the very beginning.
       steps_per_eval: batches in one validation, at most the whole set; None takes a tenth of an
@@ -155,15 +158,21 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name in ("steps_per_epoch", "n_epochs", "warmup_steps", "accumulate"):
-            require_int(name, getattr(self, name), 1)
+            require_int(name, getattr(self, name), 1, _MOST)
         if self.batch_size != AUTO:
-            require_int("batch_size", self.batch_size, 1)
+            require_int("batch_size", self.batch_size, 1, _MOST)
             if self.n_pictures % self.accumulate:
                 raise UsageError(
                     f"batch_size must be a multiple of accumulate, {self.accumulate}, not "
                     f"{self.batch_size}"
                 )
         require_choice("precision", self.precision, PRECISIONS)
+        if self.recompute not in (None, True, False):
+            raise UsageError(f"recompute must be True, False or None, not {self.recompute!r}")
+        if self.cache_dir is not None and (
+            not isinstance(self.cache_dir, str | os.PathLike) or not os.fspath(self.cache_dir)
+        ):
+            raise UsageError(f"cache_dir must name a folder, not {self.cache_dir!r}")
         require_int("keep_checkpoints", self.keep_checkpoints, 1)
         if self.steps_per_eval is not None:
             require_int("steps_per_eval", self.steps_per_eval, 1)

@@ -13,8 +13,10 @@ import numpy as np
 from pixace.errors import PixaceError
 from pixace.trax_compat import jax
 
-_SHARE = 0.8  # of a machine's memory; the rest is for the program itself, images and others
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container, where there is one
+# Of the memory, what a step may have; the rest is for pictures under way, images and others.
+_SHARE_OF_CARD = 0.9
+_SHARE_OF_MACHINE = 0.8
+_CGROUPS = Path("/sys/fs/cgroup")
 
 
 def batch_mesh() -> Any:
@@ -42,8 +44,27 @@ def memory_bytes() -> int:
     device = jax.local_devices()[0]
     limit = (device.memory_stats() or {}).get("bytes_limit")
     if limit:
-        return int(limit)
+        return int(_SHARE_OF_CARD * limit)
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with contextlib.suppress(OSError, ValueError):  # no container, or "max"
-        total = min(total, int(_CGROUP_LIMIT.read_text()))
-    return int(_SHARE * total / jax.local_device_count())
+    total = min([total, *_container_limits()])
+    return int(_SHARE_OF_MACHINE * total / jax.local_device_count())
+
+
+def _container_limits() -> Iterator[int]:
+    """Yields the limits of the groups that this process is in, where Linux sets any."""
+    try:
+        groups = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:  # not Linux
+        return
+    for group in groups:
+        _, controllers, name = group.split(":", 2)
+        if not controllers:  # version 2
+            top, file = _CGROUPS, "memory.max"
+        elif "memory" in controllers.split(","):
+            top, file = _CGROUPS / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        folder = top / name.lstrip("/")
+        for place in (folder, *folder.parents):
+            with contextlib.suppress(OSError, ValueError):  # none here, or "max"
+                yield int((place / file).read_text())

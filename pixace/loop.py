@@ -54,7 +54,7 @@ class Loop:
         )
         self.eval_model = build_model(config, "eval")
         self.eval_model.rng = jax.random.PRNGKey(0)
-        self.eval_model.weights = self._state.weights
+        self.eval_model.weights = jax.eval_shape(lambda: self._state.weights)
         self.eval_model.state = jax.tree.map(jnp.copy, self._state.layer_state)  # steps take theirs
         self.step = 0
         self.loss: Any = None

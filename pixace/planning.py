@@ -38,7 +38,7 @@ class Needs:
         self._settings = settings
         self._mesh = batch_mesh()
         self._steps: dict[tuple[int, bool], TrainingStep] = {}
-        self.unit = self._mesh.size * settings.accumulate  # batch sizes are multiples of it
+        self.unit = smallest_batch(settings)  # of which all batch sizes are multiples
 
     def step(self, batch_size: int, recompute: bool) -> TrainingStep:
         """Returns the compiled step."""
@@ -110,6 +110,11 @@ class Needs:
             f"{spelled(self.peak_bytes(batch_size, choices[-1]))}, and there is memory for "
             f"{spelled(memory)}; {advice}"
         )
+
+
+def smallest_batch(settings: TrainingSettings) -> int:
+    """Returns the size of a batch that has one picture for each device and pass."""
+    return batch_mesh().size * settings.accumulate
 
 
 def fitting_step(
@@ -213,22 +218,28 @@ def make_plan(
       measure: do some steps and time them.
 
     Raises:
-      UsageError: the batch cannot be divided among the devices.
-      PixaceError: the batch to be measured does not fit.
+      UsageError: the batch to be measured cannot be divided among the devices.
+      PixaceError: it does not fit, or none does.
     """
     memory = memory_bytes() if memory is None else memory
     needs = Needs(config, settings)
-    tables = [
-        {size: int(needs.estimate(recompute)(size)) for size in _SHOWN if size % needs.unit == 0}
-        for recompute in (False, True)
-    ]
-    largest = [needs.largest(memory, recompute) for recompute in (False, True)]
-    batch_size = max(largest) if settings.batch_size == AUTO else settings.n_pictures
+    batch_size, recompute = settings.batch_size, settings.recompute
+    if measure or batch_size == AUTO:
+        batch_size, recompute = needs.fitting(
+            batch_size, recompute, memory, _MOST if n_images is None else n_images
+        )
+    settings = dataclasses.replace(settings, batch_size=batch_size, recompute=recompute)
     seconds = None
     if measure:
-        settings = dataclasses.replace(settings, batch_size=batch_size)
-        chosen, step = fitting_step(config, settings, memory, n_images or batch_size)
-        seconds = _seconds_per_step(config, chosen, step)
+        seconds = _seconds_per_step(
+            config, settings, needs.step(settings.n_pictures, bool(recompute))
+        )
+    estimates = [needs.estimate(recompute) for recompute in (False, True)]
+    tables = [
+        {needs.unit * size: int(estimate(needs.unit * size)) for size in _SHOWN}
+        for estimate in estimates
+    ]
+    largest = [needs.largest(memory, recompute) for recompute in (False, True)]
     return Plan(
         model_type=config.model_type,
         n_weights=count_weights(weight_shapes(config)),
@@ -237,7 +248,7 @@ def make_plan(
         recomputed_bytes=tables[1],
         largest_kept=largest[0],
         largest_recomputed=largest[1],
-        batch_size=batch_size,
+        batch_size=settings.n_pictures,
         n_images=n_images,
         steps_per_epoch=settings.steps_per_epoch,
         seconds_per_step=seconds,
@@ -266,4 +277,4 @@ def _duration(seconds: float) -> str:
 
 def spelled(n_bytes: float) -> str:
     """Spells a size of memory, such as 1.2 GB."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.0f} MB"
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.3g} MB"

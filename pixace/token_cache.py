@@ -3,7 +3,7 @@
 One file for each folder, share of it, and way of making tokens, plain data throughout:
 
     4096 bytes    JSON: how the tokens were made, the number of images, a checksum of the rest
-    tokens        unsigned little-endian integers (N, L), 2 bytes each for up to 16 bits of colour
+    tokens        unsigned little-endian integers (N, L), 2 bytes each for up to 15 bits of colour
     fingerprints  uint64 (N,): of each file's name, size and time of change
 
 A million pictures of 32x32 take 2.06 GB. Pictures that could not be read are not in the file, so
@@ -107,6 +107,7 @@ class TokenCache:
     ) -> None:
         self._dtype = token_dtype(config)
         self._n_pixels = config.n_pixels
+        self._n_tokens = token_count(config.bitdepth)
         settings = {
             "image_size": config.image_size,
             "bitdepth": list(config.bitdepth),
@@ -121,11 +122,12 @@ class TokenCache:
     def read(self) -> Stored:
         """Opens what is stored; nothing, if there is none, or it is damaged, or made otherwise."""
         try:
-            with open(self.path, "rb") as file:
-                return self._open(file)
+            if self.path.is_file():  # opening a pipe would wait for somebody to write to it
+                with open(self.path, "rb") as file:
+                    return self._open(file)
         except OSError:
             pass
-        except (ValueError, LookupError, TypeError, RecursionError):
+        except (ValueError, LookupError, TypeError, RecursionError, OverflowError, MemoryError):
             _log.warning(
                 "%s is damaged, or made by another version; reading the images again",
                 shown(self.path),
@@ -175,22 +177,28 @@ class TokenCache:
         """Checks an open file and maps it.
 
         Raises:
-          ValueError, LookupError, TypeError, RecursionError: it is not what `write` would write.
+          ValueError, LookupError, TypeError, RecursionError, MemoryError: it is not what `write`
+            would write.
         """
         header = json.loads(file.read(_HEADER_BYTES))
         n_images = header["n_images"]
+        if type(n_images) is not int or n_images < 1:
+            raise ValueError
         n_bytes = os.fstat(file.fileno()).st_size - _HEADER_BYTES
         token_bytes = n_images * self._n_pixels * self._dtype.itemsize
         if header["made"] != self._made or n_bytes != token_bytes + n_images * 8:
             raise ValueError
-        checksum = 0
-        while data := file.read(_CHUNK_BYTES):  # not through the map, which would stay in memory
+        checksum, left = 0, token_bytes
+        while left:  # not through the map, which would stay in memory
+            data = file.read(min(left, _CHUNK_BYTES))
+            if np.frombuffer(data, self._dtype).max() >= self._n_tokens:
+                raise ValueError
             checksum = zlib.crc32(data, checksum)
-        if checksum != header["crc32"]:
+            left -= len(data)
+        data = file.read()
+        if zlib.crc32(data, checksum) != header["crc32"]:
             raise ValueError
-        file.seek(_HEADER_BYTES + token_bytes)
-        prints = np.frombuffer(file.read(), "<u8")
-        return Stored(self._map(file, n_images), prints)
+        return Stored(self._map(file, n_images), np.frombuffer(data, "<u8"))
 
     def _map(self, file: IO[bytes], n_images: int) -> np.ndarray:
         shape = (n_images, self._n_pixels)

@@ -28,7 +28,7 @@ from pixace.interruption import Interrupted, Interruption
 from pixace.loop import Loop
 from pixace.meter import require_finite
 from pixace.models import count_weights, weight_shapes
-from pixace.planning import fitting_step
+from pixace.planning import fitting_step, smallest_batch
 from pixace.scoring import Likelihood, Scorer
 from pixace.starting import find_start, training_folder
 from pixace.summaries import Summaries
@@ -70,10 +70,11 @@ class Trainer:
             raise UsageError(f"unknown setting {unknown[0]!r} of a training")
         chosen = TrainingSettings(**{"checkpoint": self.checkpoint, **settings})
         with training_lock(self.folder):
-            run = _Run(self.folder, self.config, chosen)
+            with memory_errors("try a smaller model"):
+                run = _Run(self.folder, self.config, chosen)
             try:
                 # Not before: until the first step there is nothing to save, and Ctrl-C just ends.
-                with run.interruption, memory_errors(_half(run.settings.n_pictures)):
+                with run.interruption, memory_errors(_with_half(run.settings)):
                     return run.run()
             finally:
                 run.summaries.close()
@@ -226,7 +227,8 @@ class _Run:
         likelihood = self.scorer.likelihood(
             self.loop.weights,
             self._validation_tokens(),
-            self.settings.n_pictures,
+            # On one device, and not in more memory than a step takes on each.
+            max(1, self.settings.n_pictures // smallest_batch(self.settings)),
             stop=self._is_interrupted,
         )
         if likelihood is None:
@@ -296,11 +298,12 @@ class _Run:
         return checkpoint
 
 
-def _half(batch_size: int) -> str:
+def _with_half(settings: TrainingSettings) -> str:
     """Returns what to do when a step that should fit does not, as others use the memory, too."""
+    half = max(1, settings.n_pictures // settings.accumulate // 2) * settings.accumulate
     return (
-        f"everything up to the last checkpoint is kept; --batch_size={max(1, batch_size // 2)} "
-        "needs about half, and so does --accumulate=2 (see: pixace plan)"
+        f"everything up to the last checkpoint is kept; --batch_size={half} needs about half (see: "
+        "pixace plan)"
     )
 
 

@@ -222,7 +222,7 @@ def album(folder, n_images=1):
         ("--image_size=1.5", "--image_size=1.5"),
         ("--image_size=", "--image_size="),
         ("--image_size=0", "image_size must be from 1 to 256, not 0"),
-        ("--batch_size=0", "batch_size must be 1 or more, not 0"),
+        ("--batch_size=0", "batch_size must be from 1 to 1000000, not 0"),
         ("--n_heads=7", "multiple of n_heads, not 512 with 7 heads"),
         ("--seed=-1", "seed must be from 0 to 2147483647, not -1"),
         ("--dropout=lots", "--dropout=lots"),  # a number

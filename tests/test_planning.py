@@ -83,7 +83,8 @@ def test_a_plan_that_was_measured():
 
 
 @pytest.mark.parametrize(
-    ("n_bytes", "words"), [(21e6, "21 MB"), (1.25e9, "1.2 GB"), (46.9e9, "46.9 GB")]
+    ("n_bytes", "words"),
+    [(21e6, "21 MB"), (1.84e6, "1.84 MB"), (1.25e9, "1.2 GB"), (46.9e9, "46.9 GB")],
 )
 def test_sizes_are_spelled(n_bytes, words):
     assert spelled(n_bytes) == words
@@ -117,9 +118,11 @@ def test_the_command_s_json():
     ("flag", "message"),
     [
         ("--memory=much", "flag --memory=much: not a size such as 10GB"),
+        ("--memory=" + "9" * 400, "not a size such as 10GB"),
+        ("--batch_size=1" + "0" * 15, "batch_size must be from 1 to 1000000"),
         ("--memory=0", "flag --memory=0: not a size such as 10GB"),
         ("--batch_size=x", "flag --batch_size=x: not a whole number, nor auto"),
-        ("--batch_size=0", "batch_size must be 1 or more, not 0"),
+        ("--batch_size=0", "batch_size must be from 1 to 1000000, not 0"),
         ("--accumulate=3", "batch_size must be a multiple of accumulate, 3, not 16"),
         ("--d_model=15", "d_model must be even and a multiple of n_heads"),
     ],
@@ -129,6 +132,22 @@ def test_wrong_flags(flag, message):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+def test_a_plan_where_nothing_fits():
+    done = plan("--memory=1KB", "--batch_size=auto")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("try a smaller model")
+
+
+def test_a_plan_takes_the_batch_that_training_would_take(painted):
+    flags = "--batch_size=auto", "--accumulate=3", "--memory=1GB", f"--images={painted / 'train'}"
+    done = plan(*flags, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["batch_size"] == 18, "of 20 images, in threes"
+    assert list(found["kept_bytes"]) == [str(3 * 2**number) for number in range(8)]
 
 
 def test_training_with_the_largest_batch(painted, tmp_path):

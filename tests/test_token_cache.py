@@ -1,9 +1,11 @@
 """Tokens kept on disk: the same as those in memory, and never those of another picture."""
 
 import dataclasses
+import json
 import logging
 import os
 import time
+import zlib
 
 import numpy as np
 import PIL
@@ -247,6 +249,37 @@ def test_a_damaged_cache_is_made_again(album, cache_dir, damage):
     path.write_bytes(damaged)
     load(album, cache_dir)
     assert only_file(cache_dir).read_bytes() == whole
+
+
+@pytest.mark.parametrize("n_images", [-1, 0, True, 1.0, "1", None])
+def test_a_header_of_a_stranger(album, cache_dir, n_images):
+    load(album, cache_dir)
+    path = only_file(cache_dir)
+    whole = path.read_bytes()
+    header = json.loads(whole[:4096]) | {"n_images": n_images}
+    path.write_bytes(json.dumps(header).encode().ljust(4096))
+    load(album, cache_dir)
+    assert only_file(cache_dir).read_bytes() == whole
+
+
+def test_tokens_beyond_the_vocabulary(album, cache_dir):
+    load(album, cache_dir)
+    path = only_file(cache_dir)
+    whole = path.read_bytes()
+    body = b"\xff\xff" + whole[4098:]
+    header = json.loads(whole[:4096]) | {"crc32": zlib.crc32(body)}
+    path.write_bytes(json.dumps(header).encode().ljust(4096) + body)
+    load(album, cache_dir)
+    assert only_file(cache_dir).read_bytes() == whole
+
+
+def test_a_pipe_in_the_cache_s_place_is_no_cache(album, cache_dir):
+    load(album, cache_dir)
+    path = only_file(cache_dir)
+    path.unlink()
+    os.mkfifo(path)
+    load(album, cache_dir)
+    assert path.is_file()
 
 
 @pytest.mark.parametrize("below", ["", "deeper"])

@@ -70,13 +70,13 @@ def define_step_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "batch_size",
         str(default.batch_size),
-        f"Images per step, or {AUTO}: as many as fit into memory.",
+        f"Images per step, or {AUTO}: as many as fit into memory, and are there.",
         flag_values=values,
     )
     flags.DEFINE_integer(
         "accumulate",
         default.accumulate,
-        "Passes that a step is divided into, to need less memory; the result is the same.",
+        "Passes that a step is divided into, to need less memory; learning is the same.",
         flag_values=values,
     )
     flags.DEFINE_enum(

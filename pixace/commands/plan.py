@@ -59,7 +59,7 @@ def _bytes(words: str) -> int:
     Raises:
       UsageError: they say none.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", words.strip().upper())
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?) ?([KMGT]?)B?", words.strip().upper())
     if not match or not float(match[1]):
         raise UsageError(f"flag --memory={words}: not a size such as 10GB")
     return int(float(match[1]) * _UNITS[match[2]])
