@@ -13,7 +13,7 @@ from tests.conftest import flags_of
 from tests.tiny import TINY
 
 # Large enough for activations to outweigh weights.
-CONFIG = ModelConfig(**{**TINY, "image_size": 12, "n_layers": 2, "model_type": "transformer"})
+CONFIG = ModelConfig(**{**TINY, "image_size": 12, "n_layers": 5, "model_type": "transformer"})
 SETTINGS = TrainingSettings(batch_size=8)
 
 
