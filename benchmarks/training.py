@@ -44,7 +44,6 @@ from measuring import (
 )
 
 from pixace.config import MODEL_TYPES, PRECISIONS, ModelConfig, TrainingSettings
-from pixace.data import Batch
 from pixace.devices import batch_mesh
 from pixace.loop import Loop
 from pixace.tokens import token_count
@@ -54,13 +53,12 @@ from pixace.trax_compat import jax, trax
 Work = Callable[[], float]  # does some steps; returns seconds per step
 
 
-def random_batches(config: ModelConfig, batch_size: int) -> Iterator[Batch]:
+def random_batches(config: ModelConfig, batch_size: int) -> Iterator[np.ndarray]:
     """Yields random tokens for ever."""
     rng = np.random.default_rng(0)
     shape = (batch_size, config.n_pixels)
     while True:
-        tokens = rng.integers(2, token_count(config.bitdepth), shape, np.int32)
-        yield Batch(tokens, tokens, np.ones(shape, np.float32))
+        yield rng.integers(2, token_count(config.bitdepth), shape, np.int32)
 
 
 def prepare_ours(config: ModelConfig, settings: TrainingSettings, n_steps: int) -> Work:
@@ -88,7 +86,10 @@ def prepare_trax(config: ModelConfig, settings: TrainingSettings, n_steps: int) 
         build = functools.partial(trax.models.ReformerLM, **sizes)
     else:
         build = functools.partial(trax.models.TransformerLM, **sizes)
-    batches = random_batches(config, settings.batch_size)
+    batches = (
+        (tokens, tokens, np.ones(tokens.shape, np.float32))
+        for tokens in random_batches(config, settings.batch_size)
+    )
     task = trax.supervised.training.TrainTask(
         labeled_data=batches,
         loss_layer=trax.layers.WeightedCategoryCrossEntropy(),

@@ -32,20 +32,6 @@ _CHUNK_PIXELS = 2**14  # quantised together: small pictures one by one take thre
 _CHUNKS_AHEAD = 64  # read before their turn: some megabytes
 
 
-class Batch(NamedTuple):
-    """One batch for a language model.
-
-    Attributes:
-      inputs: int32 tokens (B, L); the model itself shifts them to the right.
-      targets: the same tokens, which it is to predict.
-      weights: float32 (B, L), the share of each position in the loss.
-    """
-
-    inputs: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray
-
-
 class ImageSet(NamedTuple):
     """A folder of images as tokens.
 
@@ -181,7 +167,7 @@ def _read(
 
 def training_batches(
     tokens: np.ndarray, batch_size: int, seed: int, *, start: int = 0, mirror: bool = False
-) -> Iterator[Batch]:
+) -> Iterator[np.ndarray]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
 
     Image number i of the stream depends on `seed` and i alone, so that a stream opened at `start`
@@ -195,6 +181,9 @@ def training_batches(
       seed: of the shuffle and of the mirroring.
       start: number of images that the stream has already yielded.
       mirror: flip every picture left to right with probability one half.
+
+    Yields:
+      int32 tokens (B, L).
     """
     n_images, length = tokens.shape
     edge = round(length**0.5)
@@ -213,13 +202,12 @@ def training_batches(
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
-    weights = np.ones((batch_size, length), np.float32)
     for rows, flips in dataset.as_numpy_iterator():
         pictures = tokens[rows].astype(np.int32)
         if mirror:
             squares = pictures.reshape(batch_size, edge, edge)
             squares[flips] = squares[flips, :, ::-1]
-        yield Batch(pictures, pictures, weights)
+        yield pictures
 
 
 def spread_rows(tokens: np.ndarray, count: int) -> np.ndarray:

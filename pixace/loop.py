@@ -11,7 +11,6 @@ import numpy as np
 
 from pixace.checkpoints import Checkpoint, fit_arrays
 from pixace.config import ModelConfig, TrainingSettings
-from pixace.data import Batch
 from pixace.devices import batch_mesh
 from pixace.models import build_model, flat_weights, nested_weights
 from pixace.training_step import TrainingState, TrainingStep
@@ -25,7 +24,7 @@ class Loop:
       config: its sizes.
       settings: batch size, dropout, learning rate.
       seed: of weights and dropout.
-      batches: one for each step.
+      batches: int32 tokens (B, L) for each step.
       one_step: for these sizes and settings, where there is one already.
 
     Attributes:
@@ -39,7 +38,7 @@ class Loop:
         config: ModelConfig,
         settings: TrainingSettings,
         seed: int,
-        batches: Iterator[Batch],
+        batches: Iterator[np.ndarray],
         one_step: TrainingStep | None = None,
     ) -> None:
         self._config = config
@@ -68,7 +67,7 @@ class Loop:
         """Does one step."""
         self.step += 1
         self._state, self.loss = self._advance(
-            self._state, self.step, self.learning_rate(), next(self._batches).inputs
+            self._state, self.step, self.learning_rate(), next(self._batches)
         )
 
     def learning_rate(self) -> float:

@@ -24,7 +24,7 @@ def numbered(n_images: int) -> np.ndarray:
 
 def take(n_batches: int, n_images: int, batch_size: int, **options) -> np.ndarray:
     stream = training_batches(numbered(n_images), batch_size, **{"seed": 3, **options})
-    return np.concatenate([next(stream).inputs[:, 0] - 2 for _ in range(n_batches)])
+    return np.concatenate([next(stream)[:, 0] - 2 for _ in range(n_batches)])
 
 
 def test_a_folder_becomes_the_tokens_of_its_images_in_order(painted):
@@ -95,7 +95,7 @@ def test_after_loading_no_file_is_read_again(tmp_path):
     images = load_images(tmp_path / "x", CONFIG)
     shutil.rmtree(tmp_path / "x")
     stream = training_batches(images.tokens, 2, seed=0)
-    drawn = {tuple(row) for _ in range(10) for row in next(stream).inputs}
+    drawn = {tuple(row) for _ in range(10) for row in next(stream)}
     assert drawn == {tuple(row) for row in images.tokens.astype(np.int32)}
 
 
@@ -129,13 +129,13 @@ def test_the_stream_is_what_it_always_was():
     assert list(take(2, 10, 10)) == [4, 0, 2, 9, 1, 3, 5, 8, 6, 7, 9, 3, 5, 1, 0, 7, 8, 4, 2, 6]
     assert list(take(1, 10, 4, start=10**9)) == [4, 0, 2, 9]
     picture = np.arange(2, 11, dtype=np.uint16)[None]
-    rows = next(training_batches(picture, 20, seed=0, mirror=True)).inputs
+    rows = next(training_batches(picture, 20, seed=0, mirror=True))
     assert "".join("x" if row[0] > 2 else "." for row in rows) == "xxx...x.x.x.x....xx."
 
 
 def test_a_set_larger_than_memory_is_not_copied():
     tokens = np.broadcast_to(np.uint16(7), (10**9, 36))  # 72 GB, if it were written out
-    assert (next(training_batches(tokens, 3, seed=0, mirror=True)).inputs == 7).all()
+    assert (next(training_batches(tokens, 3, seed=0, mirror=True)) == 7).all()
     assert spread_rows(tokens, 4).shape == (4, 36)
     assert next(padded_batches(tokens, 3))[0].shape == (3, 36)
 
@@ -147,23 +147,20 @@ def test_the_seed_decides_the_order():
 
 def test_batches_are_what_the_model_and_the_loss_expect():
     batch = next(training_batches(numbered(5), 3, seed=0))
-    assert batch.inputs.dtype == np.int32
-    assert batch.inputs.shape == batch.targets.shape == batch.weights.shape == (3, 4)
-    np.testing.assert_array_equal(batch.inputs, batch.targets)
-    assert batch.weights.dtype == np.float32
-    assert (batch.weights == 1).all()
+    assert batch.dtype == np.int32
+    assert batch.shape == (3, 4)
 
 
 def test_mirror_flips_about_half_of_the_pictures_left_to_right():
     picture = np.arange(2, 11, dtype=np.uint16)
     flipped = picture.reshape(3, 3)[:, ::-1].reshape(-1)
     stream = training_batches(picture[None], 10, seed=0, mirror=True)
-    rows = np.concatenate([next(stream).inputs for _ in range(40)])
+    rows = np.concatenate([next(stream) for _ in range(40)])
     is_flipped = (rows == flipped).all(axis=1)
     assert (is_flipped | (rows == picture).all(axis=1)).all()
     assert 150 < is_flipped.sum() < 250
     again = training_batches(picture[None], 10, seed=0, mirror=True, start=100)
-    np.testing.assert_array_equal(next(again).inputs, rows[100:110])
+    np.testing.assert_array_equal(next(again), rows[100:110])
 
 
 def test_padded_batches_hold_each_image_once():

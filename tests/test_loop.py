@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from pixace.config import MODEL_TYPES, ModelConfig, TrainingSettings
-from pixace.data import Batch
 from pixace.devices import batch_mesh
 from pixace.loop import Loop
 from pixace.models import flat_weights
 from pixace.tokens import token_count
 from pixace.training_step import TrainingStep
-from pixace.trax_compat import trax
+from pixace.trax_compat import jax, trax
 from tests.plain_trax import plain_model
 from tests.tiny import TINY
 
@@ -25,15 +24,15 @@ def batches(config: ModelConfig, n_different: int):
     rng = np.random.default_rng(0)
     shape = (n_different, SETTINGS["batch_size"], config.n_pixels)
     tokens = rng.integers(2, token_count(config.bitdepth), shape).astype(np.int32)
-    weights = np.ones(shape[1:], np.float32)
-    return itertools.cycle([Batch(one, one, weights) for one in tokens])
+    return itertools.cycle(tokens)
 
 
 class PlainLoop(trax.supervised.training.Loop):
     """trax's loop over trax's models, which remembers its losses."""
 
-    def __init__(self, config: ModelConfig, settings: TrainingSettings, seed: int, labeled_data):
+    def __init__(self, config: ModelConfig, settings: TrainingSettings, seed: int, data):
         self.losses = []
+        labeled_data = ((tokens, tokens, np.ones(tokens.shape, np.float32)) for tokens in data)
         schedule = trax.lr.multifactor(
             constant=settings.learning_rate * math.sqrt(settings.warmup_steps),
             warmup_steps=settings.warmup_steps,
@@ -92,6 +91,15 @@ def test_it_starts_and_trains_as_trax_s_loop_does(model_type):
     slots = trax.fastmath.tree_flatten(plain._trainer_per_task[0].slots)
     assert_all_close(state.slots, slots, 1e-6)
     np.testing.assert_array_equal(state.progress["rng"], plain._rng)
+
+
+def test_no_second_copy_of_the_weights_is_kept():
+    """Only shapes: the arrays belong to the steps, which use their memory again."""
+    config = ModelConfig("transformer", **TINY)
+    loop = Loop(config, TrainingSettings(**SETTINGS), 0, batches(config, 1))
+    kept = jax.tree.leaves(loop.eval_model.weights)
+    assert len(kept) == len(flat_weights(loop.weights))
+    assert not any(isinstance(leaf, jax.Array) for leaf in kept)
 
 
 def test_dropout_hinders_as_much_as_trax_s():
