@@ -19,7 +19,7 @@ from pixace.config import (
     save_config,
 )
 from pixace.curves import Curves
-from pixace.data import Batch, ImageSet, load_images, spread_rows, training_batches
+from pixace.data import ImageSet, load_images, spread_rows, training_batches
 from pixace.devices import memory_bytes, memory_errors
 from pixace.epoch_pictures import EpochPictures
 from pixace.errors import UsageError, shown
@@ -143,7 +143,7 @@ class _Run:
             start.checkpoint.progress.get("curves") if start else None,
         )
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Iterator[np.ndarray]:
         """Yields training batches from the stored position on, and keeps count of the images."""
         settings = self.settings
         for batch in training_batches(
@@ -300,11 +300,10 @@ class _Run:
 
 def _with_half(settings: TrainingSettings) -> str:
     """Returns what to do when a step that should fit does not, as others use the memory, too."""
-    half = max(1, settings.n_pictures // settings.accumulate // 2) * settings.accumulate
-    return (
-        f"everything up to the last checkpoint is kept; --batch_size={half} needs about half (see: "
-        "pixace plan)"
-    )
+    unit = smallest_batch(settings)
+    half = settings.n_pictures // unit // 2 * unit
+    advice = f"--batch_size={half} needs about half (see: pixace plan)"
+    return f"all up to the last checkpoint is kept; {advice if half else 'try a smaller model'}"
 
 
 def _load_images(config: ModelConfig, settings: TrainingSettings) -> tuple[ImageSet, ImageSet]:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import pixace.scoring
 import pixace.training
 from pixace.checkpoints import read_checkpoint, write_checkpoint
 from pixace.config import load_config
@@ -189,6 +190,20 @@ def test_a_state_that_means_something_else_is_refused(painted, tmp_path):
     )
     with pytest.raises(UsageError, match="bitdepth=1,2,2 contradicts bitdepth=2,1,2"):
         trainer.train(images=str(painted / "train"), val_images=str(painted / "val"))
+
+
+def test_validation_takes_no_more_pictures_at_once_than_a_pass(painted, tmp_path, monkeypatch):
+    sizes = []
+    original = pixace.scoring.padded_batches
+
+    def watched(tokens, batch_size):
+        sizes.append(batch_size)
+        return original(tokens, batch_size)
+
+    monkeypatch.setattr(pixace.scoring, "padded_batches", watched)
+    train_tiny(painted, tmp_path, "m", "transformer", batch_size=8, accumulate=4, n_epochs=1)
+    assert len(sizes) == 3, "5 pictures"
+    assert set(sizes) == {2}
 
 
 def test_weights_that_are_no_numbers_are_not_saved(painted, weights_dir, tmp_path, monkeypatch):
