@@ -66,13 +66,16 @@ def load_images(
       share: (index, count) reads every `count`-th file, from number `index` on.
 
     Raises:
-      ImageError: no such folder, no image in it or in the share, or none that can be read.
+      ImageError: no such folder, fewer images in it than shares, or none that can be read.
       UsageError: cache_dir cannot be written, or there is no such share.
     """
     index, count = share
     require_int("the number of shares", count, 1)
     require_int("the share", index, 0, count - 1)
     paths = find_images(folder)
+    if len(paths) < count:
+        few = "1 image is" if len(paths) == 1 else f"{len(paths)} images are"
+        raise ImageError(f"{shown(folder)}: {few} too few for {count} processes")
     if count > 1:
         paths = paths[index::count]
     skipped: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from pixace import cluster
 from pixace.checkpoints import Checkpoint, fit_arrays
 from pixace.config import ModelConfig, TrainingSettings
-from pixace.devices import batch_mesh
+from pixace.devices import batch_mesh, on_one_device
 from pixace.models import build_model, flat_weights, nested_weights
 from pixace.training_step import TrainingState, TrainingStep
-from pixace.trax_compat import jax, jnp, trax
+from pixace.trax_compat import jax, trax
 
 
 class Loop:
@@ -43,9 +45,9 @@ class Loop:
     ) -> None:
         self._config = config
         self._settings = settings
+        self._seed = seed
         self._batches = batches
         self._advance = one_step or TrainingStep(config, settings, batch_mesh())
-        self._state = self._advance.initial_state(seed)
         self._schedule = trax.lr.multifactor(
             # multifactor divides by the root of the step, and so by that of the warm-up at its end
             constant=settings.learning_rate * math.sqrt(settings.warmup_steps),
@@ -53,22 +55,28 @@ class Loop:
         )
         self.eval_model = build_model(config, "eval")
         self.eval_model.rng = jax.random.PRNGKey(0)
-        self.eval_model.weights = jax.eval_shape(lambda: self._state.weights)
-        self.eval_model.state = jax.tree.map(jnp.copy, self._state.layer_state)  # steps take theirs
+        self.eval_model.weights = self._advance.state_shapes.weights
+        self.eval_model.state = on_one_device(self._advance.initial_part("layer_state", seed))
         self.step = 0
         self.loss: Any = None
 
+    @functools.cached_property
+    def _state(self) -> TrainingState:
+        """Random at first, unless another one is restored before this is needed."""
+        return self._advance.initial_state(self._seed)
+
     @property
     def weights(self) -> Any:
-        """The model's weights, nested as trax does it; gone when the next step is done."""
-        return self._state.weights
+        """The model's, nested as trax does it, on one device; gone when the next step is done."""
+        return on_one_device(self._state.weights)
 
     def advance(self) -> None:
         """Does one step."""
         self.step += 1
-        self._state, self.loss = self._advance(
+        self._state, loss = self._advance(
             self._state, self.step, self.learning_rate(), next(self._batches)
         )
+        self.loss = on_one_device(loss)
 
     def learning_rate(self) -> float:
         """Returns the learning rate of the current step."""
@@ -94,23 +102,44 @@ class Loop:
             "input_signature": (trax.shapes.ShapeDtype(shape, np.dtype(np.int32)),),
         }
 
-    def restore(self, checkpoint: Checkpoint, path: Path) -> None:
-        """Goes on from a stored state.
+    def restore(self, start: tuple[Checkpoint, Path] | None) -> None:
+        """Goes on from a stored state; of several processes, all from the first one's.
 
         The state of the layers is not restored: it holds dropout rates, which are settings.
+
+        Args:
+          start: what is stored, and its file; None in all processes but the first.
 
         Raises:
           CheckpointError: its arrays do not fit.
         """
-        config, (weights, layer_state, slots, rng) = self._config, self._state
-        arrays = fit_arrays(checkpoint.weights, flat_weights(weights), path, config)
-        weights = nested_weights(arrays, weights)
-        if checkpoint.slots is not None:
-            expected, structure = jax.tree.flatten(slots)
-            arrays = fit_arrays(checkpoint.slots, expected, path, config, what="optimiser slot")
-            slots = jax.tree.unflatten(structure, arrays)
-        stored_rng = checkpoint.progress.get("rng")
-        if isinstance(stored_rng, np.ndarray) and stored_rng.shape == rng.shape:
-            rng = stored_rng.astype(rng.dtype)
-        self._state = self._advance.placed(TrainingState(weights, layer_state, slots, rng))
-        self.step = checkpoint.step
+        shapes = self._advance.state_shapes
+        like = np.int32(0), shapes.weights, shapes.slots, shapes.rng
+        if start is None:
+            stored = jax.tree.map(lambda array: np.zeros(array.shape, array.dtype), like)
+        else:
+            stored = self._stored(*start)
+        arrays, structure = jax.tree.flatten(stored)
+        arrays = cluster.arrays_from_first(arrays)
+        step, *state = jax.tree.unflatten(structure, arrays)
+        weights, slots, rng = self._advance.placed(state)
+        layer_state = self._advance.initial_part("layer_state", self._seed)
+        self._state = TrainingState(weights, layer_state, slots, rng)
+        self.step = int(step)
+
+    def _stored(self, checkpoint: Checkpoint, path: Path) -> tuple[Any, ...]:
+        """Returns step, weights, slots and random key; new ones where nothing is stored."""
+        shapes, config = self._advance.state_shapes, self._config
+        weights = fit_arrays(checkpoint.weights, flat_weights(shapes.weights), path, config)
+        if checkpoint.slots is None:
+            slots = self._advance.initial_part("slots", self._seed)
+        else:
+            expected, structure = jax.tree.flatten(shapes.slots)
+            slots = fit_arrays(checkpoint.slots, expected, path, config, what="optimiser slot")
+            slots = jax.tree.unflatten(structure, slots)
+        rng = checkpoint.progress.get("rng")
+        if isinstance(rng, np.ndarray) and rng.shape == shapes.rng.shape:
+            rng = rng.astype(shapes.rng.dtype)
+        else:
+            rng = self._advance.initial_part("rng", self._seed)
+        return np.int32(checkpoint.step), nested_weights(weights, shapes.weights), slots, rng

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from pixace import cluster
 from pixace.checkpoints import Checkpoint, fit_arrays
-from pixace.config import (
-    DEFAULT_VAL_IMAGES,
-    DEFAULT_WEIGHTS_DIR,
-    ModelConfig,
-    TrainingSettings,
-    save_config,
-)
+from pixace.config import DEFAULT_WEIGHTS_DIR, ModelConfig, TrainingSettings, save_config
 from pixace.curves import Curves
-from pixace.data import ImageSet, load_images, spread_rows, training_batches
-from pixace.devices import memory_bytes, memory_errors
+from pixace.devices import memory_errors
 from pixace.epoch_pictures import EpochPictures
 from pixace.errors import UsageError, shown
 from pixace.folders import epoch_path, save_epoch, save_latest, set_aside, training_lock
 from pixace.interruption import Interrupted, Interruption
-from pixace.loop import Loop
 from pixace.meter import require_finite
 from pixace.models import count_weights, weight_shapes
-from pixace.planning import fitting_step, smallest_batch
-from pixace.scoring import Likelihood, Scorer
+from pixace.planning import smallest_batch
+from pixace.scoring import Likelihood
 from pixace.starting import find_start, training_folder
 from pixace.summaries import Summaries
+from pixace.worker import Order, exchange, lead
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +44,8 @@ class Trainer:
     def train(self, **settings: Any) -> Likelihood | None:
         """Trains, or goes on training, to the end of the last epoch.
 
+        Of several processes (see `cluster`), the first calls this; the others, `worker.follow`.
+
         Args:
           **settings: the fields of `TrainingSettings`.
 
@@ -69,7 +62,7 @@ class Trainer:
         if unknown:
             raise UsageError(f"unknown setting {unknown[0]!r} of a training")
         chosen = TrainingSettings(**{"checkpoint": self.checkpoint, **settings})
-        with training_lock(self.folder):
+        with training_lock(self.folder), cluster.losses_told():
             with memory_errors("try a smaller model"):
                 run = _Run(self.folder, self.config, chosen)
             try:
@@ -111,50 +104,40 @@ class _Run:
     def __init__(self, folder: Path, config: ModelConfig, settings: TrainingSettings) -> None:
         self.folder = folder
         self.config = config
-        self.settings = settings
         self.interruption = Interruption()
         start = find_start(folder, config, settings.checkpoint)
         if start:  # before a model of that size is made
             fit_arrays(start.checkpoint.weights, weight_shapes(config), start.path, config)
-        self.images, self.val_images = _load_images(config, settings)
         self.origin = start.origin if start else None
-        self.position = start.position() if start else 0
         if settings.seed is not None:
             self.seed = settings.seed
         else:
             self.seed = start.seed() if start else 0
-        self.settings, step = fitting_step(config, settings, memory_bytes(), len(self.images.paths))
-        self.loop = Loop(config, self.settings, self.seed, self._batches(), step)
+        self.worker = lead(
+            config,
+            settings,
+            self.seed,
+            start.position() if start else 0,
+            (start.checkpoint, start.path) if start else None,
+        )
+        self.settings, self.loop = self.worker.settings, self.worker.loop
         if start:
-            self.loop.restore(start.checkpoint, start.path)
             if start.goes_back:
                 set_aside(folder, start.path)
             _log.info("going on from %s, step %d", shown(start.path), self.loop.step)
         save_config(folder, config)
         self.saved_step = -1
         self.likelihood: Likelihood | None = None
-        self.scorer = Scorer(self.loop.eval_model)
         self.summaries = Summaries(folder)
-        self.pictures = EpochPictures(config, self.val_images.tokens, self.seed, self.summaries)
+        self.pictures = EpochPictures(
+            config, self.worker.val_images.tokens, self.seed, self.summaries
+        )
         self.curves = Curves(
             self.settings,
             self.summaries,
             start.checkpoint.history if start else {},
             start.checkpoint.progress.get("curves") if start else None,
         )
-
-    def _batches(self) -> Iterator[np.ndarray]:
-        """Yields training batches from the stored position on, and keeps count of the images."""
-        settings = self.settings
-        for batch in training_batches(
-            self.images.tokens,
-            settings.n_pictures,
-            self.seed,
-            start=self.position,
-            mirror=settings.mirror,
-        ):
-            self.position += settings.n_pictures
-            yield batch
 
     def run(self) -> Likelihood | None:
         """Trains to the last step; see `Trainer.train`."""
@@ -166,7 +149,9 @@ class _Run:
                 self.curves.restart_clock()
             self._stop_if_interrupted()
             if self.loop.step >= self.settings.n_steps:
+                self._order(Order.END)
                 return self.likelihood
+            self._order(Order.STEP)
             self.loop.advance()
             self.curves.add(self.loop.loss)
             if self.loop.step == first_step + 1:
@@ -176,14 +161,12 @@ class _Run:
 
     def _announce(self) -> None:
         """Says what is trained on what, and where the results go."""
-        config, images = self.config, self.images
+        config, n_images = self.config, self.worker.n_images
         _log.info(
             "%s with %s weights; %d images to train on, %d to validate, %d skipped",
             config.model_type,
             f"{count_weights(self.loop.weights):,}",
-            len(images.paths),
-            len(self.val_images.paths),
-            len(images.skipped),
+            *n_images,
         )
         _log.info(
             "writing to %s; watch with: tensorboard --logdir %s",
@@ -191,7 +174,7 @@ class _Run:
             shown(self.folder.parent),
         )
         values = {**config.to_dict(), **dataclasses.asdict(self.settings), "seed": self.seed}
-        values["images found"] = len(images.paths)
+        values["images found"] = n_images[0]
         self.summaries.settings(values, self.loop.step)
         n_steps = self.settings.n_steps
         if self.loop.step >= n_steps and not self._at_end_of_epoch():
@@ -224,13 +207,8 @@ class _Run:
     def _validate_and_save(self) -> None:
         """Validates and saves an epoch, unless a signal comes before the validation is done."""
         step = self.loop.step
-        likelihood = self.scorer.likelihood(
-            self.loop.weights,
-            self._validation_tokens(),
-            # On one device, and not in more memory than a step takes on each.
-            max(1, self.settings.n_pictures // smallest_batch(self.settings)),
-            stop=self._is_interrupted,
-        )
+        self._order(Order.VALIDATE)
+        likelihood = self.worker.validate(stop=self._is_interrupted)
         if likelihood is None:
             return
         self.likelihood = likelihood
@@ -249,11 +227,10 @@ class _Run:
             shown(epoch_path(self.folder, step)),
         )
 
-    def _validation_tokens(self) -> np.ndarray:
-        """Returns the rows of one validation: all, or so many from all over the set."""
-        tokens = self.val_images.tokens
-        n_val = self.settings.batches_per_eval * self.settings.n_pictures
-        return tokens if n_val >= len(tokens) else spread_rows(tokens, n_val)
+    def _order(self, order: Order) -> None:
+        """Lets all processes do the same next, and hears of a signal to another one."""
+        _, number = exchange(order, self.interruption)
+        self.interruption.signal = self.interruption.signal or number
 
     def _is_interrupted(self) -> bool:
         return self.interruption.requested
@@ -267,6 +244,7 @@ class _Run:
         number = self.interruption.signal
         if number is None:
             return
+        self._order(Order.END)
         if self.loop.step == 0:
             raise Interrupted(f"stopped by {number.name} before the first step", number)
         if self.saved_step != self.loop.step:
@@ -289,7 +267,7 @@ class _Run:
         checkpoint.history = self.curves.history
         checkpoint.progress |= {
             "seed": self.seed,
-            "position": self.position,
+            "position": self.worker.position,
             "curves": self.curves.to_dict(),
             "config": self.config.to_dict(),
         }
@@ -304,23 +282,3 @@ def _with_half(settings: TrainingSettings) -> str:
     half = settings.n_pictures // unit // 2 * unit
     advice = f"--batch_size={half} needs about half (see: pixace plan)"
     return f"all up to the last checkpoint is kept; {advice if half else 'try a smaller model'}"
-
-
-def _load_images(config: ModelConfig, settings: TrainingSettings) -> tuple[ImageSet, ImageSet]:
-    """Reads the images to train on and those to validate on.
-
-    Raises:
-      ImageError: no such folder, no image in it, or none that can be read.
-      UsageError: the cache's folder cannot be written.
-    """
-    images = load_images(settings.images, config, cache_dir=settings.cache_dir)
-    val_folder = settings.val_images
-    if val_folder is None and Path(DEFAULT_VAL_IMAGES).is_dir():
-        val_folder = DEFAULT_VAL_IMAGES
-    if val_folder is None:
-        _log.warning(
-            "no validation images: validating on the training images; name a folder with "
-            "--val_images to see how well the model does on pictures it has not seen"
-        )
-        return images, images
-    return images, load_images(val_folder, config, cache_dir=settings.cache_dir)

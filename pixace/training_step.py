@@ -43,6 +43,9 @@ class TrainingStep:
       config: sizes of the model.
       settings: batch size, dropout, precision and so on; the batch size is a number.
       mesh: the devices, each of which takes an equal share of the batch.
+
+    Attributes:
+      state_shapes: shapes and dtypes of a `TrainingState`, and where its arrays are.
     """
 
     def __init__(self, config: ModelConfig, settings: TrainingSettings, mesh: Any) -> None:
@@ -54,17 +57,25 @@ class TrainingStep:
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(_AXIS))
         # Traced once, for the shapes and for the program.
         self._initial = jax.jit(self._initial_state, out_shardings=self._whole).trace(np.uint32(0))
-        self._state_shapes = jax.tree.map(
+        self.state_shapes: TrainingState = jax.tree.map(
             lambda array: self._shape(array.shape, array.dtype), self._initial.out_info
         )
         model = build_model(config, "train", settings.dropout, bool(settings.recompute))
         model.rng = jax.random.PRNGKey(0)  # each call brings its own
-        model.weights, model.state = self._state_shapes[:2]
+        model.weights, model.state = self.state_shapes[:2]
         self._body = without_head(model)
 
     def initial_state(self, seed: int) -> TrainingState:
         """Returns random weights, those that trax's `Loop` makes of that seed."""
         return self._initial.lower().compile()(np.uint32(seed))
+
+    def initial_part(self, name: str, seed: int) -> Any:
+        """Returns one field of the initial state, without the work of the others."""
+
+        def part(seed: Any) -> Any:
+            return getattr(self._initial_state(seed), name)
+
+        return jax.jit(part, out_shardings=self._whole)(np.uint32(seed))
 
     def __call__(
         self, state: TrainingState, step: int, learning_rate: float, tokens: np.ndarray
@@ -81,12 +92,15 @@ class TrainingStep:
           The state after the step, and the loss before it: -ln p per pixel, float32 ().
         """
         tokens = jax.make_array_from_process_local_data(self._divided, tokens)
-        numbers = jax.device_put((np.int32(step), np.float32(learning_rate)), self._whole)
+        numbers = self.placed((np.int32(step), np.float32(learning_rate)))
         return self._program(state, *numbers, tokens)
 
-    def placed(self, state: TrainingState) -> TrainingState:
-        """Returns a state of NumPy arrays as one on all devices."""
-        return jax.tree.map(lambda array: jax.device_put(array, self._whole), TrainingState(*state))
+    def placed(self, arrays: Any) -> Any:
+        """Returns a tree of NumPy arrays, the same in all processes, whole on all devices."""
+        # Not by `device_put`, which lets the processes compare them first.
+        return jax.tree.map(
+            lambda array: jax.make_array_from_process_local_data(self._whole, array), arrays
+        )
 
     def peak_bytes(self) -> int:
         """Returns the memory that a step needs on each device, as XLA has planned it.
@@ -107,7 +121,7 @@ class TrainingStep:
         batch = (self._settings.n_pictures, self._config.n_pixels)
         step = jax.jit(self._next, donate_argnums=0, out_shardings=self._whole)
         return step.lower(
-            self._state_shapes,
+            self.state_shapes,
             self._shape((), np.int32),
             self._shape((), np.float32),
             jax.ShapeDtypeStruct(batch, np.int32, sharding=self._divided),

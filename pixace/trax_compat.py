@@ -126,6 +126,7 @@ with _quietly():
     import jax
     import jax._src.compilation_cache
     import jax.numpy as jnp
+    from jax.experimental import multihost_utils
 with _quietly(), _cheap_stack(), deferred_imports(_DEFERRED, _load):
     import tensorflow as tf
     import trax
@@ -281,4 +282,4 @@ for _mend in (
 ):
     _mend()
 
-__all__ = ["compiler_options", "jax", "jnp", "tf", "trax"]
+__all__ = ["compiler_options", "jax", "jnp", "multihost_utils", "tf", "trax"]

@@ -20,6 +20,8 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
 )
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+# And most of what is left is XLA making fast programs of models that run for a moment only.
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
 
 # A shell ignores SIGINT for what it starts in the background, nohup ignores SIGHUP, and processes
 # inherit that. The tests send these signals, and expect what a terminal would give them.

@@ -58,6 +58,9 @@ FLAGS = {
         "seed": None,
         "mirror": "false",
         "keep_checkpoints": "5",
+        "coordinator": None,
+        "num_processes": None,
+        "process_id": None,
     },
     "plan": {**MODEL, **STEP, "memory": None, "measure": "false", "json": "false"},
     "predict": {

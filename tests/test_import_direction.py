@@ -33,6 +33,7 @@ LAYERS = {
         "safe_pickle*",
         "split_checkpoints",
         "starting",
+        "supervision",
         "token_cache",
         "tokens",
         "zoo*",
@@ -41,6 +42,7 @@ LAYERS = {
     "parts": [
         "cached_attention",
         "causal_attention",
+        "cluster",
         "cross_entropy",
         "curves",
         "data",
@@ -58,7 +60,7 @@ LAYERS = {
         "summaries",
         "training_step",
     ],
-    "workflows": ["evaluation", "planning", "prediction", "training"],
+    "workflows": ["evaluation", "planning", "prediction", "training", "worker"],
     "commands": ["commands", "commands.*"],
     "the command line": ["cli", "__main__"],
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from absl import flags
 
 from pixace.commands.common import (
@@ -12,9 +15,12 @@ from pixace.commands.common import (
     typed_settings,
 )
 from pixace.config import DEFAULT_VAL_IMAGES, TrainingSettings
-from pixace.errors import ImageError, shown
+from pixace.errors import ImageError, UsageError, shown
 from pixace.images import find_images
 from pixace.starting import training_folder
+from pixace.supervision import run_in_child
+
+_CLUSTER_FLAGS = ("coordinator", "num_processes", "process_id")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -62,6 +68,21 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
 
+    flags.DEFINE_string(
+        "coordinator",
+        None,
+        "Train in several processes, on one machine or many: host:port of the first one.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer("num_processes", None, "How many processes.", flag_values=values)
+    flags.DEFINE_integer(
+        "process_id",
+        None,
+        "Which of them this is, from 0; the first one's flags hold for all, but for --images, "
+        "--val_images and --cache_dir.",
+        flag_values=values,
+    )
+
 
 def run(values: flags.FlagValues) -> None:
     """Trains as the flags say."""
@@ -77,18 +98,65 @@ def run(values: flags.FlagValues) -> None:
     for images in filter(None, (settings.images, settings.val_images)):
         _require_images(images)
 
-    folder, config = training_folder(
-        values["model_name"].value,
-        values["weights_dir"].value,
-        settings.checkpoint,
-        typed_settings(values),
-    )
+    others = _cluster_flags(values)
+    is_first = others is None or others["process_id"] == 0
+    if is_first:
+        folder, config = training_folder(
+            values["model_name"].value,
+            values["weights_dir"].value,
+            settings.checkpoint,
+            typed_settings(values),
+        )
 
-    from pixace.training import Trainer
+    def train() -> None:
+        if is_first:
+            from pixace.training import Trainer
 
-    trainer = Trainer(folder, config)
-    trainer.train(**{name: getattr(settings, name) for name in names})
-    print(shown(trainer.folder))
+            trainer = Trainer(folder, config)
+            trainer.train(**{name: getattr(settings, name) for name in names})
+            print(shown(trainer.folder))
+        else:
+            from pixace.worker import follow
+
+            follow(settings)
+
+    if others is None:
+        train()
+    else:
+        _with_others(train, others)
+
+
+def _with_others(train: Callable[[], None], arguments: dict[str, Any]) -> None:
+    """Trains as one of several processes, in a child that native code may end.
+
+    Raises:
+      PixaceError: the others did not come, or one has been lost; see also `cluster.join`.
+    """
+
+    def join_and_train(set_last_words: Callable[[str], None]) -> None:
+        from pixace import cluster
+
+        set_last_words(cluster.NOT_JOINED)
+        cluster.join(**arguments)
+        set_last_words(cluster.LOST)
+        train()
+
+    run_in_child(join_and_train, "cannot train in several processes")
+
+
+def _cluster_flags(values: flags.FlagValues) -> dict[str, Any] | None:
+    """Returns the arguments of `cluster.join`, or None for a process alone.
+
+    Raises:
+      UsageError: only some are given.
+    """
+    given = {name: values[name].value for name in _CLUSTER_FLAGS}
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) == len(given):
+        return None
+    if missing:
+        raise UsageError(f"training in several processes needs --{missing[0]}, too")
+    return given
 
 
 def _require_images(folder: str) -> None:

@@ -1,0 +1,105 @@
+"""Work in a child process: its words, its signals and its ends, all of them real."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SCRIPT = """
+import ctypes, os, signal, sys, time
+from pixace.errors import PixaceError, UsageError
+from pixace.interruption import Interrupted
+from pixace.supervision import run_in_child
+
+def work(say):
+    {work}
+
+try:
+    run_in_child(work, "the first words")
+except (PixaceError, Interrupted) as error:
+    print(type(error).__name__, error, sep=": ")
+    sys.exit(error.exit_code)
+print("parent goes on")
+"""
+NATIVE_NOISE = "os.write(1, b'noise'), os.write(2, b'NOISE')"
+
+
+def start(work: str) -> subprocess.Popen:
+    script = SCRIPT.format(work=work)
+    return subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("work", "code", "out", "err"),
+    [
+        ("print('done')", 0, "done\nparent goes on\n", ""),
+        (f"{NATIVE_NOISE}; print('done', file=sys.stderr)", 0, "parent goes on\n", "done\n"),
+        ("raise PixaceError('no disk')", 1, "PixaceError: no disk\n", ""),
+        ("raise UsageError('no flag')", 2, "UsageError: no flag\n", ""),
+        ("raise KeyboardInterrupt", 130, "Interrupted: pixace: stopped\n", ""),
+        (
+            "raise Interrupted('saved', signal.SIGTERM)",
+            143,
+            "Interrupted: saved\n",
+            "",
+        ),
+        (f"{NATIVE_NOISE}; os.abort()", 1, "PixaceError: the first words\n", ""),
+        ("say('other words'); os.abort()", 1, "PixaceError: other words\n", ""),
+        ("say('two\\nlines'); os.abort()", 1, "PixaceError: two\nlines\n", ""),
+        (
+            f"{NATIVE_NOISE}; os.kill(os.getpid(), signal.SIGSEGV)",
+            1,
+            "PixaceError: stopped by SIGSEGV\n",
+            "noiseNOISE",
+        ),
+    ],
+)
+def test_the_parent_ends_as_the_child_did(work, code, out, err):
+    process = start(work)
+    assert process.communicate(timeout=60) == (out, err)
+    assert process.returncode == code
+
+
+def test_a_mistake_in_the_work_shows_its_traceback():
+    process = start("1 / 0")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith("Traceback") and err.endswith("ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_reaches_the_child(number):
+    process = start(
+        "end = lambda *_: (os.write(sys.stdout.fileno(), b'noted\\n'), os._exit(3));"
+        "signal.signal(signal.SIGTERM, end); signal.signal(signal.SIGHUP, end);"
+        "print('ready', flush=True); time.sleep(60)"
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "noted\nPixaceError: the first words\n")
+
+
+def test_the_second_signal_ends_a_child_that_heeds_none():
+    process = start(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN);print('ready', flush=True); time.sleep(60)"
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (143, "Interrupted: pixace: stopped\n")
+
+
+def test_the_child_does_not_outlive_its_parent():
+    process = start("print('ready', flush=True); time.sleep(60)")
+    assert process.stdout.readline()
+    process.kill()
+    # The child holds the other end of this pipe: it ends with the child.
+    assert process.communicate(timeout=30) == ("", "")
