@@ -56,7 +56,10 @@ class Loop:
         self.eval_model = build_model(config, "eval")
         self.eval_model.rng = jax.random.PRNGKey(0)
         self.eval_model.weights = self._advance.state_shapes.weights
-        self.eval_model.state = on_one_device(self._advance.initial_part("layer_state", seed))
+        self._layer_state = jax.tree.map(
+            np.asarray, self._advance.initial_part("layer_state", seed)
+        )
+        self.eval_model.state = self._layer_state
         self.step = 0
         self.loss: Any = None
 
@@ -95,7 +98,7 @@ class Loop:
     def trax_fields(self) -> dict[str, Any]:
         """Returns what plain trax needs to read our checkpoints, besides the weights."""
         shape = (self._settings.n_pictures, self._config.n_pixels)
-        state = [np.asarray(leaf) for leaf in jax.tree.leaves(self._state.layer_state)]
+        state = jax.tree.leaves(self._layer_state)
         return {
             "flat_state": state,
             "flat_eval_state": list(state),
@@ -122,9 +125,8 @@ class Loop:
         arrays, structure = jax.tree.flatten(stored)
         arrays = cluster.arrays_from_first(arrays)
         step, *state = jax.tree.unflatten(structure, arrays)
-        weights, slots, rng = self._advance.placed(state)
-        layer_state = self._advance.initial_part("layer_state", self._seed)
-        self._state = TrainingState(weights, layer_state, slots, rng)
+        weights, slots, rng = state
+        self._state = self._advance.placed(TrainingState(weights, self._layer_state, slots, rng))
         self.step = int(step)
 
     def _stored(self, checkpoint: Checkpoint, path: Path) -> tuple[Any, ...]:

@@ -73,7 +73,8 @@ class TrainingStep:
         """Returns one field of the initial state, without the work of the others."""
 
         def part(seed: Any) -> Any:
-            return getattr(self._initial_state(seed), name)
+            leaves = jax.extend.core.jaxpr_as_fun(self._initial.jaxpr)(seed)
+            return getattr(jax.tree.unflatten(jax.tree.structure(self.state_shapes), leaves), name)
 
         return jax.jit(part, out_shardings=self._whole)(np.uint32(seed))
 

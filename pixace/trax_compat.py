@@ -125,6 +125,7 @@ def _hide_gpu_from_tensorflow() -> None:
 with _quietly():
     import jax
     import jax._src.compilation_cache
+    import jax.extend.core
     import jax.numpy as jnp
     from jax.experimental import multihost_utils
 with _quietly(), _cheap_stack(), deferred_imports(_DEFERRED, _load):
