@@ -36,6 +36,21 @@ class TrainingState(NamedTuple):
     rng: Any
 
 
+@functools.lru_cache(maxsize=1)  # a plan makes many steps for one model, and trax is slow at this
+def _traced_initial_state(config: ModelConfig, dropout: float, sharding: Any) -> Any:
+    """Returns the function from a seed to a new state, traced: its shapes, its program."""
+
+    def initial_state(seed: Any) -> TrainingState:
+        # One key for the model; trax's `Loop` spends another on its model in mode eval.
+        rng, model_rng = jax.random.split(jax.random.PRNGKey(seed))
+        rng, _ = jax.random.split(rng)
+        weights, state = random_weights(config, dropout, model_rng)
+        slots, _ = trax.optimizers.Adam().tree_init(weights)
+        return TrainingState(weights, state, slots, rng)
+
+    return jax.jit(initial_state, out_shardings=sharding).trace(np.uint32(0))
+
+
 class TrainingStep:
     """The program that makes a new state of an old one and a batch.
 
@@ -55,8 +70,7 @@ class TrainingStep:
         self._optimizer = trax.optimizers.Adam()
         self._whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(_AXIS))
-        # Traced once, for the shapes and for the program.
-        self._initial = jax.jit(self._initial_state, out_shardings=self._whole).trace(np.uint32(0))
+        self._initial = _traced_initial_state(config, settings.dropout, self._whole)
         self.state_shapes: TrainingState = jax.tree.map(
             lambda array: self._shape(array.shape, array.dtype), self._initial.out_info
         )
@@ -130,14 +144,6 @@ class TrainingStep:
 
     def _shape(self, shape: tuple[int, ...], dtype: Any) -> Any:
         return jax.ShapeDtypeStruct(shape, dtype, sharding=self._whole)
-
-    def _initial_state(self, seed: Any) -> TrainingState:
-        # One key for the model; trax's `Loop` spends another on its model in mode eval.
-        rng, model_rng = jax.random.split(jax.random.PRNGKey(seed))
-        rng, _ = jax.random.split(rng)
-        weights, state = random_weights(self._config, self._settings.dropout, model_rng)
-        slots, _ = self._optimizer.tree_init(weights)
-        return TrainingState(weights, state, slots, rng)
 
     def _next(
         self, state: TrainingState, step: Any, learning_rate: Any, tokens: Any

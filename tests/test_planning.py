@@ -12,8 +12,9 @@ from pixace.planning import Needs, make_plan, spelled
 from tests.conftest import flags_of
 from tests.tiny import TINY
 
-# Large enough for activations to outweigh weights.
-CONFIG = ModelConfig(**{**TINY, "image_size": 12, "n_layers": 5, "model_type": "transformer"})
+# Large enough for activations to outweigh all else.
+SIZES = {"image_size": 12, "n_layers": 2, "d_ff": 128, "model_type": "transformer"}
+CONFIG = ModelConfig(**{**TINY, **SIZES})
 SETTINGS = TrainingSettings(batch_size=8)
 
 
