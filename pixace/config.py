@@ -23,6 +23,7 @@ _MOST = 10**6  # pictures per step, steps per epoch and so on
 AUTO = "auto"  # a batch size: the largest that fits
 PRECISIONS = ("float32", "bfloat16")
 
+SCHEDULES = ("rsqrt", "cosine")
 # Bounds that no sensible model exceeds. They keep a typing error, or a settings file written by a
 # stranger, from asking for all the memory there is.
 _LIMITS = {
@@ -120,14 +121,16 @@ class TrainingSettings:
       steps_per_eval: batches in one validation, at most the whole set; None takes a tenth of an
         epoch.
       dropout: share of activations dropped.
-      learning_rate: highest learning rate, reached after the warm-up; it then falls with the
-        square root of the step. The default is that of trax's `multifactor()`.
+      learning_rate: highest learning rate, reached after the warm-up. The default is that of trax's
+        `multifactor()`.
       warmup_steps: steps until then.
       seed: of weights, order of the images, dropout and sample pictures; None goes on with the
         seed of an interrupted training, or starts with 0.
       mirror: flip each picture left to right with probability one half.
       checkpoint: file, step, "latest" or "best" to start from.
       keep_checkpoints: epochs to keep on disk, besides the best one.
+      schedule: how it falls from there: "rsqrt" as 1 / sqrt(step), however long the training is, or
+        "cosine" to nearly 0 at the last step of the last epoch.
       accumulate: passes that a batch is divided into, one after another, to need less memory.
       precision: of the arithmetic; weights and optimiser are float32 always.
       recompute: compute activations again on the way back instead of keeping them: slower, in far
@@ -152,6 +155,7 @@ class TrainingSettings:
     checkpoint: str | None = None
     keep_checkpoints: int = 5
     accumulate: int = 1
+    schedule: str = "rsqrt"
     precision: str = "float32"
     recompute: bool | None = None
     cache_dir: str | None = None
@@ -172,6 +176,7 @@ class TrainingSettings:
         if self.cache_dir is not None and (
             not isinstance(self.cache_dir, str | os.PathLike) or not os.fspath(self.cache_dir)
         ):
+        require_choice("schedule", self.schedule, SCHEDULES)
             raise UsageError(f"cache_dir must name a folder, not {self.cache_dir!r}")
         require_int("keep_checkpoints", self.keep_checkpoints, 1)
         if self.steps_per_eval is not None:

@@ -56,6 +56,7 @@ FLAGS = {
         "learning_rate": "0.005",
         "warmup_steps": "400",
         "seed": None,
+        "schedule": "rsqrt",
         "mirror": "false",
         "keep_checkpoints": "5",
     },

@@ -277,6 +277,7 @@ def test_the_training_defaults_are_those_of_the_reference():
 def test_a_validation_takes_a_tenth_of_an_epoch(steps_per_epoch, steps_per_eval, batches):
     settings = TrainingSettings(steps_per_epoch=steps_per_epoch, steps_per_eval=steps_per_eval)
     assert settings.batches_per_eval == batches
+    assert settings.schedule == "rsqrt"
 
 
 @pytest.mark.parametrize(
@@ -307,3 +308,5 @@ def test_impossible_training_settings_are_refused(name, value):
 def test_the_ends_of_the_ranges_are_allowed():
     settings = TrainingSettings(dropout=0, learning_rate=10, seed=2**31 - 1, keep_checkpoints=1)
     assert (settings.dropout, settings.seed) == (0, 2**31 - 1)
+        ("schedule", "linear"),
+        ("schedule", None),

@@ -47,6 +47,7 @@ LAYERS = {
         "devices",
         "dropout",
         "epoch_pictures",
+        "learning_rate",
         "loop",
         "matrices",
         "models",
