@@ -189,6 +189,11 @@ def test_five_stops_in_a_row_change_nothing(album, tmp_path, wholes, watcher, mo
     check(album, tmp_path, wholes, watcher, model_type, [1, EPOCH - 1, EPOCH, EPOCH + 1, 19])
 
 
+def test_the_schedule_and_the_positions_make_no_difference(album, tmp_path, wholes, watcher):
+    other = {"schedule": "cosine", "positions": "grid"}
+    check(album, tmp_path, wholes, watcher, "transformer", [EPOCH + 1], **other)
+
+
 def test_every_pass_holds_every_image_once(wholes):
     """The reference itself: 24 batches of 4 are five passes over 19 images, and one image."""
     _, batches = wholes("transformer")

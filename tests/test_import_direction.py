@@ -47,6 +47,7 @@ LAYERS = {
         "devices",
         "dropout",
         "epoch_pictures",
+        "grid_positions",
         "learning_rate",
         "loop",
         "matrices",
