@@ -9,10 +9,10 @@ images at equal distances:
 16x16 pixels, 4,3,3, d_model 64, d_ff 256, 2 layers, 2 heads; 8 pictures a step, dropout 0.1.
 
 Each training's results are added to the file of --results when it is done, and what is there is
-not done again. The table shows the mean over the seeds and, behind it, half the distance between
-the best and the worst. A step takes the shortest time that any stretch between two measurements
-took, of all trainings whose steps do the same work: a busy machine only makes steps longer. "Equal
-time" is that of the reference's last step; between measurements, bits are interpolated.
+not done again. The table shows bits per pixel: the mean over the seeds and, behind it, half the
+distance between the best and the worst. Seconds per step are the median of some rounds at the end,
+in which all take turns. "Equal time" is that of the reference's last step; between measurements,
+bits are interpolated.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from pixace.trax_compat import jax
 CONFIG = ModelConfig(image_size=16, bitdepth=(4, 3, 3), d_model=64, d_ff=256, n_layers=2, n_heads=2)
 SETTINGS = TrainingSettings(batch_size=8)
 N_MEASUREMENTS = 4
+N_ROUNDS, ROUND = 7, 20  # of timing, and steps in each
 REFERENCE = "reference"
 ALTERNATIVES: dict[str, dict[str, Any]] = {
     REFERENCE: {},
@@ -48,10 +49,17 @@ ALTERNATIVES: dict[str, dict[str, Any]] = {
     "rate x 0.1": {"learning_rate": 0.0005},
     "warm-up 100": {"warmup_steps": 100},
     "cosine": {"schedule": "cosine"},
+    "cosine, rate x 3": {"schedule": "cosine", "learning_rate": 0.015},
     "grid": {"positions": "grid"},
     "mirror": {"mirror": True},
+    "cosine, rate x 3, grid": {
+        "schedule": "cosine",
+        "learning_rate": 0.015,
+        "positions": "grid",
+    },
 }
 MODEL_SETTINGS = {field.name for field in dataclasses.fields(ModelConfig)}
+RATE_SETTINGS = {"learning_rate", "warmup_steps", "schedule"}  # a step takes as long with any
 
 
 class Training(NamedTuple):
@@ -63,7 +71,6 @@ class Training(NamedTuple):
       seed: of weights, dropout and order of the images.
       n_steps: in all.
       bits: bits per pixel of the validation images, at equal distances up to the last step.
-      seconds: per step, in the fastest stretch between two measurements.
     """
 
     model: str
@@ -71,18 +78,11 @@ class Training(NamedTuple):
     seed: int
     n_steps: int
     bits: Sequence[float] = ()
-    seconds: float = 0.0
 
     @property
     def key(self) -> tuple[Any, ...]:
         """What was asked for, without what came of it."""
         return self[:4]
-
-    @property
-    def work(self) -> tuple[Any, ...]:
-        """What decides how long a step takes."""
-        changes = ALTERNATIVES[self.name]
-        return self.model, changes.get("positions"), changes.get("mirror")
 
 
 class Trainings:
@@ -95,32 +95,51 @@ class Trainings:
 
     def do(self, training: Training) -> Training:
         """Returns a training with its results."""
+        loop = self._loop(training)
+        scorer = Scorer(loop.eval_model)
+        bits = []
+        for _ in range(N_MEASUREMENTS):
+            for _ in range(training.n_steps // N_MEASUREMENTS):
+                loop.advance()
+            likelihood = scorer.likelihood(loop.weights, self._val_tokens, SETTINGS.n_pictures)
+            assert likelihood is not None  # nothing asked it to stop
+            bits.append(likelihood.bits_per_pixel)
+        return training._replace(bits=bits)
+
+    def seconds_per_step(self, trainings: list[Training]) -> dict[str, float]:
+        """Returns the seconds that a step of each alternative takes."""
+        one_of_each = {work(training.name): training for training in trainings}
+        loops = {key: self._loop(training) for key, training in one_of_each.items()}
+        times: dict[str, list[float]] = {key: [] for key in loops}
+        for _ in range(1 + N_ROUNDS):
+            for key, loop in loops.items():
+                start = time.perf_counter()
+                for _ in range(ROUND):
+                    loop.advance()
+                jax.block_until_ready(loop.loss)
+                times[key].append((time.perf_counter() - start) / ROUND)
+        # In the first round, steps are compiled.
+        medians = {key: statistics.median(series[1:]) for key, series in times.items()}
+        return {training.name: medians[work(training.name)] for training in trainings}
+
+    def _loop(self, training: Training) -> Loop:
         changes = {**ALTERNATIVES[training.name], "model_type": training.model}
         of_model = {name: changes.pop(name) for name in MODEL_SETTINGS & changes.keys()}
         config = dataclasses.replace(CONFIG, **of_model)
-        stretch = training.n_steps // N_MEASUREMENTS
-        of_length = {"steps_per_epoch": stretch, "n_epochs": N_MEASUREMENTS}
+        of_length = {"steps_per_epoch": training.n_steps, "n_epochs": 1}
         settings = dataclasses.replace(SETTINGS, **of_length, **changes)
         if config not in self._steps:
             self._steps[config] = TrainingStep(config, SETTINGS, batch_mesh())
         batches = training_batches(
             self._tokens, settings.n_pictures, training.seed, mirror=settings.mirror
         )
-        loop = Loop(config, settings, training.seed, batches, self._steps[config])
-        scorer = Scorer(loop.eval_model)
-        bits, seconds = [], []
-        for _ in range(N_MEASUREMENTS):
-            loop.advance()  # perhaps compiled, and not counted
-            jax.block_until_ready(loop.loss)
-            start = time.perf_counter()
-            for _ in range(stretch - 1):
-                loop.advance()
-            jax.block_until_ready(loop.loss)
-            seconds.append((time.perf_counter() - start) / (stretch - 1))
-            likelihood = scorer.likelihood(loop.weights, self._val_tokens, SETTINGS.n_pictures)
-            assert likelihood is not None  # nothing asked it to stop
-            bits.append(likelihood.bits_per_pixel)
-        return training._replace(bits=bits, seconds=min(seconds))
+        return Loop(config, settings, training.seed, batches, self._steps[config])
+
+
+def work(name: str) -> str:
+    """Returns a text that is the same for alternatives whose steps take equally long."""
+    changes = ALTERNATIVES[name]
+    return json.dumps({key: changes[key] for key in sorted(changes.keys() - RATE_SETTINGS)})
 
 
 def read_results(path: Path) -> list[Training]:
@@ -130,25 +149,22 @@ def read_results(path: Path) -> list[Training]:
     return [Training(**json.loads(line)) for line in path.read_text().splitlines()]
 
 
-def table(trainings: list[Training]) -> Iterator[str]:
+def table(trainings: list[Training], seconds: dict[str, float]) -> Iterator[str]:
     """Yields the lines of a Markdown table, the reference first."""
-    by_name = {name: [t for t in trainings if t.name == name] for name in ALTERNATIVES}
-    seconds = {
-        name: min(t.seconds for t in trainings if t.work == of_name[0].work)
-        for name, of_name in by_name.items()
-        if of_name
-    }
     n_steps = trainings[0].n_steps
     steps = [n_steps * number // N_MEASUREMENTS for number in range(1, N_MEASUREMENTS + 1)]
     columns = ["training", "seeds", *(f"step {step}" for step in steps), "equal time", "s/step"]
     yield f"| {' | '.join(columns)} |"
     yield "| --- " * len(columns) + "|"
-    for name in seconds:
-        in_time = n_steps * seconds[REFERENCE] / seconds[name]
-        bits = [[*t.bits, float(np.interp(in_time, steps, t.bits))] for t in by_name[name]]
+    for name in [name for name in ALTERNATIVES if name in seconds]:
+        steps_in_time = n_steps * seconds[REFERENCE] / seconds[name]
+        bits = [
+            [*training.bits, float(np.interp(steps_in_time, steps, training.bits))]
+            for training in trainings
+            if training.name == name
+        ]
         cells = [mean_and_spread(series) for series in zip(*bits, strict=True)]
-        row = [name, str(len(bits)), *cells, f"{seconds[name]:.3f}"]
-        yield f"| {' | '.join(row)} |"
+        yield f"| {' | '.join([name, str(len(bits)), *cells, f'{seconds[name]:.3f}'])} |"
 
 
 def mean_and_spread(values: tuple[float, ...]) -> str:
@@ -171,7 +187,7 @@ def main() -> None:
     trainings = Trainings(arguments.images, arguments.val_images)
     done = {training.key for training in read_results(arguments.results)}
     for seed in arguments.seeds:  # an interrupted run has as many seeds of each
-        for name in arguments.only:
+        for name in dict.fromkeys([REFERENCE, *arguments.only]):
             training = Training(arguments.model, name, seed, arguments.steps)
             if training.key not in done:
                 result = trainings.do(training)
@@ -182,8 +198,9 @@ def main() -> None:
         for training in read_results(arguments.results)
         if (training.model, training.n_steps) == (arguments.model, arguments.steps)
     ]
+    seconds = trainings.seconds_per_step(chosen)
     print(f"{machine()}; {arguments.model}\n")
-    print(*table(chosen), sep="\n")
+    print(*table(chosen, seconds), sep="\n")
 
 
 if __name__ == "__main__":
