@@ -21,7 +21,9 @@ CONFIG_NAME = "config.json"
 MODEL_TYPES = ("transformer", "reformer")
 _MOST = 10**6  # pictures per step, steps per epoch and so on
 AUTO = "auto"  # a batch size: the largest that fits
+POSITIONS = ("sequence", "grid")
 PRECISIONS = ("float32", "bfloat16")
+SCHEDULES = ("rsqrt", "cosine")
 
 # Bounds that no sensible model exceeds. They keep a typing error, or a settings file written by a
 # stranger, from asking for all the memory there is.
@@ -49,6 +51,8 @@ class ModelConfig:
       n_layers: number of decoder blocks.
       n_heads: attention heads per block; they split d_model evenly.
       background: colour that shows through transparent pixels, as Pillow spells colours.
+      positions: what the model is told of a pixel's place: its number in the "sequence", or its row
+        and column in the "grid".
 
     Raises:
       UsageError: a value of the wrong type or out of range.
@@ -62,9 +66,11 @@ class ModelConfig:
     n_layers: int = 6
     n_heads: int = 8
     background: str = "black"
+    positions: str = "sequence"
 
     def __post_init__(self) -> None:
         require_choice("model_type", self.model_type, MODEL_TYPES)
+        require_choice("positions", self.positions, POSITIONS)
         for name, (low, high) in _LIMITS.items():
             require_int(name, getattr(self, name), low, high)
             object.__setattr__(self, name, int(getattr(self, name)))  # NumPy's go into no JSON
@@ -120,9 +126,11 @@ class TrainingSettings:
       steps_per_eval: batches in one validation, at most the whole set; None takes a tenth of an
         epoch.
       dropout: share of activations dropped.
-      learning_rate: highest learning rate, reached after the warm-up; it then falls with the
-        square root of the step. The default is that of trax's `multifactor()`.
+      learning_rate: highest learning rate, reached after the warm-up. The default is that of trax's
+        `multifactor()`.
       warmup_steps: steps until then.
+      schedule: how it falls from there: "rsqrt" as 1 / sqrt(step), however long the training is, or
+        "cosine" to nearly 0 at the last step of the last epoch.
       seed: of weights, order of the images, dropout and sample pictures; None goes on with the
         seed of an interrupted training, or starts with 0.
       mirror: flip each picture left to right with probability one half.
@@ -147,6 +155,7 @@ class TrainingSettings:
     dropout: float = 0.1
     learning_rate: float = 0.005
     warmup_steps: int = 400
+    schedule: str = "rsqrt"
     seed: int | None = None
     mirror: bool = False
     checkpoint: str | None = None
@@ -167,6 +176,7 @@ class TrainingSettings:
                     f"{self.batch_size}"
                 )
         require_choice("precision", self.precision, PRECISIONS)
+        require_choice("schedule", self.schedule, SCHEDULES)
         if self.recompute not in (None, True, False):
             raise UsageError(f"recompute must be True, False or None, not {self.recompute!r}")
         if self.cache_dir is not None and (

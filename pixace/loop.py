@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pixace import cluster
 from pixace.checkpoints import Checkpoint, fit_arrays
 from pixace.config import ModelConfig, TrainingSettings
 from pixace.devices import batch_mesh, on_one_device
+from pixace.learning_rate import learning_rate_schedule
 from pixace.models import build_model, flat_weights, nested_weights
 from pixace.training_step import TrainingState, TrainingStep
 from pixace.trax_compat import jax, trax
@@ -24,7 +24,7 @@ class Loop:
 
     Args:
       config: its sizes.
-      settings: batch size, dropout, learning rate.
+      settings: batch size, dropout, learning rate and so on.
       seed: of weights and dropout.
       batches: int32 tokens (B, L) for each step.
       one_step: for these sizes and settings, where there is one already.
@@ -48,11 +48,7 @@ class Loop:
         self._seed = seed
         self._batches = batches
         self._advance = one_step or TrainingStep(config, settings, batch_mesh())
-        self._schedule = trax.lr.multifactor(
-            # multifactor divides by the root of the step, and so by that of the warm-up at its end
-            constant=settings.learning_rate * math.sqrt(settings.warmup_steps),
-            warmup_steps=settings.warmup_steps,
-        )
+        self._schedule = learning_rate_schedule(settings)
         self.eval_model = build_model(config, "eval")
         self.eval_model.rng = jax.random.PRNGKey(0)
         self.eval_model.weights = self._advance.state_shapes.weights
@@ -83,7 +79,7 @@ class Loop:
 
     def learning_rate(self) -> float:
         """Returns the learning rate of the current step."""
-        return float(self._schedule(self.step))
+        return self._schedule(self.step)
 
     def capture(self) -> Checkpoint:
         """Returns step, weights, optimiser and random key as NumPy arrays."""

@@ -15,6 +15,7 @@ from pixace.cached_attention import CachedCausalAttention, CachedSelfAttention
 from pixace.causal_attention import CausalAttention, CausalSelfAttention
 from pixace.config import ModelConfig
 from pixace.dropout import Dropout
+from pixace.grid_positions import GridPositions
 from pixace.recomputation import keep_activations, recompute_activations
 from pixace.sublayers import replace_sublayers
 from pixace.tokens import token_count
@@ -46,6 +47,8 @@ def build_model(
       already shifted, so that the last position predicts the next token.
     """
     model = _BUILDERS[config.model_type](config, mode, dropout)
+    if config.positions == "grid":
+        _see_a_grid(model, config)
     replace_sublayers(model, trax.layers.Dropout, Dropout.like)
     if mode == "train":
         (recompute_activations if recompute else keep_activations)(model)
@@ -140,6 +143,15 @@ def split_weights(weights: Any) -> tuple[Any, tuple[Any, Any]]:
     *body, head = weights
     matrix, bias = jax.tree.leaves(head)
     return tuple(body), (matrix, bias)
+
+
+def _see_a_grid(model: Layer, config: ModelConfig) -> None:
+    """Puts rows and columns in the place of the positions in the sequence."""
+
+    def like(layer: Any) -> GridPositions:
+        return GridPositions(config.image_size, config.d_model, layer._dropout, layer._mode)
+
+    replace_sublayers(model, trax.layers.attention.PositionalEncoding, like)
 
 
 def _transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:

@@ -54,11 +54,20 @@ def painted(tmp_path_factory) -> Path:
     return folder
 
 
-def train_tiny(painted: Path, weights_dir: Path, name: str, model_type: str, **settings):
+def train_tiny(
+    painted: Path,
+    weights_dir: Path,
+    name: str,
+    model_type: str,
+    positions: str = "sequence",
+    **settings,
+):
     """Trains a tiny model for a few steps through the public API; returns its folder."""
     import pixace
 
-    trainer = pixace.get_trainer(name, weights_dir=weights_dir, model_type=model_type, **TINY)
+    trainer = pixace.get_trainer(
+        name, weights_dir=weights_dir, model_type=model_type, positions=positions, **TINY
+    )
     trainer.train(
         **{
             "images": str(painted / "train"),

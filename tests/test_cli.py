@@ -30,6 +30,7 @@ MODEL = {
     "n_layers": "6",
     "n_heads": "8",
     "background": "black",
+    "positions": "sequence",
 }
 STEP = {
     "images": "images/train",
@@ -55,6 +56,7 @@ FLAGS = {
         "cache_dir": None,
         "learning_rate": "0.005",
         "warmup_steps": "400",
+        "schedule": "rsqrt",
         "seed": None,
         "mirror": "false",
         "keep_checkpoints": "5",

@@ -29,6 +29,7 @@ OTHER = ModelConfig(
     n_layers=2,
     n_heads=2,
     background="#336699",
+    positions="grid",
 )
 
 
@@ -45,6 +46,7 @@ def test_the_defaults_are_those_of_the_reference():
         "n_layers": 6,
         "n_heads": 8,
         "background": "black",
+        "positions": "sequence",
     }
     assert ModelConfig().n_pixels == 1024
 
@@ -90,6 +92,7 @@ def test_settings_cannot_be_changed_and_can_be_compared():
         ("bitdepth", (True, 4, 4), "not True"),
         ("bitdepth", (0, 0, 0), "sum to 1 to 16 bits, not 0"),
         ("bitdepth", (8, 8, 1), "sum to 1 to 16 bits, not 17"),
+        ("positions", "axial", "one of sequence, grid, not 'axial'"),
         ("background", "reddish", "black, white or #336699, not 'reddish'"),
         ("background", "", "not ''"),
         ("background", None, "not None"),
@@ -126,7 +129,7 @@ def test_colours_as_pillow_spells_them(colour):
 def test_settings_are_spelt_as_flags():
     assert OTHER.as_flags() == (
         "--model_type=transformer --image_size=8 --bitdepth=3,2,2 --d_model=32 --d_ff=64 "
-        "--n_layers=2 --n_heads=2 --background=#336699"
+        "--n_layers=2 --n_heads=2 --background=#336699 --positions=grid"
     )
     assert spell((5, 4, 4)) == "5,4,4"
     assert spell(32) == "32"
@@ -155,6 +158,13 @@ def test_settings_are_stored_beside_the_weights(tmp_path):
     save_config(folder, ModelConfig())
     assert load_config(folder) == ModelConfig()
     assert [path.name for path in folder.iterdir()] == [CONFIG_NAME]
+
+
+def test_settings_that_were_stored_before_there_were_others_keep_their_meaning(tmp_path):
+    stored = ModelConfig().to_dict()
+    del stored["positions"]
+    (tmp_path / CONFIG_NAME).write_text(json.dumps(stored))
+    assert load_config(tmp_path).positions == "sequence"
 
 
 def test_a_folder_without_settings_has_none(tmp_path):
@@ -267,6 +277,7 @@ def test_the_training_defaults_are_those_of_the_reference():
     assert (settings.images, settings.val_images) == ("images/train", None)
     assert (settings.batch_size, settings.steps_per_epoch, settings.n_epochs) == (16, 1000, 10000)
     assert (settings.learning_rate, settings.warmup_steps) == (0.005, 400)
+    assert settings.schedule == "rsqrt"
     assert settings.n_steps == 10_000_000
 
 
@@ -297,6 +308,8 @@ def test_a_validation_takes_a_tenth_of_an_epoch(steps_per_epoch, steps_per_eval,
         ("learning_rate", float("nan")),
         ("learning_rate", float("inf")),
         ("learning_rate", True),
+        ("schedule", "linear"),
+        ("schedule", None),
     ],
 )
 def test_impossible_training_settings_are_refused(name, value):

@@ -183,10 +183,14 @@ def check(album, weights_dir, wholes, watcher, model_type, stops, **settings) ->
     assert_same_training(parts, whole)
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_five_stops_in_a_row_change_nothing(album, tmp_path, wholes, watcher, model_type):
+@pytest.mark.parametrize(
+    ("model_type", "settings"),
+    [("transformer", {}), ("reformer", {"schedule": "cosine", "positions": "grid"})],
+)
+def test_five_stops_in_a_row_change_nothing(album, tmp_path, wholes, watcher, model_type, settings):
     """After the first step; before, at and after the save at an epoch's end; somewhere else."""
-    check(album, tmp_path, wholes, watcher, model_type, [1, EPOCH - 1, EPOCH, EPOCH + 1, 19])
+    stops = [1, EPOCH - 1, EPOCH, EPOCH + 1, 19]
+    check(album, tmp_path, wholes, watcher, model_type, stops, **settings)
 
 
 def test_every_pass_holds_every_image_once(wholes):

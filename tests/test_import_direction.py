@@ -49,6 +49,8 @@ LAYERS = {
         "devices",
         "dropout",
         "epoch_pictures",
+        "grid_positions",
+        "learning_rate",
         "loop",
         "matrices",
         "models",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pixace.config import MODEL_TYPES, ModelConfig
+from pixace.config import MODEL_TYPES, POSITIONS, ModelConfig
 from pixace.models import (
     build_model,
     count_weights,
@@ -10,6 +10,7 @@ from pixace.models import (
     model_with_weights,
     nested_weights,
     split_weights,
+    weight_shapes,
     without_head,
 )
 from pixace.tokens import token_count
@@ -30,11 +31,15 @@ def random_tokens(config: ModelConfig, batch_size: int) -> np.ndarray:
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 @pytest.mark.parametrize(
-    ("image_size", "prompt_length"), [(5, 0), (5, 1), (5, 12), (5, 24), (8, 40), (46, 2110)]
+    ("positions", "image_size", "prompt_length"),
+    [
+        *(("sequence", *case) for case in [(5, 0), (5, 1), (5, 12), (5, 24), (8, 40), (46, 2110)]),
+        *(("grid", *case) for case in [(5, 0), (8, 40)]),
+    ],
 )
-def test_step_by_step_equals_all_at_once(model_type, image_size, prompt_length):
+def test_step_by_step_equals_all_at_once(model_type, positions, image_size, prompt_length):
     """A prompt in one call, then token by token, also beyond trax's fixed 2048 positions."""
-    config = small(model_type, image_size, d_model=16, d_ff=16, n_layers=1)
+    config = small(model_type, image_size, d_model=16, d_ff=16, n_layers=1, positions=positions)
     whole = build_model(config, "eval")
     init_model(whole, 2, 1)
     steps = build_model(config, "predict")
@@ -117,9 +122,10 @@ def test_a_model_without_a_head_is_told():
         without_head(model)
 
 
+@pytest.mark.parametrize("positions", POSITIONS)
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_no_pixel_sees_itself_or_a_later_one(model_type):
-    config = small(model_type)
+def test_no_pixel_sees_itself_or_a_later_one(model_type, positions):
+    config = small(model_type, positions=positions)
     model = build_model(config, "eval")
     init_model(model, 1, 1)
     tokens = random_tokens(config, 1)
@@ -144,6 +150,13 @@ def test_default_sizes(model_type, weights):
     model = build_model(config, "eval")
     shapes = jax.eval_shape(lambda: model.init(trax.shapes.ShapeDtype((1, 1), np.int32))[0])
     assert sum(int(np.prod(leaf.shape)) for leaf in jax.tree_util.tree_leaves(shapes)) == weights
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_a_grid_s_rows_and_columns_take_the_place_of_its_pixels(model_type):
+    sequence, grid = small(model_type, 5), small(model_type, 5, positions="grid")
+    more = sum(map(np.size, weight_shapes(sequence))) - sum(map(np.size, weight_shapes(grid)))
+    assert more == (5 * 5 - 5) * sequence.d_model
 
 
 def expected_weights(config: ModelConfig) -> int:

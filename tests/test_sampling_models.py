@@ -104,10 +104,12 @@ def test_the_ready_model_s_likeliest_pictures_are_those_of_trax_s_stream():
     np.testing.assert_array_equal(got, expected)
 
 
-@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize(
+    ("batch_size", "positions"), [(1, "sequence"), (3, "sequence"), (3, "grid")]
+)
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
-def test_probabilities_are_those_of_mode_eval(model_type, batch_size, small_blocks):
-    config = ModelConfig(model_type=model_type, image_size=17, **SMALL)
+def test_probabilities_are_those_of_mode_eval(model_type, batch_size, positions, small_blocks):
+    config = ModelConfig(model_type=model_type, image_size=17, positions=positions, **SMALL)
     arrays = random_weights(config)
     sampler = Sampler(model_with_weights(config, "predict", arrays, batch_size), batch_size)
     tokens, log_probs = draw(sampler, config.n_pixels)

@@ -10,6 +10,7 @@ from pixace.config import (
     AUTO,
     DEFAULT_WEIGHTS_DIR,
     MODEL_TYPES,
+    POSITIONS,
     PRECISIONS,
     SETTING_NAMES,
     ModelConfig,
@@ -54,6 +55,13 @@ def define_model_flags(values: flags.FlagValues) -> None:
         "background",
         default.background,
         "Colour that shows through transparent pixels.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "positions",
+        default.positions,
+        POSITIONS,
+        "What the model is told of a pixel's place: its number, or its row and column.",
         flag_values=values,
     )
 

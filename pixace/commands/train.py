@@ -14,7 +14,7 @@ from pixace.commands.common import (
     define_step_flags,
     typed_settings,
 )
-from pixace.config import DEFAULT_VAL_IMAGES, TrainingSettings
+from pixace.config import DEFAULT_VAL_IMAGES, SCHEDULES, TrainingSettings
 from pixace.errors import ImageError, UsageError, shown
 from pixace.images import find_images
 from pixace.starting import training_folder
@@ -48,6 +48,14 @@ def define_flags(values: flags.FlagValues) -> None:
         flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
     flags.DEFINE_float(
         "learning_rate", default.learning_rate, "Highest learning rate.", flag_values=values
+    )
+    flags.DEFINE_enum(
+        "schedule",
+        default.schedule,
+        SCHEDULES,
+        "How the learning rate falls after that: as 1/sqrt(step), or along a cosine to zero at the "
+        "end of the last epoch (set --n_epochs).",
+        flag_values=values,
     )
     flags.DEFINE_boolean(
         "mirror",
