@@ -67,7 +67,8 @@ def load_images(
 
     Raises:
       ImageError: no such folder, fewer images in it than shares, or none that can be read.
-      UsageError: cache_dir cannot be written, or there is no such share.
+      PixaceError: cache_dir cannot be written.
+      UsageError: there is no such share.
     """
     index, count = share
     require_int("the number of shares", count, 1)
@@ -113,7 +114,7 @@ def _read_through(
     Reads only what the cache does not hold, and writes it anew only where something has changed.
 
     Raises:
-      UsageError: it cannot be written.
+      PixaceError: it cannot be written.
     """
     prints = fingerprints(paths)
     stored = cache.read()

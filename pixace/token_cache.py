@@ -29,7 +29,7 @@ import PIL
 from PIL import ImageColor
 
 from pixace.config import ModelConfig
-from pixace.errors import UsageError, shown
+from pixace.errors import PixaceError, shown
 from pixace.files import replacing
 from pixace.images import ImagePaths
 from pixace.tokens import token_count
@@ -147,7 +147,7 @@ class TokenCache:
           The numbers, and the tokens (N, L), on disk.
 
         Raises:
-          UsageError: the file cannot be written.
+          PixaceError: the file cannot be written.
         """
         numbers, checksum = array("q"), 0
         try:
@@ -168,7 +168,7 @@ class TokenCache:
                 file.flush()
                 return numbers, self._map(file, len(numbers))
         except OSError as error:
-            raise UsageError(
+            raise PixaceError(
                 f"cache_dir {shown(self.path.parent)}: cannot be written: "
                 f"{error.strerror or error}; name another folder, or none"
             ) from None

@@ -58,8 +58,7 @@ class Worker:
 
     Raises:
       ImageError: no such folder, no image in it, or none that can be read.
-      UsageError: the cache's folder cannot be written.
-      PixaceError: a step does not fit into memory.
+      PixaceError: the cache's folder cannot be written; a step does not fit into memory.
     """
 
     def __init__(
@@ -232,7 +231,7 @@ def _load_images(config: ModelConfig, settings: TrainingSettings) -> tuple[Image
 
     Raises:
       ImageError: no such folder, no image in it, or none that can be read.
-      UsageError: the cache's folder cannot be written.
+      PixaceError: the cache's folder cannot be written.
     """
     share = cluster.index(), cluster.size()
     images = load_images(settings.images, config, cache_dir=settings.cache_dir, share=share)

@@ -13,7 +13,7 @@ import pytest
 
 from pixace.config import ModelConfig
 from pixace.data import load_images, padded_batches, spread_rows, training_batches
-from pixace.errors import ImageError, UsageError
+from pixace.errors import ImageError, PixaceError
 from pixace.images import find_images
 from pixace.token_cache import TokenCache, fingerprints
 from tests.conftest import assert_same_state, paint, train_tiny
@@ -286,7 +286,7 @@ def test_a_pipe_in_the_cache_s_place_is_no_cache(album, cache_dir):
 def test_a_cache_that_cannot_be_written_is_named(album, tmp_path, below):
     (tmp_path / "file").touch()
     cache_dir = tmp_path / "file" / below
-    with pytest.raises(UsageError, match=f"^cache_dir {cache_dir}: cannot be written: ") as caught:
+    with pytest.raises(PixaceError, match=f"^cache_dir {cache_dir}: cannot be written: ") as caught:
         load_images(album, CONFIG, cache_dir=cache_dir)
     assert "\n" not in str(caught.value)
 
@@ -295,7 +295,7 @@ def test_a_full_disk_is_told_and_left_clean(album, tmp_path):
     try:
         (tmp_path / "disk").mkdir()
         with small_disk(tmp_path / "disk", 1) as disk:
-            with pytest.raises(UsageError, match="cannot be written: No space left"):
+            with pytest.raises(PixaceError, match="cannot be written: No space left"):
                 load_images(album, CONFIG, cache_dir=disk.path)
             assert os.listdir(disk.path) == []
     except (NoSmallDisk, FileNotFoundError) as reason:
