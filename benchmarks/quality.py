@@ -6,13 +6,14 @@ images at equal distances:
     python benchmarks/quality.py --images=DIR --val_images=DIR [--model=transformer] [--steps=1000]
                                  [--only NAME ...] [--seeds 0 1 2] [--results=quality.jsonl]
 
-16x16 pixels, 4,3,3, d_model 64, d_ff 256, 2 layers, 2 heads; 8 pictures a step, dropout 0.1.
+The reference is always among them. 16x16 pixels, 4,3,3, d_model 64, d_ff 256, 2 layers, 2 heads; 8
+pictures a step, dropout 0.1.
 
 Each training's results are added to the file of --results when it is done, and what is there is
 not done again. The table shows bits per pixel: the mean over the seeds and, behind it, half the
 distance between the best and the worst. Seconds per step are the median of some rounds at the end,
-in which all take turns. "Equal time" is that of the reference's last step; between measurements,
-bits are interpolated.
+in which all take turns. "Equal time" is that of the reference's last step: between measurements,
+bits are interpolated, and beyond the last step they stay.
 """
 
 from __future__ import annotations
