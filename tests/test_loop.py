@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from pixace.config import MODEL_TYPES, ModelConfig, TrainingSettings
+from pixace.config import MODEL_TYPES, PRECISIONS, ModelConfig, TrainingSettings
 from pixace.data import load_images, training_batches
 from pixace.devices import batch_mesh
 from pixace.loop import Loop
@@ -119,6 +119,24 @@ def test_dropout_hinders_as_much_as_trax_s():
         ours = Loop(config, settings, seed, batches(config, 2), one_step)
         differences.append(np.mean(losses_of(ours, 80)[20:]) - np.mean(plain.losses[20:]))
     assert abs(np.mean(differences)) < 0.1
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_bfloat16_learns_as_float32_does(painted, model_type):
+    """The same steps but for 8 bits of mantissa; weights and optimiser stay float32."""
+    config = ModelConfig(model_type, **TINY)
+    tokens = load_images(painted / "train", config).tokens
+    curves = {}
+    for precision in PRECISIONS:
+        settings = TrainingSettings(**SETTINGS, dropout=0.0, precision=precision)
+        loop = Loop(config, settings, 0, training_batches(tokens, 4, 0))
+        curves[precision] = np.array(losses_of(loop, 60))
+        assert {array.dtype for array in loop.capture().weights} == {np.dtype(np.float32)}
+    full, half = curves["float32"], curves["bfloat16"]
+    assert full[-10:].mean() < 0.7 * full[0], "it has learnt"
+    assert (full != half).any()
+    np.testing.assert_allclose(half, full, rtol=0.1)
+    assert half[-10:].mean() == pytest.approx(full[-10:].mean(), rel=0.02)
 
 
 @pytest.mark.long
