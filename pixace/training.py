@@ -11,17 +11,18 @@ from pixace import cluster
 from pixace.checkpoints import Checkpoint, fit_arrays
 from pixace.config import DEFAULT_WEIGHTS_DIR, ModelConfig, TrainingSettings, save_config
 from pixace.curves import Curves
-from pixace.devices import memory_errors
+from pixace.devices import batch_mesh, memory_errors
 from pixace.epoch_pictures import EpochPictures
 from pixace.errors import UsageError, shown
 from pixace.folders import epoch_path, save_epoch, save_latest, set_aside, training_lock
 from pixace.interruption import Interrupted, Interruption
 from pixace.meter import require_finite
-from pixace.models import count_weights, weight_shapes
+from pixace.models import count_weights, flat_weights
 from pixace.planning import smallest_batch
 from pixace.scoring import Likelihood
 from pixace.starting import find_start, training_folder
 from pixace.summaries import Summaries
+from pixace.training_step import state_shapes
 from pixace.worker import Order, exchange, lead
 
 _log = logging.getLogger(__name__)
@@ -107,7 +108,9 @@ class _Run:
         self.interruption = Interruption()
         start = find_start(folder, config, settings.checkpoint)
         if start:  # before a model of that size is made
-            fit_arrays(start.checkpoint.weights, weight_shapes(config), start.path, config)
+            shapes = state_shapes(config, settings.dropout, batch_mesh())
+            expected = flat_weights(shapes.weights)
+            fit_arrays(start.checkpoint.weights, expected, start.path, config)
         self.origin = start.origin if start else None
         if settings.seed is not None:
             self.seed = settings.seed

@@ -36,8 +36,17 @@ class TrainingState(NamedTuple):
     rng: Any
 
 
-@functools.lru_cache(maxsize=1)  # a plan makes many steps for one model, and trax is slow at this
-def _traced_initial_state(config: ModelConfig, dropout: float, sharding: Any) -> Any:
+def state_shapes(config: ModelConfig, dropout: float, mesh: Any) -> TrainingState:
+    """Returns shapes and dtypes of a state, and where its arrays are: whole on each device."""
+    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    return jax.tree.map(
+        lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=whole),
+        _traced_initial_state(config, dropout, mesh).out_info,
+    )
+
+
+@functools.lru_cache(maxsize=1)  # asked for again and again for one model, and trax is slow at this
+def _traced_initial_state(config: ModelConfig, dropout: float, mesh: Any) -> Any:
     """Returns the function from a seed to a new state, traced: its shapes, its program."""
 
     def initial_state(seed: Any) -> TrainingState:
@@ -48,7 +57,8 @@ def _traced_initial_state(config: ModelConfig, dropout: float, sharding: Any) ->
         slots, _ = trax.optimizers.Adam().tree_init(weights)
         return TrainingState(weights, state, slots, rng)
 
-    return jax.jit(initial_state, out_shardings=sharding).trace(np.uint32(0))
+    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    return jax.jit(initial_state, out_shardings=whole).trace(np.uint32(0))
 
 
 class TrainingStep:
@@ -70,10 +80,8 @@ class TrainingStep:
         self._optimizer = trax.optimizers.Adam()
         self._whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(_AXIS))
-        self._initial = _traced_initial_state(config, settings.dropout, self._whole)
-        self.state_shapes: TrainingState = jax.tree.map(
-            lambda array: self._shape(array.shape, array.dtype), self._initial.out_info
-        )
+        self._initial = _traced_initial_state(config, settings.dropout, mesh)
+        self.state_shapes = state_shapes(config, settings.dropout, mesh)
         model = build_model(config, "train", settings.dropout, bool(settings.recompute))
         model.rng = jax.random.PRNGKey(0)  # each call brings its own
         model.weights, model.state = self.state_shapes[:2]
