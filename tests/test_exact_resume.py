@@ -22,6 +22,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import pixace.epoch_pictures
 import pixace.scoring
 import pixace.training
+import pixace.worker
 from pixace.checkpoints import read_checkpoint
 from pixace.config import ModelConfig, TrainingSettings
 from pixace.data import load_images
@@ -83,8 +84,8 @@ class Watcher:
         self.names = pictures_by_tokens(album / "train")
         self.batches: dict[int, list[Picture]] = {}
         self.stop_at = 0
-        self._original = pixace.training.training_batches
-        monkeypatch.setattr(pixace.training, "training_batches", self._training_batches)
+        self._original = pixace.worker.training_batches
+        monkeypatch.setattr(pixace.worker, "training_batches", self._training_batches)
 
     def _training_batches(self, tokens, batch_size, seed, *, start, mirror) -> Iterator:
         stream = self._original(tokens, batch_size, seed, start=start, mirror=mirror)

@@ -13,7 +13,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import pixace.scoring
-import pixace.training
+import pixace.worker
 from pixace.checkpoints import read_checkpoint, write_checkpoint
 from pixace.config import load_config
 from pixace.errors import CheckpointError, ImageError, PixaceError, UsageError
@@ -214,14 +214,14 @@ def test_weights_that_are_no_numbers_are_not_saved(painted, weights_dir, tmp_pat
     (tmp_path / "m").mkdir()
     write_checkpoint(tmp_path / "m" / "model.pkl.gz", stored, {})
     before = (tmp_path / "m" / "model.pkl.gz").read_bytes()
-    batches = pixace.training.training_batches
+    batches = pixace.worker.training_batches
 
     def with_a_signal(*args, **kwargs):
         for batch in batches(*args, **kwargs):
             os.kill(os.getpid(), signal.SIGTERM)
             yield batch
 
-    monkeypatch.setattr(pixace.training, "training_batches", with_a_signal)
+    monkeypatch.setattr(pixace.worker, "training_batches", with_a_signal)
     with pytest.raises(PixaceError, match=r"weight's numbers became (inf|-inf|nan) at step 4"):
         train_tiny(painted, tmp_path, "m", "transformer", steps_per_epoch=5)
     assert (tmp_path / "m" / "model.pkl.gz").read_bytes() == before
