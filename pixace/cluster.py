@@ -10,8 +10,8 @@ import contextlib
 import json
 import logging
 import os
-import signal
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -28,8 +28,8 @@ LOST = (
     "checkpoint is kept: start all of them again"
 )
 NOT_JOINED = (
-    "not all processes came to the coordinator within five minutes; start the same command for "
-    "each, with a --process_id of its own"
+    "not all processes came to the coordinator within five minutes, or this one cannot reach it; "
+    "start the same command for each, with a --process_id of its own"
 )
 _JOIN_SECONDS = 300
 _NETWORKS = ("Gloo", "NCCL", "oordination")  # what errors of collectives name
@@ -45,8 +45,9 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
 
     Raises:
       UsageError: an argument is out of range.
-      PixaceError: the first process cannot listen there. That the others do not come within five
-        minutes, or end later, is not raised: XLA ends the process, see `supervision`.
+      PixaceError: the first process cannot listen there; the processes differ in what they were
+        told or in the number of their devices. That others do not come within five minutes, or end
+        later, is not raised: XLA ends the process, see `supervision`.
     """
     host, _, port = coordinator.rpartition(":")
     if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
@@ -62,14 +63,30 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_enable_recoverability", True)
     _log.info("waiting for all %d processes at %s", num_processes, coordinator)
-    # Waiting is native code's, which Python's handler of Ctrl-C would not reach.
-    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        jax.distributed.initialize(
-            coordinator, num_processes, process_id, initialization_timeout=_JOIN_SECONDS
+    failures: list[Exception] = []
+
+    def connect() -> None:
+        try:
+            jax.distributed.initialize(
+                coordinator, num_processes, process_id, initialization_timeout=_JOIN_SECONDS
+            )
+        except Exception as error:
+            failures.append(error)
+
+    # Waiting is native code's, during which this thread could not heed Ctrl-C.
+    waiting = threading.Thread(target=connect, daemon=True)
+    waiting.start()
+    while waiting.is_alive():
+        waiting.join(0.1)
+    if failures:
+        raise PixaceError(f"cannot connect to {coordinator}: {' '.join(str(failures[0]).split())}")
+    if size() != num_processes:
+        raise PixaceError(
+            f"num_processes is {num_processes} here, and {size()} at {coordinator}; give all "
+            "processes the same"
         )
-    finally:
-        signal.signal(signal.SIGINT, handler)
+    if jax.device_count() != jax.local_device_count() * size():
+        raise PixaceError("the processes must have as many devices each, and they have not")
 
 
 def _require_free(coordinator: str, port: int) -> None:
@@ -131,9 +148,11 @@ def values_from_first(values: Any = None) -> Any:
     """Returns what the first process has put in.
 
     Args:
-      values: plain JSON values; only the first's count.
+      values: JSON values and NumPy's numbers; only the first's count.
     """
-    text = json.dumps(values).encode()
+    if size() == 1:
+        return values
+    text = json.dumps(values, default=lambda number: number.item()).encode()  # NumPy's
     (length,) = arrays_from_first([np.array([len(text)], np.int32)])
     buffer = np.frombuffer(text[: length[0]].ljust(length[0]), np.uint8)
     (buffer,) = arrays_from_first([buffer])

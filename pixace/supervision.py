@@ -5,6 +5,8 @@ XLA aborts a process that loses the others of its training: no exception, a page
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import os
 import shutil
 import signal
@@ -16,7 +18,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import IO, Any, NoReturn, TextIO
 
-from pixace.errors import PixaceError, UsageError
+from pixace.errors import PixaceError, UsageError, shown
 from pixace.interruption import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -25,9 +27,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def run_in_child(work: Callable[[Callable[[str], None]], None], last_words: str) -> None:
     """Does some work in a child process; to be called before any thread is started.
 
-    What native code writes to the standard streams is shown only if it crashes the child. Signals
-    to this process reach the child, and the second one ends it. A child does not outlive its
-    parent.
+    What native code writes to the standard streams is shown only if it crashes the child. A signal
+    to this process reaches the child's handlers, and the second one ends it; the child itself heeds
+    none. A child does not outlive its parent.
 
     Args:
       work: is given a function that sets other last words.
@@ -35,25 +37,29 @@ def run_in_child(work: Callable[[Callable[[str], None]], None], last_words: str)
 
     Raises:
       UsageError, PixaceError, Interrupted: the work has raised it.
-      PixaceError: native code has ended the child.
+      PixaceError: native code has ended the child, or the work has raised an OSError.
     """
+    _open_standard_streams()
     native_output = tempfile.TemporaryFile()  # noqa: SIM115 (there as long as both processes)
     words, child_end = os.pipe()
-    lifeline, parent_end = os.pipe()
+    signals, parent_end = os.pipe()
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()  # what is still in a buffer would be written by both
+        if stream is not None:
+            stream.flush()  # what is still in a buffer would be written by both
+    # The child heeds none: Ctrl-C in a terminal, and whoever signals all processes, reaches the
+    # parent, which passes it on once. Threads take the mask over. The parent heeds them soon.
+    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     child = os.fork()
     if child:
         os.close(child_end)
-        os.close(lifeline)
-        _supervise(child, words, native_output)
+        os.close(signals)
+        _supervise(child, words, parent_end, native_output, old_mask)
         return
     os.close(words)
     os.close(parent_end)
-    os.setpgid(0, 0)  # Ctrl-C in a terminal reaches the parent alone, which passes it on
     sys.stdout = _without_native_code(sys.stdout, native_output)
     sys.stderr = _without_native_code(sys.stderr, native_output)
-    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=_listen, args=(signals,), daemon=True).start()
 
     def say(words: str) -> None:
         os.write(child_end, words.encode() + b"\0")
@@ -67,61 +73,87 @@ def _work_and_end(work: Callable[[], None], say: Callable[[str], None]) -> NoRet
     code = 1
     try:
         work()
+        sys.stdout and sys.stdout.flush()
         code = 0
+        say("")  # whatever native code does from now on, the work is done
     except (PixaceError, Interrupted) as error:
         say(str(error))
         code = error.exit_code
     except KeyboardInterrupt:
         say("pixace: stopped")
         code = 128 + signal.SIGINT
+    except BrokenPipeError:
+        say("")
+    except OSError as error:
+        where = f"{shown(error.filename)}: " if isinstance(error.filename, str) else ""
+        say(f"{where}{error.strerror or error}")
     except BaseException:
         say("")
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)
 
 
-def _without_native_code(stream: TextIO, native_output: IO[bytes]) -> Any:
+def _open_standard_streams() -> None:
+    """Lets descriptors that the caller has closed lead nowhere, so that no other file gets them."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
+def _without_native_code(stream: TextIO | None, native_output: IO[bytes]) -> Any:
     """Returns Python's stream on a descriptor of its own, as native code has only the old one."""
-    ours = open(os.dup(stream.fileno()), "w", buffering=1, encoding=stream.encoding)  # noqa: SIM115
+    if stream is None:  # closed by the caller
+        return None
+    ours = open(  # noqa: SIM115
+        os.dup(stream.fileno()), "w", buffering=1, encoding=stream.encoding, errors=stream.errors
+    )
     os.dup2(native_output.fileno(), stream.fileno())
     return ours
 
 
-def _end_with_parent(lifeline: int) -> None:
-    os.read(lifeline, 1)  # nothing is ever written: it returns when the parent is no more
+def _listen(signals: int) -> None:
+    """Hands signals from the parent to Python's handlers, and ends this process after it."""
+    while number := os.read(signals, 1):
+        _thread.interrupt_main(signal.Signals(number[0]))
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _supervise(child: int, words: int, native_output: IO[bytes]) -> None:
+def _supervise(
+    child: int, words: int, signals: int, native_output: IO[bytes], mask: set[Any]
+) -> None:
     """Waits for the child, and raises what it did; see `run_in_child`."""
     passed_on: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         passed_on.append(number)
-        # The second one may find the child in native code, which heeds no signal but this.
-        os.kill(child, signal.SIGKILL if len(passed_on) > 1 else number)
+        with contextlib.suppress(OSError):  # the child has just ended
+            if len(passed_on) == 1:
+                os.write(signals, bytes([number]))
+            else:  # it may be in native code, which heeds nothing but this
+                os.kill(child, signal.SIGKILL)
 
     for number in _SIGNALS:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     with open(words, "rb") as file:
         said = file.read().split(b"\0")[:-1]  # all of it: until the child ends
     last_words = said[-1].decode() if said else ""
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == 0 or (code == -signal.SIGABRT and not last_words):
+        return
     if code < 0 and passed_on:
         raise Interrupted("pixace: stopped", signal.Signals(passed_on[0]))
     if code < 0 and code != -signal.SIGABRT:
         native_output.seek(0)
-        shutil.copyfileobj(native_output, sys.stderr.buffer)
+        with contextlib.suppress(AttributeError):  # no stderr
+            shutil.copyfileobj(native_output, sys.stderr.buffer)
         raise PixaceError(f"stopped by {signal.Signals(-code).name}")
     if code > 128:
         raise Interrupted(last_words, signal.Signals(code - 128))
     if code == UsageError.exit_code:
         raise UsageError(last_words)
-    if code and not last_words:  # the child has printed a traceback
+    if not last_words:  # the child has printed a traceback, or nobody reads what it prints
         raise SystemExit(code)
-    if code:
-        raise PixaceError(last_words)
+    raise PixaceError(last_words)

@@ -152,9 +152,9 @@ class _Run:
                 self.curves.restart_clock()
             self._stop_if_interrupted()
             if self.loop.step >= self.settings.n_steps:
-                self._order(Order.END)
+                exchange(Order.END, self.interruption)
                 return self.likelihood
-            self._order(Order.STEP)
+            exchange(Order.STEP, self.interruption)
             self.loop.advance()
             self.curves.add(self.loop.loss)
             if self.loop.step == first_step + 1:
@@ -210,8 +210,8 @@ class _Run:
     def _validate_and_save(self) -> None:
         """Validates and saves an epoch, unless a signal comes before the validation is done."""
         step = self.loop.step
-        self._order(Order.VALIDATE)
-        likelihood = self.worker.validate(stop=self._is_interrupted)
+        exchange(Order.VALIDATE, self.interruption)
+        likelihood = self.worker.validate(self.interruption)
         if likelihood is None:
             return
         self.likelihood = likelihood
@@ -230,11 +230,6 @@ class _Run:
             shown(epoch_path(self.folder, step)),
         )
 
-    def _order(self, order: Order) -> None:
-        """Lets all processes do the same next, and hears of a signal to another one."""
-        _, number = exchange(order, self.interruption)
-        self.interruption.signal = self.interruption.signal or number
-
     def _is_interrupted(self) -> bool:
         return self.interruption.requested
 
@@ -247,7 +242,7 @@ class _Run:
         number = self.interruption.signal
         if number is None:
             return
-        self._order(Order.END)
+        exchange(Order.STOP, self.interruption)
         if self.loop.step == 0:
             raise Interrupted(f"stopped by {number.name} before the first step", number)
         if self.saved_step != self.loop.step:

@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from pixace.checkpoints import Checkpoint
 from pixace.config import DEFAULT_VAL_IMAGES, ModelConfig, TrainingSettings
 from pixace.data import ImageSet, load_images, spread_rows, training_batches
 from pixace.devices import memory_bytes, memory_errors
+from pixace.errors import PixaceError
 from pixace.interruption import Interrupted, Interruption
 from pixace.loop import Loop
 from pixace.planning import fitting_step, smallest_batch
@@ -36,7 +37,8 @@ class Order(enum.IntEnum):
 
     STEP = 0
     VALIDATE = 1
-    END = 2
+    STOP = 2  # because of a signal
+    END = 3
 
 
 class Worker:
@@ -58,7 +60,8 @@ class Worker:
 
     Raises:
       ImageError: no such folder, no image in it, or none that can be read.
-      PixaceError: the cache's folder cannot be written; a step does not fit into memory.
+      PixaceError: the cache's folder cannot be written; a step does not fit into memory; only some
+        processes have validation images.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Worker:
         self.position = position
         self._seed = seed
         counts = [len(self.images.paths), len(self.val_images.paths), len(self.images.skipped)]
+        _require_same_kind(self.val_images is self.images)
         self.n_images = [
             int(count) for count in cluster.gathered(np.array(counts, np.int64)).sum(axis=0)
         ]
@@ -90,21 +94,22 @@ class Worker:
             self.position += n_pictures
             yield batch
 
-    def validate(self, stop: Callable[[], bool]) -> Likelihood | None:
+    def validate(self, interruption: Interruption) -> Likelihood | None:
         """Returns how well the model predicts the validation images of all processes.
 
         Args:
-          stop: asked from time to time; once it says yes in one of them, all return None.
+          interruption: once there is a signal to one of them, all know it and return None.
         """
         likelihood = self._scorer.likelihood(
             self.loop.weights,
             self._validation_tokens(),
             # On one device, and not in more memory than a step takes on each.
             max(1, self.settings.n_pictures // smallest_batch(self.settings)),
-            stop,
+            stop=lambda: interruption.requested,
         )
-        nats, n_images = likelihood or (np.nan, 0)
-        nats, n_images = cluster.gathered(np.array([nats, n_images], np.float64)).T
+        own = [*(likelihood or (np.nan, 0)), interruption.signal or 0]
+        nats, n_images, signals = cluster.gathered(np.array(own, np.float64)).T
+        _hear(interruption, int(signals.max()))
         if not n_images.all():
             return None
         return Likelihood(float(np.average(nats, weights=n_images)), int(n_images.sum()))
@@ -203,27 +208,48 @@ def _following_worker(settings: TrainingSettings) -> Worker:
 def _obey(worker: Worker) -> None:
     with Interruption() as interruption:
         while True:
-            order, number = exchange(Order.END, interruption)
+            order = exchange(Order.END, interruption)
             if order == Order.STEP:
                 worker.loop.advance()
             elif order == Order.VALIDATE:
-                worker.validate(stop=lambda: interruption.requested)
-            elif number:
+                worker.validate(interruption)
+            elif order == Order.STOP:
+                number = interruption.signal or signal.SIGTERM
                 raise Interrupted(f"stopped by {number.name}, with the first process", number)
             else:
                 return
 
 
-def exchange(order: Order, interruption: Interruption) -> tuple[Order, signal.Signals | None]:
-    """Returns the order of the first process, and a signal that has reached any of them.
+def exchange(order: Order, interruption: Interruption) -> Order:
+    """Returns the order of the first process, and lets all know of a signal to any of them.
 
     Args:
       order: counts in the first process only.
-      interruption: tells of a signal to this one.
+      interruption: of this process.
     """
     said = cluster.gathered(np.array([order, interruption.signal or 0], np.int32))
-    number = int(said[:, 1].max())
-    return Order(int(said[0, 0])), signal.Signals(number) if number else None
+    _hear(interruption, int(said[:, 1].max()))
+    return Order(int(said[0, 0]))
+
+
+def _hear(interruption: Interruption, number: int) -> None:
+    """Takes note of a signal to another process; 0 is none."""
+    if number and not interruption.requested:
+        interruption.signal = signal.Signals(number)
+
+
+def _require_same_kind(validates_on_training_images: bool) -> None:
+    """Checks that the processes validate on the same kind of images.
+
+    Raises:
+      PixaceError: only some have a folder of validation images.
+    """
+    said = cluster.gathered(np.array([validates_on_training_images], np.int32))
+    if said.any() and not said.all():
+        raise PixaceError(
+            "some processes have validation images and some have none; give all of them the same "
+            "--val_images"
+        )
 
 
 def _load_images(config: ModelConfig, settings: TrainingSettings) -> tuple[ImageSet, ImageSet]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pixace.checkpoints import read_checkpoint
 from pixace.config import MODEL_TYPES, ModelConfig, TrainingSettings
 from pixace.evaluation import get_evaluator
 from pixace.loop import Loop
@@ -83,8 +84,6 @@ def undisturbed(run, tmp_path_factory) -> Path:
 
 
 def test_the_validation_is_of_all_images(undisturbed, painted):
-    from pixace.checkpoints import read_checkpoint
-
     history = read_checkpoint(undisturbed / "model.pkl.gz").history
     step, nats = history["val"]["nats_per_pixel"][-1]
     evaluator = get_evaluator("model", weights_dir=undisturbed.parent)
@@ -119,14 +118,45 @@ def test_one_dies_and_the_other_says_so_and_the_training_goes_on(
     assert_same_state(tmp_path / "model", undisturbed)
 
 
+@pytest.mark.long
 def test_a_signal_to_one_stops_both_and_they_go_on(run, undisturbed, tmp_path):
-    processes = run(tmp_path, n_epochs=1000)
+    processes = run(tmp_path)
     wait_for((tmp_path / "model" / "model-00003.pkl.gz").exists, processes[0])
     processes[1].send_signal(signal.SIGTERM)
     (code, out, err), (code_2, _, err_2) = ends(processes)
     assert (code, out, code_2) == (143, "", 143)
     assert "stopped by SIGTERM and saved at step" in err
     assert err_2.endswith("stopped by SIGTERM, with the first process\n")
+    assert [code for code, *_ in ends(run(tmp_path))] == [0, 0]
+    assert_same_state(tmp_path / "model", undisturbed)
+
+
+def test_a_signal_to_the_second_while_both_validate_is_heard_by_the_first(painted, tmp_path):
+    """In the last epoch, where nothing is left to do but to save it."""
+    commands = [flags_of(painted, tmp_path, "model", n_epochs=1) for _ in range(2)]
+    commands[1][1:3] = ["-c", SIGNAL_WHILE_VALIDATING]
+    (code, _, err), (code_2, *_) = ends(start_both(commands))
+    assert (code, code_2) == (143, 143)
+    assert "stopped by SIGTERM and saved at step 3;" in err
+    assert read_checkpoint(tmp_path / "model" / "model.pkl.gz").step == 3
+
+
+SIGNAL_WHILE_VALIDATING = """
+import os, signal, sys, time
+import pixace.scoring
+from pixace.cli import main
+
+likelihood = pixace.scoring.Scorer.likelihood
+
+def with_a_signal(*arguments, stop):
+    os.kill(os.getppid(), signal.SIGTERM)  # to the parent, which passes it on
+    while not stop():
+        time.sleep(0.1)
+    return likelihood(*arguments, stop=stop)
+
+pixace.scoring.Scorer.likelihood = with_a_signal
+sys.exit(main())
+"""
 
 
 SCRIPT = """
@@ -216,6 +246,18 @@ def test_too_few_images_to_share(run, painted, tmp_path):
     assert ends_of_both[1][2].endswith(
         f"pixace: {tmp_path / 'one'}: 1 image is too few for 2 processes\n"
     )
+
+
+def test_only_one_has_validation_images(painted, tmp_path):
+    commands = [flags_of(painted, tmp_path, "model"), flags_of(painted, tmp_path, "other")]
+    commands[1] = [flag for flag in commands[1] if not flag.startswith("--val_images")]
+    (code, _, err), (code_2, _, err_2) = ends(start_both(commands))
+    assert (code, code_2) == (1, 1)
+    line = (
+        "pixace: some processes have validation images and some have none; give all of them the "
+        "same --val_images\n"
+    )
+    assert err.endswith(line) or err_2.endswith(line)
 
 
 def test_a_port_that_is_taken(painted, tmp_path):

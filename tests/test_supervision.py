@@ -1,5 +1,6 @@
 """Work in a child process: its words, its signals and its ends, all of them real."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -26,10 +27,13 @@ print("parent goes on")
 NATIVE_NOISE = "os.write(1, b'noise'), os.write(2, b'NOISE')"
 
 
-def start(work: str) -> subprocess.Popen:
-    script = SCRIPT.format(work=work)
+def start(work: str, **variables: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SCRIPT.format(work=work)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **variables},
     )
 
 
@@ -47,6 +51,8 @@ def start(work: str) -> subprocess.Popen:
             "Interrupted: saved\n",
             "",
         ),
+        ("open('/no/such')", 1, "PixaceError: /no/such: No such file or directory\n", ""),
+        ("say(''); os.abort()", 0, "parent goes on\n", ""),
         (f"{NATIVE_NOISE}; os.abort()", 1, "PixaceError: the first words\n", ""),
         ("say('other words'); os.abort()", 1, "PixaceError: other words\n", ""),
         ("say('two\\nlines'); os.abort()", 1, "PixaceError: two\nlines\n", ""),
@@ -76,12 +82,50 @@ def test_a_signal_reaches_the_child(number):
     process = start(
         "end = lambda *_: (os.write(sys.stdout.fileno(), b'noted\\n'), os._exit(3));"
         "signal.signal(signal.SIGTERM, end); signal.signal(signal.SIGHUP, end);"
-        "print('ready', flush=True); time.sleep(60)"
+        "print('ready', flush=True); [time.sleep(0.1) for _ in range(600)]"
     )
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
     out, _ = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "noted\nPixaceError: the first words\n")
+
+
+def test_a_signal_to_all_processes_counts_once():
+    process = start(
+        "note = lambda *_: os.write(sys.stdout.fileno(), b'noted\\n');"
+        "signal.signal(signal.SIGTERM, note);"
+        "print(os.getpid(), flush=True); time.sleep(2)"
+    )
+    child = int(process.stdout.readline())
+    os.kill(child, signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    os.kill(child, signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "noted\nparent goes on\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(closed):
+    script = SCRIPT.format(work="print('done'); raise PixaceError('no disk')")
+    command = ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    expected = "" if ">&- " in f" {closed} ".replace("2>&-", "") else "done\nPixaceError: no disk\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, expected, "")
+
+
+@pytest.mark.parametrize(("target", "words"), [("| true", ""), ("> /dev/full", "No space left")])
+def test_output_that_nobody_takes_leaves_no_traceback(target, words):
+    script = SCRIPT.format(work="time.sleep(0.3); print('x' * 100_000)")
+    script = script.replace("print(type(error).__name__, error", "print(error, file=sys.stderr")
+    command = ["bash", "-c", f'set -o pipefail; "$0" -c "$1" {target}', sys.executable, script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_names_that_stderr_cannot_spell():
+    process = start("print('\\xe4', file=sys.stderr)", PYTHONIOENCODING="ascii")
+    assert process.communicate(timeout=60) == ("parent goes on\n", "\\xe4\n")
 
 
 def test_the_second_signal_ends_a_child_that_heeds_none():

@@ -264,3 +264,14 @@ def test_a_read_only_place_is_reported(painted, tmp_path):
 def test_settings_out_of_range_name_themselves(painted, tmp_path, name, value):
     with pytest.raises(UsageError, match=name):
         train_tiny(painted, tmp_path, "m", "transformer", **{name: value})
+
+
+def test_numpy_s_numbers_will_do(painted, tmp_path):
+    settings = {
+        "n_epochs": np.int64(1),
+        "seed": np.int32(3),
+        "learning_rate": np.float32(0.01),
+        "mirror": np.bool_(True),
+    }
+    folder = train_tiny(painted, tmp_path, "m", "transformer", **settings)
+    assert read_checkpoint(folder / "model.pkl.gz").step == 3
