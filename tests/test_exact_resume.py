@@ -186,7 +186,10 @@ def check(album, weights_dir, wholes, watcher, model_type, stops, **settings) ->
 
 @pytest.mark.parametrize(
     ("model_type", "settings"),
-    [("transformer", {}), ("reformer", {"schedule": "cosine", "positions": "grid"})],
+    [
+        pytest.param("transformer", {}, marks=pytest.mark.long),
+        ("reformer", {"schedule": "cosine", "positions": "grid"}),
+    ],
 )
 def test_five_stops_in_a_row_change_nothing(album, tmp_path, wholes, watcher, model_type, settings):
     """After the first step; before, at and after the save at an epoch's end; somewhere else."""

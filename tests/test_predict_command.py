@@ -122,6 +122,7 @@ def same_bytes(suffix):
     return Path(f"a{suffix}").read_bytes() == Path(f"b{suffix}").read_bytes()
 
 
+@pytest.mark.long
 def test_like_repeats_every_format_from_every_format(run):
     code, messages = run(*TINY_MODEL, "--n_images=2", "--top_k=9", "--out=a.png")
     assert code == 0

@@ -105,7 +105,8 @@ def test_the_ready_model_s_likeliest_pictures_are_those_of_trax_s_stream():
 
 
 @pytest.mark.parametrize(
-    ("batch_size", "positions"), [(1, "sequence"), (3, "sequence"), (3, "grid")]
+    ("batch_size", "positions"),
+    [pytest.param(1, "sequence", marks=pytest.mark.long), (3, "sequence"), (3, "grid")],
 )
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_probabilities_are_those_of_mode_eval(model_type, batch_size, positions, small_blocks):
