@@ -2,8 +2,8 @@
 
 Trains a small model (the ready one's size) for epochs of the default length, 1000 steps, as the
 command line does: with validation, checkpoint, pictures and curves. Then starts the command again
-on that folder, several times, and measures the way from the start of the process to the end of its
-first step, of which importing trax, JAX and TensorFlow is told apart.
+on that folder, several times, and measures the way from the start of the process to its first
+step; importing trax, JAX and TensorFlow is told apart.
 
     python benchmarks/epochs.py --images=FOLDER --val_images=FOLDER [--n_epochs=2] [--rounds=3]
                                 [--model_type=transformer]
@@ -48,9 +48,10 @@ from pixace.cli import main
 advance = pixace.loop.Loop.advance
 
 def first_step(loop):
+    started = time.time()
     advance(loop)
     jax.block_until_ready(loop.loss)
-    print(imported, time.time(), flush=True)
+    print(imported, started, time.time(), flush=True)
     os._exit(0)
 
 pixace.loop.Loop.advance = first_step
@@ -108,8 +109,8 @@ def train(weights_dir: Path, arguments: argparse.Namespace) -> tuple[dict[str, f
     return seconds, whole
 
 
-def resume(weights_dir: Path, arguments: argparse.Namespace) -> tuple[float, float]:
-    """Starts the command again; returns the seconds of its imports, and to its first step's end."""
+def resume(weights_dir: Path, arguments: argparse.Namespace) -> tuple[float, ...]:
+    """Starts the command again; returns the seconds of imports, to the first step, and of it."""
     flags = {
         "model_name": "model",
         "weights_dir": weights_dir,
@@ -122,8 +123,8 @@ def resume(weights_dir: Path, arguments: argparse.Namespace) -> tuple[float, flo
     done = subprocess.run(
         [sys.executable, "-c", _FIRST_STEP, "train", *words], stdout=subprocess.PIPE, text=True
     )
-    imported, first_step = map(float, done.stdout.split())
-    return imported - start, first_step - start
+    imported, started, ended = map(float, done.stdout.split())
+    return imported - start, started - imported, ended - started
 
 
 def main() -> None:
@@ -142,13 +143,12 @@ def main() -> None:
     print(f"| of {whole:.0f} s | s per epoch | share |\n| --- | --- | --- |")
     for name, spent in {**seconds, "all four": sum(seconds.values())}.items():
         print(f"| {name} | {spent / arguments.n_epochs:.2f} | {100 * spent / whole:.1f} % |")
-    print(
-        "\n| going on | imports, s | from there to the first step's end, s |\n| --- | --- | --- |"
-    )
-    (imports, first), *warm = starts
-    print(f"| for the first time | {imports:.2f} | {first - imports:.2f} |")
-    imports, first = (statistics.median(column) for column in zip(*warm, strict=True))
-    print(f"| again, median of {len(warm)} | {imports:.2f} | {first - imports:.2f} |")
+    print("\n| going on | imports, s | from there to the first step, s | the first step, s |")
+    print("| --- | --- | --- | --- |")
+    first, *warm = starts
+    medians = [statistics.median(column) for column in zip(*warm, strict=True)]
+    for name, times in (("for the first time", first), (f"again, {len(warm)} medians", medians)):
+        print(f"| {name} | {' | '.join(f'{number:.2f}' for number in times)} |")
 
 
 if __name__ == "__main__":
