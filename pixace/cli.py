@@ -15,7 +15,7 @@ from absl import flags
 
 from pixace import __version__
 from pixace.commands import COMMANDS
-from pixace.errors import PixaceError, UsageError, shown
+from pixace.errors import PixaceError, UsageError, reason
 from pixace.interruption import Interrupted
 
 _HELP_WORDS = ("-h", "-help", "--help", "-helpshort", "--helpshort")
@@ -51,8 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return 1
     except OSError as error:  # the machine's, not ours: `pixace --help > /dev/full`
-        where = f"{shown(error.filename)}: " if isinstance(error.filename, str) else ""
-        print(f"pixace: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"pixace: {reason(error)}", file=sys.stderr)
         _drop_output()
         return 1
 

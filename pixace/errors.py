@@ -35,6 +35,12 @@ class DownloadError(PixaceError):
     """A file that could not be fetched whole and verified."""
 
 
+def reason(error: OSError) -> str:
+    """Spells what the machine, not pixace, has refused: the file, if there is one, and why."""
+    where = f"{shown(error.filename)}: " if isinstance(error.filename, str) else ""
+    return f"{where}{error.strerror or error}"
+
+
 def shown(name: str | os.PathLike[str]) -> str:
     """Spells a file name or an address for a message: one line, and no user name and password."""
     try:

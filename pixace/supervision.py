@@ -18,7 +18,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import IO, Any, NoReturn, TextIO
 
-from pixace.errors import PixaceError, UsageError, shown
+from pixace.errors import PixaceError, UsageError, reason
 from pixace.interruption import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -85,8 +85,7 @@ def _work_and_end(work: Callable[[], None], say: Callable[[str], None]) -> NoRet
     except BrokenPipeError:
         say("")
     except OSError as error:
-        where = f"{shown(error.filename)}: " if isinstance(error.filename, str) else ""
-        say(f"{where}{error.strerror or error}")
+        say(reason(error))
     except BaseException:
         say("")
         traceback.print_exc()

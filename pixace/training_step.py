@@ -38,9 +38,8 @@ class TrainingState(NamedTuple):
 
 def state_shapes(config: ModelConfig, dropout: float, mesh: Any) -> TrainingState:
     """Returns shapes and dtypes of a state, and where its arrays are: whole on each device."""
-    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     return jax.tree.map(
-        lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=whole),
+        lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=_whole(mesh)),
         _traced_initial_state(config, dropout, mesh).out_info,
     )
 
@@ -57,8 +56,11 @@ def _traced_initial_state(config: ModelConfig, dropout: float, mesh: Any) -> Any
         slots, _ = trax.optimizers.Adam().tree_init(weights)
         return TrainingState(weights, state, slots, rng)
 
-    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    return jax.jit(initial_state, out_shardings=whole).trace(np.uint32(0))
+    return jax.jit(initial_state, out_shardings=_whole(mesh)).trace(np.uint32(0))
+
+
+def _whole(mesh: Any) -> Any:
+    return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
 
 
 class TrainingStep:
@@ -78,7 +80,7 @@ class TrainingStep:
         self._settings = settings
         self._mesh = mesh
         self._optimizer = trax.optimizers.Adam()
-        self._whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+        self._whole = _whole(mesh)
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(_AXIS))
         self._initial = _traced_initial_state(config, settings.dropout, mesh)
         self.state_shapes = state_shapes(config, settings.dropout, mesh)
