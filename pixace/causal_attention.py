@@ -7,6 +7,7 @@ of scores.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -16,6 +17,8 @@ from pixace.trax_compat import jax, jnp, trax
 _BLOCK = 256  # queries at a time
 
 
+# Traced once for each shape, see `dropped`.
+@functools.partial(jax.jit, static_argnames=("dropout", "shared_noise"), inline=True)
 def causal_attention(
     queries: Any,
     keys: Any,

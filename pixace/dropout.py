@@ -7,6 +7,7 @@ together with a key of JAX's.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ class Dropout(trax.layers.Dropout):
         return dropped(x, self._initial_rate, self.rng, tuple(shape))
 
 
+# Traced once for each shape: trax traces a layer many times to make a model.
+@functools.partial(jax.jit, static_argnames=("rate", "shape"), inline=True)
 def dropped(x: Any, rate: float, rng: Any, shape: tuple[int, ...]) -> Any:
     """Returns x with a share of its numbers 0, the others scaled up to keep the mean.
 

@@ -13,9 +13,9 @@ import numpy as np
 from pixace.config import AUTO, ModelConfig, TrainingSettings
 from pixace.devices import batch_mesh, memory_bytes
 from pixace.errors import PixaceError, UsageError
-from pixace.models import count_weights, weight_shapes
+from pixace.models import count_weights
 from pixace.tokens import N_RESERVED
-from pixace.training_step import TrainingStep
+from pixace.training_step import TrainingStep, state_shapes
 
 _log = logging.getLogger(__name__)
 
@@ -242,7 +242,7 @@ def make_plan(
     largest = [needs.largest(memory, recompute) for recompute in (False, True)]
     return Plan(
         model_type=config.model_type,
-        n_weights=count_weights(weight_shapes(config)),
+        n_weights=count_weights(state_shapes(config, settings.dropout, batch_mesh()).weights),
         memory_bytes=memory,
         kept_bytes=tables[0],
         recomputed_bytes=tables[1],
