@@ -131,6 +131,7 @@ def test_a_signal_to_one_stops_both_and_they_go_on(run, undisturbed, tmp_path):
     assert_same_state(tmp_path / "model", undisturbed)
 
 
+@pytest.mark.long
 def test_a_signal_to_the_second_while_both_validate_is_heard_by_the_first(painted, tmp_path):
     """In the last epoch, where nothing is left to do but to save it."""
     commands = [flags_of(painted, tmp_path, "model", n_epochs=1) for _ in range(2)]
@@ -238,6 +239,7 @@ def test_flags_that_cannot_be(painted, tmp_path, flags, code, line):
     assert (done.returncode, done.stdout, done.stderr) == (code, "", f"pixace: {line}\n")
 
 
+@pytest.mark.long
 def test_too_few_images_to_share(run, painted, tmp_path):
     (tmp_path / "one").mkdir()
     shutil.copy(painted / "val" / "disc-000.png", tmp_path / "one")
@@ -248,6 +250,7 @@ def test_too_few_images_to_share(run, painted, tmp_path):
     )
 
 
+@pytest.mark.long
 def test_only_one_has_validation_images(painted, tmp_path):
     commands = [flags_of(painted, tmp_path, "model"), flags_of(painted, tmp_path, "other")]
     commands[1] = [flag for flag in commands[1] if not flag.startswith("--val_images")]

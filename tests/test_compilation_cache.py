@@ -67,6 +67,7 @@ def test_the_second_process_compiles_nothing_and_heals_what_is_damaged(tmp_path)
     assert compile_in(tmp_path) == (misses, 0)
 
 
+@pytest.mark.long
 def test_two_processes_at_once(tmp_path):
     for process in [start(tmp_path), start(tmp_path)]:
         assert sum(outcome(process)) > 0
@@ -79,6 +80,7 @@ def test_a_folder_that_cannot_be_made_is_done_without(tmp_path):
     assert compile_in(tmp_path / "file" / "cache") == (0, 0)
 
 
+@pytest.mark.long
 def test_a_folder_that_vanishes_or_fills_up_is_done_without(tmp_path):
     vanish = "import shutil, os, pixace.trax_compat; shutil.rmtree(os.environ['PIXACE_CACHE_DIR'])"
     compile_in(tmp_path / "vanishing", vanish + COMPILE)
@@ -112,6 +114,7 @@ def test_a_command_keeps_its_programs_and_stays_quiet(weights_dir, tmp_path):
     assert entries(tmp_path / "cache") == programs
 
 
+@pytest.mark.long
 def test_a_cache_that_the_user_chose_for_jax_stays(tmp_path):
     # By a variable: conftest sets it for this very process.
     assert jax.config.jax_compilation_cache_dir == os.environ["JAX_COMPILATION_CACHE_DIR"]
