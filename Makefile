@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long lint clean
+.PHONY: demo test test-long lint lock clean
 
 demo: $(VENV)/.runtime
 	PIXACE=$(BIN)/pixace PYTHON=$(BIN)/python sh examples/demo.sh
@@ -18,6 +18,17 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The packages of the Docker images: fixed versions with checksums, for Python 3.11 to 3.13.
+COMPILE = $(BIN)/uv pip compile --config-file docker/uv.toml --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --quiet --custom-compile-command "make lock" $(LOCK_FLAGS)
+IN_BOTH = jax jaxlib ml-dtypes numpy opt-einsum scipy
+
+lock: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet 'uv>=0.13,<0.14'
+	$(COMPILE) setup.py docker/packages.in -o docker/cpu.lock
+	for cuda in cuda12 cuda13; do echo "jax[$$cuda]" | $(COMPILE) - --constraints docker/cpu.lock \
+		$(IN_BOTH:%=--no-emit-package %) -o docker/$$cuda.lock || exit 1; done
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
