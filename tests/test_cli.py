@@ -44,6 +44,7 @@ STEP = {
 SWITCHES = {"recompute", "mirror", "measure", "json"}
 # command -> flag -> default, or None where there is none
 FLAGS = {
+    "completion": {"shell": "bash"},
     "download": {**LOCATION, "checkpoint": None, "url": None, "sha256": None},
     "train": {
         **LOCATION,
