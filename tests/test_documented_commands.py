@@ -76,6 +76,7 @@ def command_lines() -> list[str]:
 def words_of(line: str) -> list[str]:
     """Returns the words after `pixace`, of a command in a container, too; else none."""
     words = shlex.split(re.sub(r"^([A-Z_]+=\S+ )+|[][]", "", line))
+    words = words[: words.index("|")] if "|" in words else words
     images = [word for word in words if word in ("pixace", "pixace-cpu")]
     if words[0] == "docker" and words[1] == "run" and "--entrypoint" not in words:
         return words[words.index(images[0]) + 1 :]
