@@ -44,6 +44,7 @@ STEP = {
 SWITCHES = {"recompute", "mirror", "measure", "json"}
 # command -> flag -> default, or None where there is none
 FLAGS = {
+    "completion": {"shell": "bash"},
     "download": {**LOCATION, "checkpoint": None, "url": None, "sha256": None},
     "train": {
         **LOCATION,
@@ -129,7 +130,7 @@ def test_the_overview_lists_the_commands(words):
     done = pixace(*words)
     assert (done.returncode, done.stderr) == (0, "")
     listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert listed == ["download", "train", "plan", "predict", "evaluate"]
+    assert listed == ["download", "train", "plan", "predict", "evaluate", "completion"]
     assert "usage: pixace COMMAND --flags" in done.stdout
 
 

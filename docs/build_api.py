@@ -1,0 +1,44 @@
+"""Builds the reference of the Python API from the docstrings, as HTML pages.
+
+    python docs/build_api.py [FOLDER]
+
+writes to docs/api by default. A warning of pdoc, such as a name that does not resolve, is an error.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+
+import pdoc
+
+import pixace
+
+# What a user of the Python API meets: the public names, their classes, what these take and raise.
+MODULES = (
+    "pixace",
+    "pixace.tokens",
+    "pixace.training",
+    "pixace.prediction",
+    "pixace.evaluation",
+    "pixace.config",
+    "pixace.drawing",
+    "pixace.recipe",
+    "pixace.scoring",
+    "pixace.zoo",
+    "pixace.errors",
+)
+
+
+def main() -> None:
+    """Writes the pages to the folder that the command line names."""
+    folder = Path(sys.argv[1] if sys.argv[1:] else Path(__file__).parent / "api")
+    for name in pixace.__all__:  # imported on first use, which pdoc does not wait for
+        setattr(pixace, name, getattr(pixace, name))
+    warnings.simplefilter("error", UserWarning)
+    pdoc.render.configure(docformat="google", show_source=False)
+    pdoc.pdoc(MODULES[0], r"!pixace\..*", *MODULES[1:], output_directory=folder)
+    print(folder / "pixace.html")
+
+
+if __name__ == "__main__":
+    main()
