@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from absl import flags
 
+from pixace.checkpoints import stored_config
 from pixace.config import (
     AUTO,
     DEFAULT_WEIGHTS_DIR,
@@ -15,8 +17,12 @@ from pixace.config import (
     SETTING_NAMES,
     ModelConfig,
     TrainingSettings,
+    require_int,
+    resolve_config,
 )
 from pixace.errors import UsageError
+from pixace.folders import locate
+from pixace.images import find_images
 
 
 def define_location_flags(values: flags.FlagValues, *, model_name_help: str) -> None:
@@ -29,6 +35,44 @@ def define_location_flags(values: flags.FlagValues, *, model_name_help: str) -> 
         flag_values=values,
     )
     flags.DEFINE_alias("model_dir", "weights_dir", flag_values=values)
+
+
+def define_measuring_flags(values: flags.FlagValues) -> None:
+    """Registers the flags that say which model measures which images."""
+    define_location_flags(values, model_name_help="Folder under --weights_dir.")
+    flags.DEFINE_string(
+        "checkpoint", None, "Use this file, step, latest or best.", flag_values=values
+    )
+    flags.DEFINE_string("images", None, "Folder of images to measure.", flag_values=values)
+    flags.DEFINE_integer(
+        "batch_size", 8, "Images per pass; changes memory, not the result.", flag_values=values
+    )
+
+
+def measured(command: str, values: flags.FlagValues) -> tuple[Path, dict[str, Any], int]:
+    """Finds wrong all that can be found so before trax is imported.
+
+    Args:
+      command: its name.
+      values: parsed flags, those of `define_measuring_flags` and `define_model_flags` among them.
+
+    Returns:
+      The file of weights, the settings that the user typed, and the number of image files.
+
+    Raises:
+      UsageError, ImageError, CheckpointError: these flags cannot be used.
+    """
+    folder = values["images"].value
+    if folder is None:
+        raise UsageError(f"{command} needs --images=FOLDER")
+    n_files = len(find_images(folder))
+    path = locate(
+        values["model_name"].value, values["weights_dir"].value, values["checkpoint"].value
+    )
+    settings = typed_settings(values)
+    resolve_config(stored_config(path), settings, source=path.parent)
+    require_int("batch_size", values["batch_size"].value, 1)
+    return path, settings, n_files
 
 
 def define_model_flags(values: flags.FlagValues) -> None:
