@@ -14,24 +14,12 @@ import numpy as np
 
 from pixace.config import DEFAULT_WEIGHTS_DIR, require_int
 from pixace.data import load_images, read_tokens
-from pixace.errors import ImageError, shown
+from pixace.errors import ImageError
 from pixace.folders import locate
-from pixace.images import ImagePaths, find_images
+from pixace.images import ImagePaths, Unreadable, find_images
 from pixace.scoring import Likelihood, Scorer
 from pixace.stored import StoredModel, open_model
 from pixace.surprise import Surprise
-
-
-class Unreadable(NamedTuple):
-    """An image file that cannot be read.
-
-    Attributes:
-      path: the file.
-      problem: what is wrong with it.
-    """
-
-    path: Path
-    problem: str
 
 
 class Ranking(NamedTuple):
@@ -132,8 +120,7 @@ class Evaluator:
         """Yields the number and the tokens (L,) of each file that can be read; notes the others."""
         for number, row in read_tokens(paths, range(len(paths)), self._stored.config):
             if isinstance(row, ImageError):
-                problem = str(row).removeprefix(f"{shown(paths[number])}: ")
-                unreadable.append(Unreadable(paths[number], problem))
+                unreadable.append(Unreadable.because(paths[number], row))
             else:
                 yield number, row
 

@@ -75,32 +75,43 @@ def measured(command: str, values: flags.FlagValues) -> tuple[Path, dict[str, An
     return path, settings, n_files
 
 
-def define_model_flags(values: flags.FlagValues) -> None:
-    """Registers one flag for each setting of `ModelConfig`."""
+def define_token_flags(values: flags.FlagValues) -> None:
+    """Registers one flag for each setting of `ModelConfig` that says how pictures become tokens."""
     default = ModelConfig()
-    flags.DEFINE_enum(
-        "model_type", default.model_type, MODEL_TYPES, "Kind of model.", flag_values=values
-    )
     flags.DEFINE_list(
         "bitdepth",
         ",".join(map(str, default.bitdepth)),
         "Bits for hue, saturation and value.",
         flag_values=values,
     )
-    for name, purpose in (
-        ("image_size", "Edge of the square image in pixels."),
-        ("d_model", "Width of the embeddings."),
-        ("d_ff", "Width of the feed-forward layers."),
-        ("n_layers", "Number of decoder blocks."),
-        ("n_heads", "Attention heads per block."),
-    ):
-        flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
+    flags.DEFINE_integer(
+        "image_size",
+        default.image_size,
+        "Edge of the square image in pixels.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "background",
         default.background,
         "Colour that shows through transparent pixels.",
         flag_values=values,
     )
+
+
+def define_model_flags(values: flags.FlagValues) -> None:
+    """Registers one flag for each setting of `ModelConfig`."""
+    default = ModelConfig()
+    flags.DEFINE_enum(
+        "model_type", default.model_type, MODEL_TYPES, "Kind of model.", flag_values=values
+    )
+    define_token_flags(values)
+    for name, purpose in (
+        ("d_model", "Width of the embeddings."),
+        ("d_ff", "Width of the feed-forward layers."),
+        ("n_layers", "Number of decoder blocks."),
+        ("n_heads", "Attention heads per block."),
+    ):
+        flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
     flags.DEFINE_enum(
         "positions",
         default.positions,
@@ -173,7 +184,8 @@ def batch_size(values: flags.FlagValues) -> int | str:
 
 def typed_settings(values: flags.FlagValues) -> dict[str, Any]:
     """Returns the settings of `ModelConfig` that the user typed, and no others."""
-    typed = {name: values[name].value for name in SETTING_NAMES if values[name].present}
+    names = [name for name in SETTING_NAMES if name in values]  # not every command has them all
+    typed = {name: values[name].value for name in names if values[name].present}
     if "bitdepth" in typed:
         typed["bitdepth"] = numbers("bitdepth", typed["bitdepth"], int)
     return typed
