@@ -129,7 +129,7 @@ def test_the_overview_lists_the_commands(words):
     done = pixace(*words)
     assert (done.returncode, done.stderr) == (0, "")
     listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert listed == ["download", "train", "plan", "predict", "evaluate"]
+    assert listed == ["download", "train", "plan", "predict", "evaluate", "score", "check"]
     assert "usage: pixace COMMAND --flags" in done.stdout
 
 

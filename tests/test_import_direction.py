@@ -61,6 +61,7 @@ LAYERS = {
         "loop",
         "matrices",
         "models",
+        "nearest",
         "recomputation",
         "sampling",
         "scoring",
