@@ -26,7 +26,7 @@ _MAX_DISTANCE = 3.0
 # Brighter by less is not brighter: the noise of a JPEG file would decide in even areas.
 _MARGIN = 4.0
 _BANDS = _MAX_BITS + 1  # of hashes that differ in 3 bits at most, one of 4 parts is the same
-_MAX_NEIGHBOURS = 512  # compared with each picture in each band
+_MAX_NEIGHBOURS = 200  # compared with each picture in each band
 
 
 def thumbnail(img: Image.Image) -> np.ndarray:
@@ -57,8 +57,8 @@ def near_groups(thumbnails: np.ndarray) -> list[list[int]]:
     """Returns the near duplicates of a set: groups of two and more, in order.
 
     A group holds what is linked by near duplicates, so that its ends may be less alike. Where more
-    than some hundred different pictures of equal brightness share a part of their hash, those
-    farther apart in brightness are not compared.
+    than 200 different pictures of about the same brightness share a part of their hash, not all of
+    them are compared.
 
     Args:
       thumbnails: uint8 (N, 8, 9, 3).
@@ -86,13 +86,13 @@ def _near_pairs(thumbnails: np.ndarray) -> Iterator[tuple[int, int]]:
     for band in range(_BANDS):
         part = np.packbits(bits[:, band::_BANDS], axis=1).view(np.uint16)[:, 0]
         order = np.lexsort((brightness, part))
+        ordered_part, ordered_brightness = part[order], brightness[order]
         for offset in range(1, min(_MAX_NEIGHBOURS, len(order) - 1) + 1):
-            one, other = order[:-offset], order[offset:]
-            close = part[one] == part[other]
-            close &= brightness[other] - brightness[one] <= _MAX_DISTANCE
+            close = ordered_part[offset:] == ordered_part[:-offset]
+            close &= ordered_brightness[offset:] - ordered_brightness[:-offset] <= _MAX_DISTANCE
             if not close.any():
                 break
-            one, other = one[close], other[close]
+            one, other = order[:-offset][close], order[offset:][close]
             for is_near in (
                 lambda a, b: np.bitwise_count(hashes[a] ^ hashes[b]) <= _MAX_BITS,
                 lambda a, b: _distances(blocks[a], blocks[b]) <= _MAX_DISTANCE,
