@@ -31,21 +31,20 @@ def advise(report: Report, background: str, *, is_split: bool = False) -> list[s
         )
     if n_images < _FEW:
         advice.append(
-            f"{_images(n_images)} are few: a model soon knows them by heart. Watch the validation "
-            "loss, keep the best checkpoint, use a small model, and --mirror where left and right "
-            "do not matter."
+            f"A model soon knows {_images(n_images)} by heart. Watch the validation loss, keep the "
+            "best checkpoint, use a small model, and --mirror where left and right do not matter."
         )
     if report.n_oblong > _SMALL_SHARE * n_images:
         advice.append(
-            f"{_images(report.n_oblong)} of {n_images} are at least {LONGER:.2f} times as long one "
-            "way as the other and will be squeezed into a square. If shapes matter, crop or pad "
-            "them first."
+            f"{_images(report.n_oblong)} of {n_images}, at least {LONGER:.2f} times as long one "
+            "way as the other, will be squeezed into a square. If shapes matter, crop or pad them "
+            "first."
         )
     advice += _about_sizes(report)
     if report.n_transparent:
         advice.append(
-            f"{_images(report.n_transparent)} of {n_images} have transparent pixels, which will "
-            f"show --background={background}. Choose the colour before training: it is part of the "
+            f"Transparent pixels, in {_images(report.n_transparent)} of {n_images}, will show "
+            f"--background={background}. Choose the colour before training: it is part of the "
             "model."
         )
     if report.n_grey == n_images:
@@ -66,11 +65,12 @@ def _about_sizes(report: Report) -> list[str]:
         return []
     fitting = [size for size in _SIZES if size <= report.median_short_edge]
     smaller = max(fitting, default=_SIZES[0])
-    return [
-        f"{_images(report.n_enlarged)} of {report.n_images} are smaller than "
-        f"{report.image_size}x{report.image_size} and will be enlarged, which costs time and adds "
-        "no detail." + (f" Try --image_size={smaller}." if smaller < report.image_size else "")
-    ]
+    advice = (
+        f"{_images(report.n_enlarged)} of {report.n_images}, smaller than "
+        f"{report.image_size}x{report.image_size}, will be enlarged, which costs time and adds no "
+        "detail."
+    )
+    return [advice + (f" Try --image_size={smaller}." if smaller < report.image_size else "")]
 
 
 def _about_colours(report: Report) -> list[str]:
@@ -97,14 +97,14 @@ def _about_duplicates(report: Report) -> list[str]:
     n_more = len({path for group in groups for path in group[1:]})
     if n_more > _DUPLICATE_SHARE * report.n_images:
         advice.append(
-            f"{_images(n_more)} of {report.n_images} look like another one: the model will see "
-            "these pictures more often than others and draw them more often. Keep one of each."
+            f"{_images(n_more)} of {report.n_images} can be taken for another one: the model will "
+            "see these pictures more often than others, and draw them more often. Keep one of each."
         )
     if report.shared_with_val:
         advice.append(
-            f"{len(report.shared_with_val)} of {report.n_val_images} validation images look like a "
-            "training image: the validation loss will look better than it is. Remove them from one "
-            "side, or let --split divide the images."
+            f"{len(report.shared_with_val)} of {report.n_val_images} validation images can be "
+            "taken for a training image: the validation loss will look better than it is. Remove them "
+            "from one side, or let --split divide the images."
         )
     return advice
 
