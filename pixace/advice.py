@@ -103,8 +103,8 @@ def _about_duplicates(report: Report) -> list[str]:
     if report.shared_with_val:
         advice.append(
             f"{len(report.shared_with_val)} of {report.n_val_images} validation images can be "
-            "taken for a training image: the validation loss will look better than it is. Remove them "
-            "from one side, or let --split divide the images."
+            "taken for a training image: the validation loss will look better than it is. Remove "
+            "them from one side, or let --split divide the images."
         )
     return advice
 
