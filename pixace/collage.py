@@ -70,19 +70,21 @@ def token_rows(
     ]
 
 
-def check_output(path: Path, size: tuple[int, int]) -> None:
+def check_output(path: Path, size: tuple[int, int], flag: str = "out") -> None:
     """Checks that a picture can be written, before hours go into making it.
 
     Args:
       path: its name; the folder is created.
       size: its width and height.
+      flag: which flag named it.
 
     Raises:
       UsageError: the suffix is no picture format, or one that cannot hold so large a picture.
       ImageError: the folder cannot be made or written.
     """
     if path.suffix.lower() not in _FORMATS:
-        raise UsageError(f"out must end in one of {', '.join(_FORMATS)}, not {shown(path.name)!r}")
+        formats = ", ".join(_FORMATS)
+        raise UsageError(f"{flag} must end in one of {formats}, not {shown(path.name)!r}")
     if size[0] * size[1] > _MAX_PIXELS:
         raise UsageError(
             f"a collage of {size[0]}x{size[1]} pixels is too large; choose a smaller scale or "

@@ -13,7 +13,6 @@ import logging
 import operator
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ import numpy as np
 from pixace.config import ModelConfig, require_int
 from pixace.errors import ImageError, shown
 from pixace.images import ImagePaths, find_images, open_image, resize
+from pixace.parallel import in_order
 from pixace.token_cache import TokenCache, fingerprints, token_dtype
 from pixace.tokens import pixels_to_tokens
 from pixace.trax_compat import tf
@@ -29,7 +29,6 @@ from pixace.trax_compat import tf
 _log = logging.getLogger(__name__)
 
 _CHUNK_PIXELS = 2**14  # quantised together: small pictures one by one take three times as long
-_CHUNKS_AHEAD = 64  # read before their turn: some megabytes
 
 
 class ImageSet(NamedTuple):
@@ -135,38 +134,51 @@ def _read(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yields the number of each file that can be read, and its tokens (L,).
 
+    The arguments are those of `read_tokens`; each file that cannot be read adds a line to
+    `skipped`.
+    """
+    for number, row in read_tokens(paths, numbers, config):
+        if isinstance(row, ImageError):
+            _log.warning("skipped %s", row)
+            skipped.append(str(row))
+        else:
+            yield number, row
+
+
+def read_tokens(
+    paths: ImagePaths, numbers: Sequence[int] | np.ndarray, config: ModelConfig
+) -> Iterator[tuple[int, np.ndarray | ImageError]]:
+    """Reads images in parallel, one after another as far as the caller can see.
+
     Args:
       paths: the files of a folder.
       numbers: which of them to read.
       config: image size, bitdepth and background.
-      skipped: to which a line is added for each file that cannot be read.
+
+    Yields:
+      The number of each file, in the order given, and its tokens, unsigned integers (L,), or else
+      what is wrong with it.
     """
     size, dtype = config.image_size, token_dtype(config)
 
-    def read(chunk: Sequence[int] | np.ndarray) -> tuple[list[int], np.ndarray, list[str]]:
-        good, pixels, problems = [], [], []
-        for number in chunk:
+    def read(chunk: Sequence[int] | np.ndarray) -> list[tuple[int, np.ndarray | ImageError]]:
+        results: dict[int, np.ndarray | ImageError] = {}
+        for number in map(int, chunk):
             try:
                 img = open_image(paths[number], config.background)
-                pixels.append(np.asarray(resize(img, size)))
-                good.append(int(number))
+                results[number] = np.asarray(resize(img, size))
             except ImageError as error:
-                problems.append(str(error))
-        pictures = np.array(pixels, np.uint8).reshape(-1, config.n_pixels, 3)
-        return good, pixels_to_tokens(pictures, config.bitdepth).astype(dtype), problems
+                results[number] = error
+        good = [number for number, pixels in results.items() if isinstance(pixels, np.ndarray)]
+        pixels = np.array([results[number] for number in good], np.uint8)
+        tokens = pixels_to_tokens(pixels.reshape(-1, config.n_pixels, 3), config.bitdepth)
+        return [*(results | dict(zip(good, tokens.astype(dtype), strict=True))).items()]
 
-    # The decoders release Python's lock, so threads really run side by side. Not by `tf.data`:
-    # measuring a model reads images, too, and should not wait for TensorFlow. Some chunks at a
-    # time, as a pool takes all the work it is given at once, and a million files are too many.
+    # Not by `tf.data`: measuring a model reads images, too, and should not wait for TensorFlow.
     step = max(1, _CHUNK_PIXELS // config.n_pixels)
     chunks = (numbers[start : start + step] for start in range(0, len(numbers), step))
-    with ThreadPool() as pool:
-        while ahead := list(itertools.islice(chunks, _CHUNKS_AHEAD)):
-            for good, rows, problems in pool.imap(read, ahead):
-                for problem in problems:
-                    _log.warning("skipped %s", problem)
-                skipped += problems
-                yield from zip(good, rows, strict=True)
+    for results in in_order(read, chunks):
+        yield from results
 
 
 def training_batches(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,14 @@ class Drawing:
             return [*self.tokens]
         return [self.originals, self.originals[:, : self.n_kept], *self.tokens]
 
-    def collage(self) -> Image.Image:
-        """Returns the pictures as one, with the recipe's text in `info["pixace"]`."""
+    def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
+        """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
+
+        Args:
+          more_columns: int tokens (N, L) to show at the right, of which the recipe says nothing.
+        """
         config = self.recipe.config
-        rows = token_rows(self.columns, config.bitdepth, config.n_pixels)
+        rows = token_rows([*self.columns, *more_columns], config.bitdepth, config.n_pixels)
         sheet = collage(rows, self.recipe.drawing.scale)
         sheet.info[RECIPE_KEY] = self.recipe.to_text()
         return sheet

@@ -1,15 +1,46 @@
-"""The workflow of measuring: a stored model and a folder of images in, a likelihood out."""
+"""The workflow of measuring: a stored model and a folder of images in, likelihoods out."""
 
 from __future__ import annotations
 
+import itertools
+import math
+import os
+from array import array
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from pixace.config import DEFAULT_WEIGHTS_DIR, require_int
-from pixace.data import load_images
+from pixace.data import load_images, read_tokens
+from pixace.errors import ImageError
 from pixace.folders import locate
+from pixace.images import ImagePaths, Unreadable, find_images
 from pixace.scoring import Likelihood, Scorer
 from pixace.stored import StoredModel, open_model
+from pixace.surprise import Surprise
+
+
+class Ranking(NamedTuple):
+    """The images of a folder, the most surprising first.
+
+    Attributes:
+      paths: the N files that could be read; those of equal surprise in the order of their paths.
+      nats_per_pixel: float64 (N,), -ln p of one pixel of each.
+      unreadable: the other files.
+      surprises: the pixels of the first of them, for `surprise.surprise_sheet`.
+    """
+
+    paths: ImagePaths
+    nats_per_pixel: np.ndarray
+    unreadable: list[Unreadable]
+    surprises: list[Surprise]
+
+    @property
+    def bits_per_pixel(self) -> np.ndarray:
+        """-log2 p of one pixel of each image, float64 (N,)."""
+        return self.nats_per_pixel / math.log(2)
 
 
 class Evaluator:
@@ -36,6 +67,62 @@ class Evaluator:
         likelihood = self._scorer.likelihood(self._model.weights, image_set.tokens, batch_size)
         assert likelihood is not None  # nothing asked it to stop
         return likelihood
+
+    def score(
+        self,
+        images: Path | str,
+        batch_size: int = 8,
+        *,
+        n_surprises: int = 0,
+        progress: Callable[[int], None] = lambda n_images: None,
+    ) -> Ranking:
+        """Ranks the images of a folder by how badly the model predicts them.
+
+        However large the folder, only some of its pictures are in memory at a time.
+
+        Args:
+          images: the top folder.
+          batch_size: pictures per pass; memory grows with it, the result does not change.
+          n_surprises: for how many of the most surprising images to keep all pixels' surprise.
+          progress: called after each pass with the number of images done since the last call.
+
+        Raises:
+          ImageError: no such folder, or no image files in it.
+          UsageError: batch_size below 1.
+        """
+        require_int("batch_size", batch_size, 1)
+        paths = find_images(images)
+        size = min(batch_size, len(paths))
+        numbers, nats, surprises = array("q"), array("d"), []
+        unreadable: list[Unreadable] = []
+        readable = self._readable(paths, unreadable)
+        while batch := list(itertools.islice(readable, size)):
+            # Always of one size, as another would be compiled anew.
+            tokens = np.resize([row for _, row in batch], (size, self._stored.config.n_pixels))
+            (pixels,) = self._scorer.pixel_nats(self._model.weights, tokens, size)
+            for (number, row), row_nats in zip(batch, pixels, strict=False):
+                numbers.append(number)
+                nats.append(row_nats.mean())
+                if n_surprises:
+                    name = os.fsdecode(paths.name(number))
+                    surprises.append(Surprise(name, row, row_nats))
+            # A stable sort of what came in the order of the paths.
+            surprises.sort(key=lambda surprise: -surprise.nats.mean())
+            del surprises[n_surprises:]
+            progress(len(batch))
+        order = np.argsort(-np.array(nats), kind="stable")
+        ranked = paths.select(np.array(numbers)[order])
+        return Ranking(ranked, np.array(nats)[order], unreadable, surprises)
+
+    def _readable(
+        self, paths: ImagePaths, unreadable: list[Unreadable]
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields the number and the tokens (L,) of each file that can be read; notes the others."""
+        for number, row in read_tokens(paths, range(len(paths)), self._stored.config):
+            if isinstance(row, ImageError):
+                unreadable.append(Unreadable.because(paths[number], row))
+            else:
+                yield number, row
 
 
 def get_evaluator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import queue
@@ -12,9 +13,9 @@ import threading
 import time
 import warnings
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, overload
+from typing import IO, NamedTuple, TypeVar, overload
 
 import numpy as np
 
@@ -38,6 +39,8 @@ MAX_DOWNLOAD_BYTES = 20_000_000
 DOWNLOAD_SECONDS = 20.0
 CONNECT_SECONDS = 5.0
 MAX_REDIRECTS = 3
+
+T = TypeVar("T")
 
 
 class ImagePaths(Sequence[Path]):
@@ -79,6 +82,23 @@ class ImagePaths(Sequence[Path]):
     def select(self, numbers: Iterable[int]) -> ImagePaths:
         """Returns the files with these numbers, in that order."""
         return ImagePaths(self.folder, map(self.name, numbers))
+
+
+class Unreadable(NamedTuple):
+    """An image file that cannot be read.
+
+    Attributes:
+      path: the file.
+      problem: what is wrong with it.
+    """
+
+    path: Path
+    problem: str
+
+    @classmethod
+    def because(cls, path: Path, error: ImageError) -> Unreadable:
+        """Takes the problem from the error, whose message also names the file."""
+        return cls(path, str(error).removeprefix(f"{shown(path)}: "))
 
 
 def find_images(folder: Path | str) -> ImagePaths:
@@ -141,29 +161,34 @@ def open_image(source: Path | str, background: str = "black") -> Image.Image:
     Raises:
       ImageError: it cannot be fetched or read; the message names it.
     """
+    return read_image(source, functools.partial(to_rgb, background=background))
+
+
+def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:
+    """Opens an image file or an http(s) URL safely, and returns what `work` makes of it.
+
+    Args:
+      source: a path, or a URL.
+      work: gets the picture in its own mode, not yet decoded.
+
+    Raises:
+      ImageError: it cannot be fetched or read, is of no supported format, damaged, or larger than
+        MAX_PIXELS; the message names it.
+    """
     if is_url(source):
-        return decode(io.BytesIO(_fetch(str(source))), shown(source), background)
+        return _decode(io.BytesIO(_fetch(str(source))), shown(source), work)
     try:
         if not stat.S_ISREG(os.stat(source).st_mode):  # opening a FIFO would wait for ever
             raise ImageError(f"{shown(source)}: not a regular file")
         with open(source, "rb") as file:
-            return decode(file, shown(source), background)
+            return _decode(file, shown(source), work)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{shown(source)}: {reason}") from None
 
 
-def decode(file: IO[bytes], name: str, background: str = "black") -> Image.Image:
-    """Decodes one image completely.
-
-    Args:
-      file: the open file.
-      name: what to call it in messages.
-      background: colour behind transparent pixels.
-
-    Raises:
-      ImageError: not an image of a supported format, damaged, or larger than MAX_PIXELS.
-    """
+def _decode(file: IO[bytes], name: str, work: Callable[[Image.Image], T]) -> T:
+    """Does the work of `read_image` on an open file, which messages call `name`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that do not matter here
@@ -173,7 +198,7 @@ def decode(file: IO[bytes], name: str, background: str = "black") -> Image.Image
                     f"{name}: {img.width}x{img.height} pixels are more than the "
                     f"{MAX_PIXELS // 10**6} million allowed"
                 )
-            return to_rgb(img, background)
+            return work(img)
     except ImageError:
         raise
     except MemoryError:

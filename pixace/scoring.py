@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,22 +64,25 @@ class Scorer:
         self._state = model.state
         self._token_nats = jax.jit(nats)
 
-    def image_nats(self, weights: Any, tokens: np.ndarray, batch_size: int) -> np.ndarray:
-        """Returns -ln p of each picture, per pixel.
+    def pixel_nats(self, weights: Any, tokens: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+        """Yields -ln p of every pixel, batch after batch.
 
         Args:
           weights: the model's weights.
           tokens: unsigned integers (N, L).
           batch_size: pictures per pass.
 
-        Returns:
-          float64 (N,).
+        Yields:
+          float64 (B, L); the last one may have fewer rows.
         """
-        parts: list[np.ndarray] = []
         for rows, count in padded_batches(tokens, batch_size):
             nats = np.asarray(self._token_nats(rows, weights, self._state), np.float64)
-            parts.append(nats[:count].mean(axis=1))
-        return np.concatenate(parts)
+            yield nats[:count]
+
+    def image_nats(self, weights: Any, tokens: np.ndarray, batch_size: int) -> np.ndarray:
+        """Returns -ln p of each picture, per pixel, float64 (N,); see `pixel_nats`."""
+        parts = self.pixel_nats(weights, tokens, batch_size)
+        return np.concatenate([nats.mean(axis=1) for nats in parts])
 
     def likelihood(
         self,

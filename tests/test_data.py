@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import pixace.data
+import pixace.parallel
 from pixace.config import ModelConfig
 from pixace.data import load_images, padded_batches, spread_rows, training_batches
 from pixace.errors import ImageError, UsageError
@@ -77,7 +78,7 @@ def test_more_images_than_are_read_at_once(tmp_path, monkeypatch):
     paths[4].write_bytes(b"no image")
     whole = load_images(tmp_path, CONFIG)
     monkeypatch.setattr(pixace.data, "_CHUNK_PIXELS", 2 * CONFIG.n_pixels)
-    monkeypatch.setattr(pixace.data, "_CHUNKS_AHEAD", 2)
+    monkeypatch.setattr(pixace.parallel, "_AHEAD", 2)
     parts = load_images(tmp_path, CONFIG)
     assert list(parts.paths) == list(whole.paths) == paths[:4] + paths[5:]
     np.testing.assert_array_equal(parts.tokens, whole.tokens)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from absl import flags
 
+from pixace.checkpoints import stored_config
 from pixace.config import (
     AUTO,
     DEFAULT_WEIGHTS_DIR,
@@ -15,8 +17,12 @@ from pixace.config import (
     SETTING_NAMES,
     ModelConfig,
     TrainingSettings,
+    require_int,
+    resolve_config,
 )
 from pixace.errors import UsageError
+from pixace.folders import locate
+from pixace.images import find_images
 
 
 def define_location_flags(values: flags.FlagValues, *, model_name_help: str) -> None:
@@ -31,32 +37,81 @@ def define_location_flags(values: flags.FlagValues, *, model_name_help: str) -> 
     flags.DEFINE_alias("model_dir", "weights_dir", flag_values=values)
 
 
-def define_model_flags(values: flags.FlagValues) -> None:
-    """Registers one flag for each setting of `ModelConfig`."""
-    default = ModelConfig()
-    flags.DEFINE_enum(
-        "model_type", default.model_type, MODEL_TYPES, "Kind of model.", flag_values=values
+def define_measuring_flags(values: flags.FlagValues) -> None:
+    """Registers the flags that say which model measures which images."""
+    define_location_flags(values, model_name_help="Folder under --weights_dir.")
+    flags.DEFINE_string(
+        "checkpoint", None, "Use this file, step, latest or best.", flag_values=values
     )
+    flags.DEFINE_string("images", None, "Folder of images to measure.", flag_values=values)
+    flags.DEFINE_integer(
+        "batch_size", 8, "Images per pass; changes memory, not the result.", flag_values=values
+    )
+
+
+def measured(command: str, values: flags.FlagValues) -> tuple[Path, dict[str, Any], int]:
+    """Finds wrong all that can be found so before trax is imported.
+
+    Args:
+      command: its name.
+      values: parsed flags, those of `define_measuring_flags` and `define_model_flags` among them.
+
+    Returns:
+      The file of weights, the settings that the user typed, and the number of image files.
+
+    Raises:
+      UsageError, ImageError, CheckpointError: these flags cannot be used.
+    """
+    folder = values["images"].value
+    if folder is None:
+        raise UsageError(f"{command} needs --images=FOLDER")
+    n_files = len(find_images(folder))
+    path = locate(
+        values["model_name"].value, values["weights_dir"].value, values["checkpoint"].value
+    )
+    settings = typed_settings(values)
+    resolve_config(stored_config(path), settings, source=path.parent)
+    require_int("batch_size", values["batch_size"].value, 1)
+    return path, settings, n_files
+
+
+def define_token_flags(values: flags.FlagValues) -> None:
+    """Registers one flag for each setting of `ModelConfig` that says how pictures become tokens."""
+    default = ModelConfig()
     flags.DEFINE_list(
         "bitdepth",
         ",".join(map(str, default.bitdepth)),
         "Bits for hue, saturation and value.",
         flag_values=values,
     )
-    for name, purpose in (
-        ("image_size", "Edge of the square image in pixels."),
-        ("d_model", "Width of the embeddings."),
-        ("d_ff", "Width of the feed-forward layers."),
-        ("n_layers", "Number of decoder blocks."),
-        ("n_heads", "Attention heads per block."),
-    ):
-        flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
+    flags.DEFINE_integer(
+        "image_size",
+        default.image_size,
+        "Edge of the square image in pixels.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "background",
         default.background,
         "Colour that shows through transparent pixels.",
         flag_values=values,
     )
+
+
+def define_model_flags(values: flags.FlagValues) -> None:
+    """Registers one flag for each setting of `ModelConfig`."""
+    default = ModelConfig()
+    flags.DEFINE_enum(
+        "model_type", default.model_type, MODEL_TYPES, "Kind of model.", flag_values=values
+    )
+    define_token_flags(values)
+    for name, purpose in (
+        ("d_model", "Width of the embeddings."),
+        ("d_ff", "Width of the feed-forward layers."),
+        ("n_layers", "Number of decoder blocks."),
+        ("n_heads", "Attention heads per block."),
+    ):
+        flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
     flags.DEFINE_enum(
         "positions",
         default.positions,
@@ -129,7 +184,8 @@ def batch_size(values: flags.FlagValues) -> int | str:
 
 def typed_settings(values: flags.FlagValues) -> dict[str, Any]:
     """Returns the settings of `ModelConfig` that the user typed, and no others."""
-    typed = {name: values[name].value for name in SETTING_NAMES if values[name].present}
+    names = [name for name in SETTING_NAMES if name in values]  # not every command has them all
+    typed = {name: values[name].value for name in names if values[name].present}
     if "bitdepth" in typed:
         typed["bitdepth"] = numbers("bitdepth", typed["bitdepth"], int)
     return typed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -22,8 +23,10 @@ from pixace.config import DrawingSettings, resolve_config
 from pixace.errors import UsageError, shown
 from pixace.film import check_film, write_film
 from pixace.folders import locate
-from pixace.images import is_url, open_image
+from pixace.images import find_images, is_url, open_image
 from pixace.recipe import Recipe, read_recipe
+
+_log = logging.getLogger(__name__)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -94,6 +97,19 @@ def define_flags(values: flags.FlagValues) -> None:
         "Show also how the collage appears, pixel by pixel, in this animated .gif.",
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "nearest",
+        None,
+        "Folder of training images: show the one that is nearest to each picture drawn, at the "
+        "right, and tell how near it is.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "cache_dir",
+        None,
+        "For --nearest: the folder that keeps images' tokens, as in train.",
+        flag_values=values,
+    )
     flags.DEFINE_boolean(
         "json",
         False,
@@ -120,10 +136,16 @@ def run(values: flags.FlagValues) -> None:
     if drawing.cut is not None and not names:
         raise UsageError("cut needs a prompt to keep pixels of")
     out, film = _outputs(values, drawing, len(names))
+    training_images = values["nearest"].value
+    if training_images is not None:
+        find_images(training_images)
+    elif values["cache_dir"].present:
+        raise UsageError("cache_dir needs --nearest=FOLDER, whose images' tokens it keeps")
     prompts = [open_image(name, config.background) for name in names]
 
     from tqdm import tqdm
 
+    from pixace.nearest import find_nearest
     from pixace.prediction import Predictor
     from pixace.stored import open_model
 
@@ -137,12 +159,21 @@ def run(values: flags.FlagValues) -> None:
         drawn = predictor.draw(
             prompts=prompts, prompt_names=names, progress=progress, **dataclasses.asdict(drawing)
         )
-    write_picture(drawn.collage(), out)
+    nearest = None
+    if training_images is not None:
+        nearest = find_nearest(drawn, training_images, values["cache_dir"].value)
+        for line in nearest.lines():
+            _log.info("%s", line)
+    write_picture(drawn.collage(nearest.columns if nearest else ()), out)
     if film is not None:
         write_film(drawn, film)
     if values["json"].value:
         files = {"path": str(out), "film": None if film is None else str(film)}
-        print(json.dumps({**files, "recipe": drawn.recipe.to_dict(), "tiles": drawn.tiles()}))
+        tiles = drawn.tiles()
+        if nearest is not None:
+            for tile, found in zip(tiles, nearest.tiles(), strict=True):
+                tile["nearest"] = found
+        print(json.dumps({**files, "recipe": drawn.recipe.to_dict(), "tiles": tiles}))
     else:
         print(shown(out))
 
@@ -200,9 +231,10 @@ def _outputs(
 ) -> tuple[Path, Path | None]:
     """Returns where to write the collage and the film, both of which can be written."""
     n_columns = len(drawing.temperature) + (2 if n_prompts else 0)
+    n_nearest = 0 if values["nearest"].value is None else len(drawing.temperature)
     size = (n_columns * drawing.scale, (n_prompts or drawing.batch_size) * drawing.scale)
     out = Path(values["out"].value)
-    check_output(out, size)
+    check_output(out, (size[0] + n_nearest * drawing.scale, size[1]))
     if values["film"].value is None:
         return out, None
     film = Path(values["film"].value)

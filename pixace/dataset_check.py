@@ -1,0 +1,287 @@
+"""What a folder of images holds: sizes, modes, transparency, duplicates, classes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from pixace.config import spell
+from pixace.duplicates import near_groups, same_groups, thumbnail
+from pixace.errors import ImageError, shown
+from pixace.images import (
+    ImagePaths,
+    Unreadable,
+    find_images,
+    open_image,
+    read_image,
+    resize,
+    to_rgb,
+)
+from pixace.parallel import in_order
+from pixace.recipe import file_sha256
+from pixace.tokens import image_to_tokens, token_count, tokens_to_image
+
+LONGER = 4 / 3  # a picture is oblong if its long edge is this many times its short one
+TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
+
+_COMPARED = ((3, 2, 2), (4, 3, 3), (5, 4, 4))  # bit depths that are tried besides the user's
+_GREY = 4  # of 255: channels that differ by no more show no colour, only a JPEG file's noise
+_MAX_SAMPLE = 200  # pictures whose colours are compared
+
+
+class Facts(NamedTuple):
+    """What is worth knowing of one image file.
+
+    Attributes:
+      size: width and height in pixels, of the picture turned upright.
+      mode: Pillow's name of how the file stores pixels, such as RGB, RGBA, L or P.
+      is_transparent: whether any pixel is, even a little.
+      digest: SHA-256 of the file's bytes.
+      thumbnail: see `duplicates.thumbnail`.
+    """
+
+    size: tuple[int, int]
+    mode: str
+    is_transparent: bool
+    digest: bytes
+    thumbnail: np.ndarray
+
+
+class Examined(NamedTuple):
+    """The image files of a folder.
+
+    Attributes:
+      paths: the N that can be read, in order.
+      facts: theirs.
+      unreadable: the others.
+    """
+
+    paths: ImagePaths
+    facts: list[Facts]
+    unreadable: list[Unreadable]
+
+    @property
+    def thumbnails(self) -> np.ndarray:
+        """Those of all pictures, uint8 (N, 8, 9, 3)."""
+        return np.array([facts.thumbnail for facts in self.facts], np.uint8).reshape(-1, 8, 9, 3)
+
+
+def examine(
+    folder: Path | str,
+    background: str = "black",
+    progress: Callable[[int], None] = lambda n_images: None,
+) -> Examined:
+    """Reads all images of a folder and its sub-folders, in parallel.
+
+    Args:
+      folder: the top folder.
+      background: colour behind transparent pixels.
+      progress: called after each image, with 1.
+
+    Raises:
+      ImageError: no such folder, or no image files in it.
+    """
+    paths = find_images(folder)
+    numbers, all_facts, unreadable = [], [], []
+
+    def work(number: int) -> Facts | ImageError:
+        try:
+            return _facts(paths[number], background)
+        except ImageError as error:
+            return error
+
+    for number, facts in enumerate(in_order(work, range(len(paths)))):
+        if isinstance(facts, ImageError):
+            unreadable.append(Unreadable.because(paths[number], facts))
+        else:
+            numbers.append(number)
+            all_facts.append(facts)
+        progress(1)
+    return Examined(paths.select(numbers), all_facts, unreadable)
+
+
+def _facts(path: Path, background: str) -> Facts:
+    """Reads one image.
+
+    Raises:
+      ImageError: it cannot be read.
+    """
+
+    def work(img: Image.Image) -> tuple[tuple[int, int], str, bool, np.ndarray]:
+        mode, rgb = img.mode, to_rgb(img, background)
+        is_transparent = img.has_transparency_data and bool(
+            (np.asarray(img.convert("RGBA"))[..., 3] < 255).any()
+        )
+        return rgb.size, mode, is_transparent, thumbnail(rgb)
+
+    size, mode, is_transparent, small = read_image(path, work)
+    try:
+        digest = bytes.fromhex(file_sha256(path))
+    except OSError as error:  # it was there a moment ago
+        raise ImageError(f"{shown(path)}: {error.strerror}") from None
+    return Facts(size, mode, is_transparent, digest, small)
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """The figures of a folder of images, all of them plain JSON values.
+
+    Attributes:
+      n_images: files that can be read.
+      unreadable: path and problem of the others.
+      sizes: how many pictures have which "WIDTHxHEIGHT", the most frequent first.
+      n_oblong: pictures whose long edge is at least 4/3 of the short one.
+      image_size: the edge to which they will be scaled.
+      n_enlarged: pictures with an edge shorter than that.
+      median_short_edge: of all pictures, in pixels.
+      modes: how many files store their pixels in which of Pillow's modes.
+      n_transparent: pictures with transparent pixels.
+      n_grey: pictures without colour.
+      classes: how many pictures each sub-folder holds.
+      exact_duplicates: groups of paths of files with the same bytes.
+      near_duplicates: groups of paths of pictures that look the same, in different files.
+      n_val_images: files of the validation folder that can be read; None if there is none.
+      shared_with_val: pairs of paths, of a validation picture and one that looks the same among
+        the training pictures.
+      bitdepth: that of the model to be trained, as in "5,4,4".
+      quantisation: for it and some others, coarse ones first, how far colours are off; see
+        `quantisation_errors`.
+    """
+
+    n_images: int
+    unreadable: list[dict[str, str]]
+    sizes: dict[str, int]
+    n_oblong: int
+    image_size: int
+    n_enlarged: int
+    median_short_edge: float
+    modes: dict[str, int]
+    n_transparent: int
+    n_grey: int
+    classes: dict[str, int]
+    exact_duplicates: list[list[str]]
+    near_duplicates: list[list[str]]
+    n_val_images: int | None
+    shared_with_val: list[list[str]]
+    bitdepth: str
+    quantisation: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the figures under the names that `check --json` prints."""
+        return dataclasses.asdict(self)
+
+
+def make_report(
+    train: Examined,
+    val: Examined | None = None,
+    *,
+    image_size: int,
+    bitdepth: Sequence[int],
+    background: str = "black",
+) -> Report:
+    """Sums up what `examine` has found.
+
+    Args:
+      train: the training images.
+      val: the validation images, if there are any.
+      image_size: edge of the square to which they will be scaled.
+      bitdepth: bits of hue, saturation and value.
+      background: colour behind transparent pixels.
+    """
+    sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
+    short, long = sizes.min(axis=1), sizes.max(axis=1)
+    small = train.thumbnails.astype(int)
+    unreadable = train.unreadable + (val.unreadable if val else [])
+    digests = [facts.digest for facts in train.facts]
+    bitdepths = sorted({*_COMPARED, tuple(bitdepth)}, key=token_count)
+
+    def named(groups: list[list[int]]) -> list[list[str]]:
+        return [[str(train.paths[number]) for number in group] for group in groups]
+
+    near = [
+        group for group in near_groups(train.thumbnails) if len({digests[n] for n in group}) > 1
+    ]
+    return Report(
+        n_images=len(train.paths),
+        unreadable=[{"path": str(path), "problem": problem} for path, problem in unreadable],
+        sizes=_counted(f"{width}x{height}" for width, height in sizes),
+        n_oblong=int((long >= LONGER * short).sum()),
+        image_size=image_size,
+        n_enlarged=int((short < image_size).sum()),
+        median_short_edge=float(np.median(short)) if len(short) else 0.0,
+        modes=_counted(facts.mode for facts in train.facts),
+        n_transparent=sum(facts.is_transparent for facts in train.facts),
+        n_grey=int((np.ptp(small, axis=3).max(axis=(1, 2)) <= _GREY).sum()),
+        classes=_counted(map(_class_of, _names(train.paths))),
+        exact_duplicates=named(same_groups(digests)),
+        near_duplicates=named(near),
+        n_val_images=None if val is None else len(val.paths),
+        shared_with_val=[] if val is None else _shared(train, val),
+        bitdepth=spell(tuple(bitdepth)),
+        quantisation=quantisation_errors(train.paths, image_size, bitdepths, background),
+    )
+
+
+def spread(paths: ImagePaths, most: int) -> ImagePaths:
+    """Returns at most so many of some files, from all over the folder."""
+    return paths.select(np.linspace(0, len(paths), min(most, len(paths)), False).astype(int))
+
+
+def quantisation_errors(
+    paths: ImagePaths, image_size: int, bitdepths: Sequence[Sequence[int]], background: str
+) -> dict[str, float]:
+    """Measures how far tokens are from the colours of the scaled pictures, on at most 200 of them.
+
+    Returns:
+      For each bit depth, spelt as in "5,4,4", the root mean square over pixels and channels of the
+      difference, of 255.
+    """
+
+    def work(path: Path) -> list[float]:
+        try:
+            img = resize(open_image(path, background), image_size)
+        except ImageError:  # it was there a moment ago
+            return []
+        return [_error(img, bitdepth) for bitdepth in bitdepths]
+
+    squares = [row for row in in_order(work, spread(paths, _MAX_SAMPLE)) if row]
+    means = np.mean(squares, axis=0) ** 0.5 if squares else np.zeros(len(bitdepths))
+    names = (spell(tuple(bitdepth)) for bitdepth in bitdepths)
+    return dict(zip(names, means.tolist(), strict=True))
+
+
+def _error(img: Image.Image, bitdepth: Sequence[int]) -> float:
+    """Returns the mean square of what quantising changes in a square picture."""
+    after = tokens_to_image(image_to_tokens(img, img.width, bitdepth), bitdepth)
+    return float(np.square(np.asarray(img, float) - np.asarray(after, float)).mean())
+
+
+def _shared(train: Examined, val: Examined) -> list[list[str]]:
+    """Returns each validation picture that looks like a training one, and the first of those."""
+    n_train = len(train.paths)
+    groups = near_groups(np.concatenate([train.thumbnails, val.thumbnails]))
+    return [
+        [str(val.paths[number - n_train]), str(train.paths[group[0]])]
+        for group in groups
+        for number in group
+        if group[0] < n_train <= number
+    ]
+
+
+def _names(paths: ImagePaths) -> list[Path]:
+    return [path.relative_to(paths.folder) for path in paths]
+
+
+def _class_of(name: Path) -> str:
+    return name.parts[0] if len(name.parts) > 1 else TOP_FOLDER
+
+
+def _counted(values: Any) -> dict[str, int]:
+    """Returns how often each value occurs, the most frequent first."""
+    return dict(Counter(values).most_common())
