@@ -41,7 +41,7 @@ STEP = {
     "dropout": "0.1",
     "steps_per_epoch": "1000",
 }
-SWITCHES = {"recompute", "mirror", "measure", "json"}
+SWITCHES = {"recompute", "mirror", "preview", "measure", "json"}
 # command -> flag -> default, or None where there is none
 FLAGS = {
     "download": {**LOCATION, "checkpoint": None, "url": None, "sha256": None},
@@ -60,6 +60,7 @@ FLAGS = {
         "seed": None,
         "mirror": "false",
         "keep_checkpoints": "5",
+        "preview": "false",
         "coordinator": None,
         "num_processes": None,
         "process_id": None,
