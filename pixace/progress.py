@@ -55,7 +55,7 @@ class Status(NamedTuple):
           width: how many characters there may be; None is as many as it takes.
         """
         parts = self._parts()
-        for name in ("checkpoint", "images_per_second", "epoch", "validation", "seconds_left"):
+        for name in ("checkpoint", "images_per_second", "validation", "epoch", "seconds_left"):
             if width is None or len("  ".join(parts.values())) <= width:
                 break
             parts.pop(name, None)
@@ -71,7 +71,7 @@ class Status(NamedTuple):
             "epoch": f"epoch {_of(self.epoch, self.last_epoch)}",
             "step": f"step {_of(self.step, self.last_step)}",
             "bits_per_pixel": _unless_none("{:.3f} bits/pixel", self.bits_per_pixel),
-            "validation": _unless_none("validation {:.3f}", self.validation),
+            "validation": _unless_none("val {:.3f}", self.validation),
             "images_per_second": _unless_none("{:.3g} images/s", self.images_per_second),
             "seconds_left": left,
             "checkpoint": _unless_none("saved {}", self.checkpoint),

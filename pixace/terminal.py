@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 _USUAL_COLUMNS = 80
-_CLEAR_LINE = "\r\x1b[K"
+_CLEAR_BELOW = "\r\x1b[J"  # all from the start of this line
 _HALF_BLOCK = "▀"  # its upper half has the letter's colour, its lower half the background's
 _RESET = "\x1b[0m"
 
@@ -135,7 +135,7 @@ class LiveLine:
         traceback: TracebackType | None,
     ) -> None:
         if self._spell is not None and self._is_at_start:
-            self._put(_CLEAR_LINE)
+            self._put(_CLEAR_BELOW)
         self._spell = None
 
     def __getattr__(self, name: str) -> Any:
@@ -155,14 +155,18 @@ class LiveLine:
     def write(self, text: str) -> int:
         """Writes text above the line."""
         if text:
-            hide = _CLEAR_LINE if self._spell is not None and self._is_at_start else ""
+            hide = _CLEAR_BELOW if self._spell is not None and self._is_at_start else ""
             self._is_at_start = text.endswith("\n")
             self._put(hide + text + (self._line() if self._is_at_start else ""))
         return len(text)
 
     def _line(self) -> str:
-        # The last column stays free: some terminals go on to the next line as soon as it is full.
-        return "" if self._spell is None else _CLEAR_LINE + self._spell(columns(self._stream) - 1)
+        # The cursor goes back to the line's start: when a terminal becomes narrower, and makes two
+        # lines of this one, it is in the first, and both are replaced. The last column stays free:
+        # some terminals go on to the next line as soon as it is full.
+        if self._spell is None:
+            return ""
+        return _CLEAR_BELOW + self._spell(columns(self._stream) - 1) + "\r"
 
     def _put(self, text: str) -> None:
         # A signal's handler that writes, too, may come in the middle of this; Python's streams
