@@ -195,12 +195,11 @@ def test_a_signal_in_the_middle_of_writing_can_write_too():
 
 
 def test_a_terminal_that_has_gone_does_not_end_a_training():
-    with terminal(20) as (stream, screen):
-        with LiveLine(stream) as line:
-            line.show(lambda width: "here")
-            screen.close()
-            with pytest.raises(OSError, match="Input/output error"):
-                os.write(stream.fileno(), b"x")
-            line.show(lambda width: "there")
-            line.write("text\n")
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # for the stream's own end
+    with terminal(20) as (stream, screen), LiveLine(stream) as line:
+        line.show(lambda width: "here")
+        screen.close()
+        with pytest.raises(OSError, match="Input/output error"):
+            os.write(stream.fileno(), b"x")
+        line.show(lambda width: "there")
+        line.write("text\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # for the stream's own end

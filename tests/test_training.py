@@ -132,21 +132,16 @@ def test_the_training_images_serve_for_validation(painted, tmp_path, caplog, mon
     assert "images: 20 to train on, 5 to validate, 0 skipped" in caplog.text
 
 
-def test_what_cannot_be_read_is_counted(painted, tmp_path, caplog):
+def test_a_training_says_what_it_works_with_and_where_things_are(painted, tmp_path, caplog):
     for folder in ("train", "val"):
         shutil.copytree(painted / folder, tmp_path / folder)
         (tmp_path / folder / "broken.png").write_bytes(b"no picture")
-    with caplog.at_level(logging.INFO, "pixace"):
-        train_tiny(tmp_path, tmp_path, "m", "transformer", n_epochs=1)
-    assert "images: 20 to train on, 5 to validate, 2 skipped" in caplog.text
-
-
-def test_a_training_says_where_things_are(painted, tmp_path, caplog):
     weights_dir = tmp_path / "my models"
     with caplog.at_level(logging.INFO, "pixace"):
-        folder = train_tiny(painted, weights_dir, "m", "transformer", n_epochs=1)
+        folder = train_tiny(tmp_path, weights_dir, "m", "transformer", n_epochs=1)
     assert re.fullmatch("device: .+", caplog.messages[0])
-    assert "model: transformer, 4.1 k weights" in caplog.messages
+    assert "model: transformer, 3.95 k weights" in caplog.messages
+    assert "images: 20 to train on, 5 to validate, 2 skipped" in caplog.messages
     assert f"writing to {folder}" in caplog.messages
     (command,) = (line for line in caplog.messages if line.startswith("watch with: "))
     words = shlex.split(command.removeprefix("watch with: "))
