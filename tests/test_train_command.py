@@ -28,16 +28,13 @@ def _messages_as_before():
 @pytest.mark.usefixtures("_messages_as_before")
 def test_a_file_gets_plain_lines_and_no_pictures(painted, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
-    words = flags_of(painted, tmp_path, "m")
+    words = flags_of(painted, tmp_path, "m", n_epochs=1)
     assert main([*words[words.index("train") :], "--preview"]) == 0
     out, err = capsys.readouterr()
     assert out == f"{tmp_path / 'm'}\n"
     assert all(line.isprintable() for line in err.splitlines())
     assert err.count("--preview needs a terminal with colours, and stderr is no terminal") == 1
-    assert re.findall(r"^epoch \d: step \d", err, re.MULTILINE) == [
-        "epoch 1: step 3",
-        "epoch 2: step 6",
-    ]
+    assert re.findall(r"^epoch \d: step \d", err, re.MULTILINE) == ["epoch 1: step 3"]
 
 
 @pytest.mark.usefixtures("_messages_as_before")
