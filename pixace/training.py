@@ -198,7 +198,7 @@ class _Run:
         _log.info(
             "model: %s, %s weights", config.model_type, _rounded(count_weights(self.loop.weights))
         )
-        _log.info("images: %d to train on, %d to validate, %d skipped", *n_images)
+        _log.info("%d images to train on, %d to validate, %d skipped", *n_images)
         _log.info("writing to %s", shown(self.folder))
         logdir = shlex.quote(shown(self.folder.parent))
         _log.info("watch with: tensorboard --logdir=%s", logdir)

@@ -84,7 +84,7 @@ def test_ctrl_c_on_a_terminal(painted, tmp_path):
 
     lines = lines_on_screen(output, WIDTH)
     text = "".join(lines)
-    for words in ("device: ", "3.95 k weights", "20 to train on, 5 to validate", "--logdir="):
+    for words in ("device: ", "3.95 k weights", "20 images to train on", "--logdir="):
         assert words in text
     assert re.search(r"stopped by SIGINT and saved at step \d+; the same command goes on, wi", text)
     assert "bits/pixel" not in text, "the line is gone"

@@ -129,7 +129,7 @@ def test_the_training_images_serve_for_validation(painted, tmp_path, caplog, mon
     with caplog.at_level(logging.INFO, "pixace"):
         train_tiny(painted, tmp_path, "n", "transformer", val_images=None, n_epochs=1)
     assert "no validation images" not in caplog.text
-    assert "images: 20 to train on, 5 to validate, 0 skipped" in caplog.text
+    assert "20 images to train on, 5 to validate, 0 skipped" in caplog.text
 
 
 def test_a_training_says_what_it_works_with_and_where_things_are(painted, tmp_path, caplog):
@@ -141,7 +141,7 @@ def test_a_training_says_what_it_works_with_and_where_things_are(painted, tmp_pa
         folder = train_tiny(tmp_path, weights_dir, "m", "transformer", n_epochs=1)
     assert re.fullmatch("device: .+", caplog.messages[0])
     assert "model: transformer, 3.95 k weights" in caplog.messages
-    assert "images: 20 to train on, 5 to validate, 2 skipped" in caplog.messages
+    assert "20 images to train on, 5 to validate, 2 skipped" in caplog.messages
     assert f"writing to {folder}" in caplog.messages
     (command,) = (line for line in caplog.messages if line.startswith("watch with: "))
     words = shlex.split(command.removeprefix("watch with: "))
