@@ -39,10 +39,10 @@ def overfitting_warning(history: History, folder: Path) -> str | None:
 
 def _warning(folder: Path, best_step: int, best: float, newest: float) -> str:
     path = epoch_path(folder, best_step)
-    kept = f"kept in {shown(path)}, or --checkpoint=best" if path.exists() else "not kept"
+    kept = f"kept: {shown(path)} (--checkpoint=best)" if path.exists() else "not kept any more"
     return (
         f"validation turns up while training falls, to {newest / math.log(2):.3f} bits per pixel "
         f"from {best / math.log(2):.3f} at step {best_step}: the model learns its images by heart; "
-        f"that best state is {kept}; more images would help, --mirror, a higher --dropout or a "
+        f"the best state is {kept}; more images would help, --mirror, a higher --dropout or a "
         "smaller model"
     )

@@ -72,7 +72,7 @@ class Status(NamedTuple):
             "step": f"step {_of(self.step, self.last_step)}",
             "bits_per_pixel": _unless_none("{:.3f} bits/pixel", self.bits_per_pixel),
             "validation": _unless_none("val {:.3f}", self.validation),
-            "images_per_second": _unless_none("{:.3g} images/s", self.images_per_second),
+            "images_per_second": _speed(self.images_per_second),
             "seconds_left": left,
             "checkpoint": _unless_none("saved {}", self.checkpoint),
             "doing": self.doing,
@@ -82,6 +82,12 @@ class Status(NamedTuple):
 
 def _of(number: int, last: int | None) -> str:
     return f"{number}" if last is None else f"{number}/{last}"
+
+
+def _speed(images_per_second: float | None) -> str | None:
+    if images_per_second is None:
+        return None
+    return f"{images_per_second:{'.0f' if images_per_second >= 100 else '.3g'}} images/s"
 
 
 def _unless_none(form: str, value: object) -> str | None:

@@ -315,7 +315,7 @@ def _rounded(count: int) -> str:
     '27.8 M'
     """
     for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if count >= unit:
+        if count >= 0.9995 * unit:  # which rounds to one
             return f"{count / unit:.3g}{name}"
     return str(count)
 

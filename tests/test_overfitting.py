@@ -36,11 +36,12 @@ def test_it_names_the_best_checkpoint(tmp_path):
     history = history_of(FALLING[:6], TURNING[:6])
     warning = overfitting_warning(history, tmp_path)
     assert "to 3.895 bits per pixel from 3.462 at step 300" in warning
-    assert "that best state is not kept" in warning
+    assert "the best state is not kept any more" in warning
     epoch_path(tmp_path, 300).touch()
     warning = overfitting_warning(history, tmp_path)
-    assert f"that best state is kept in {tmp_path / 'model-00300.pkl.gz'}, or" in warning
-    assert "--checkpoint=best" in warning
+    assert (
+        f"the best state is kept: {tmp_path / 'model-00300.pkl.gz'} (--checkpoint=best)" in warning
+    )
     assert "--mirror" in warning
 
 

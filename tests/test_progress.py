@@ -72,6 +72,13 @@ def test_what_is_not_known_is_left_out():
     assert Status(0, None, 1, None).text() == "epoch 1  step 0"
 
 
+@pytest.mark.parametrize(
+    ("speed", "text"), [(0.08, "0.08"), (8.264, "8.26"), (99.97, "100"), (12345.6, "12346")]
+)
+def test_speeds_of_all_kinds(speed, text):
+    assert WHOLE._replace(images_per_second=speed).text().split("  ")[4] == f"{text} images/s"
+
+
 def test_the_state_of_a_training():
     progress, _ = follow(0.5, 250)
     progress.validation, progress.checkpoint = 2.5, "model-00200.pkl.gz"

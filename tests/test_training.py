@@ -181,7 +181,7 @@ def test_overfitting_is_told_once(painted, weights_dir, tmp_path, caplog):
         write_checkpoint(folder / name, stored, {})
     train_tiny(painted, tmp_path, "m", "transformer", n_epochs=2)
     (warning,) = (line for line in caplog.messages if "validation turns up" in line)
-    assert f"kept in {folder / 'model-00001.pkl.gz'}" in warning
+    assert f"kept: {folder / 'model-00001.pkl.gz'} (--checkpoint=best)" in warning
     caplog.clear()
     train_tiny(painted, tmp_path, "m", "transformer", n_epochs=3)
     assert "validation turns up" not in caplog.text
