@@ -1,6 +1,5 @@
 """`pixace train` beside a terminal and without one."""
 
-import logging
 import os
 import re
 import subprocess
@@ -13,16 +12,6 @@ from tests.conftest import flags_of
 from tests.screens import lines_on_screen, output_until, terminal
 
 WIDTH = 60
-
-
-@pytest.fixture
-def _messages_as_before():
-    """Puts the package's logger back as other tests expect it."""
-    logger = logging.getLogger("pixace")
-    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.propagate = handlers, propagate
-    logger.setLevel(level)
 
 
 @pytest.mark.usefixtures("_messages_as_before")

@@ -6,9 +6,10 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from absl import flags
+from PIL import Image
 
 from pixace.commands.common import (
     batch_size,
@@ -30,9 +31,6 @@ from pixace.terminal import (
     has_all_colours,
     why_no_pictures,
 )
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 _log = logging.getLogger(__name__)
 
