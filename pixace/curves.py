@@ -1,9 +1,8 @@
-"""The curves of a training: kept in the checkpoints, shown by TensorBoard, told on the log."""
+"""The curves of a training: kept in the checkpoints and shown by TensorBoard."""
 
 from __future__ import annotations
 
-import logging
-import time
+import math
 from typing import Any
 
 from pixace.checkpoints import History
@@ -12,9 +11,6 @@ from pixace.meter import Meter, require_finite
 from pixace.scoring import Likelihood
 from pixace.summaries import Summaries
 
-_log = logging.getLogger(__name__)
-
-_SECONDS_BETWEEN_LINES = 10.0
 _POINTS_PER_EPOCH = 100  # of the training curve
 
 
@@ -40,10 +36,9 @@ class Curves:
     ) -> None:
         self.history = history
         self._summaries = summaries
-        self._n_steps = settings.n_steps
         self._interval = max(1, settings.steps_per_epoch // _POINTS_PER_EPOCH)
         self._meter = Meter(settings.n_pictures, stored)
-        self._last_line = time.monotonic()
+        self._last_point: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what a later run needs to draw the very same curves, besides the history."""
@@ -66,23 +61,18 @@ class Curves:
         return step % self._interval == 0
 
     def add_point(self, step: int, learning_rate: float) -> None:
-        """Adds a point to the training curve and, from time to time, prints a line.
+        """Adds a point to the training curve.
 
         Raises:
           PixaceError: the loss is no number any more.
         """
         values = self._meter.point(step)
         self._summaries.scalars("train", {**values, "learning_rate": learning_rate}, step)
-        if time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
-            self._last_line = time.monotonic()
-            _log.info(
-                "step %d of %d: %.3f nats, %.3f bits per pixel, %s images/s",
-                step,
-                self._n_steps,
-                values["nats_per_pixel"],
-                values["bits_per_pixel"],
-                f"{speed:.1f}" if (speed := values.get("images_per_second")) else "-",
-            )
+        self._last_point = values["nats_per_pixel"]
+
+    def nats_of_late(self) -> float | None:
+        """Returns the training curve's last point; before the first, the mean up to now."""
+        return self._meter.nats_so_far() if self._last_point is None else self._last_point
 
     def end_epoch(self, step: int, likelihood: Likelihood) -> None:
         """Adds a validation, and the mean loss of the epoch's steps.
@@ -103,8 +93,16 @@ class Curves:
 
     def is_validated(self, step: int) -> bool:
         """Says whether the last validation was after this very step."""
-        curve = self.history.get("val", {}).get("nats_per_pixel", [])
+        curve = self._validations()
         return bool(curve) and curve[-1][0] == step
+
+    def last_validation(self) -> float | None:
+        """Returns the loss of the last validation in bits per pixel, None before the first."""
+        curve = self._validations()
+        return curve[-1][1] / math.log(2) if curve else None
+
+    def _validations(self) -> list[tuple[int, float]]:
+        return self.history.get("val", {}).get("nats_per_pixel", [])
 
     def _remember(self, run: str, step: int, nats: float) -> None:
         """Adds an epoch's loss to the history."""

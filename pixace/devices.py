@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ _SHARE_OF_CARD = 0.9
 _SHARE_OF_MACHINE = 0.8
 _CGROUPS = Path("/sys/fs/cgroup")
 
+# One of these is there where NVIDIA's driver is: on Linux, in containers, in Linux below Windows.
+_NVIDIA_DRIVER = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/usr/lib/wsl/lib/nvidia-smi")
+
 
 def batch_mesh() -> Any:
     """Returns all devices of all processes side by side, each for a share of the batch."""
@@ -27,6 +31,25 @@ def batch_mesh() -> Any:
 def on_one_device(arrays: Any) -> Any:
     """Returns a tree of arrays that are whole on each device as arrays on one; copies nothing."""
     return jax.tree.map(lambda array: array.addressable_data(0), arrays)
+
+
+def device_names() -> str:
+    """Spells the devices of all processes, such as "CPU" or "2 x NVIDIA H200"."""
+    kinds = Counter(device.device_kind.replace("cpu", "CPU") for device in jax.devices())
+    return ", ".join(kind if n == 1 else f"{n} x {kind}" for kind, n in kinds.items())
+
+
+def idle_gpu_warning(driver_files: Sequence[Path | str] = _NVIDIA_DRIVER) -> str | None:
+    """Says what to do where JAX runs on the CPU beside an NVIDIA driver, and nobody told it to."""
+    is_chosen = jax.config.values["jax_platforms"] or (
+        os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    )
+    if jax.default_backend() != "cpu" or is_chosen or not any(map(os.path.exists, driver_files)):
+        return None
+    return (
+        "this machine has an NVIDIA driver, but JAX runs on the CPU; for the GPU: pip install "
+        '"pixace[cuda12]", or with a driver from 580 on "pixace[cuda13]"'
+    )
 
 
 @contextlib.contextmanager

@@ -30,15 +30,22 @@ class EpochPictures:
       val_tokens: unsigned integers (N, L), of which some are completed.
       seed: of the noise.
       summaries: where the pictures are shown and kept.
+      preview: is given the new pictures of each epoch, in their own size, side by side.
     """
 
     def __init__(
-        self, config: ModelConfig, val_tokens: np.ndarray, seed: int, summaries: Summaries
+        self,
+        config: ModelConfig,
+        val_tokens: np.ndarray,
+        seed: int,
+        summaries: Summaries,
+        preview: Callable[[Image.Image], None] | None = None,
     ) -> None:
         self._config = config
         self._originals = spread_rows(val_tokens, N_PICTURES).astype(np.int32)
         self._seed = seed
         self._summaries = summaries
+        self._preview = preview
         self._makers = {"samples": self._samples, "completions": self._completions}
 
     def are_drawn(self, step: int) -> bool:
@@ -83,7 +90,10 @@ class EpochPictures:
             row[0] for row in token_rows([drawn], self._config.bitdepth, self._config.n_pixels)
         ]
         half = N_PICTURES // 2
-        return collage([tiles[:half], tiles[half:]], _TILE)
+        rows = [tiles[:half], tiles[half:]]
+        if self._preview is not None:
+            self._preview(collage(rows, self._config.image_size + 2))  # a border on either side
+        return collage(rows, _TILE)
 
     def _completions(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
         """Returns a row of validation pictures, one of their upper halves, one of completions."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections import deque
 from typing import Any
 
 from pixace.errors import PixaceError
@@ -48,9 +49,13 @@ class _Mean:
 
     def take(self) -> float | None:
         """Returns the mean, None of nothing, and starts anew."""
-        total, count = self.total, self.count
+        mean = self.so_far()
         self.total, self.count = 0.0, 0
-        return total / count if count else None
+        return mean
+
+    def so_far(self) -> float | None:
+        """Returns the mean, None of nothing."""
+        return self.total / self.count if self.count else None
 
 
 class Meter:
@@ -67,7 +72,7 @@ class Meter:
         self._batch_size = batch_size
         self._point = _Mean.from_stored(means.get("point"))
         self._epoch = _Mean.from_stored(means.get("epoch"))
-        self._waiting: list[Any] = []
+        self._waiting: deque[Any] = deque()
         self._n_timed = 0
         self.restart_clock()
 
@@ -114,16 +119,25 @@ class Meter:
         self.restart_clock()
         return values
 
+    def nats_so_far(self) -> float | None:
+        """Returns the mean since the last point of the losses that are there, None of none."""
+        self._take_in(wait=False)
+        return self._point.so_far()
+
     def epoch_nats(self) -> float | None:
         """Returns the mean over the steps since this was last asked for, None without any."""
         self._take_in()
         return self._epoch.take()
 
-    def _take_in(self) -> None:
-        """Adds up the losses noted so far, in their order."""
-        waiting, self._waiting = self._waiting, []
-        for loss in waiting:
-            nats = float(loss)
+    def _take_in(self, wait: bool = True) -> None:
+        """Adds up the losses noted so far, in their order; without waiting, those there."""
+        while self._waiting and (wait or _is_computed(self._waiting[0])):
+            nats = float(self._waiting.popleft())
             self._point.add(nats)
             self._epoch.add(nats)
-        self._n_timed += len(waiting)
+            self._n_timed += 1
+
+
+def _is_computed(loss: Any) -> bool:
+    """Says whether a loss can be read without waiting: JAX's arrays may be there later."""
+    return loss.is_ready() if hasattr(loss, "is_ready") else True

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from pixace import cluster
 from pixace.checkpoints import Checkpoint, fit_arrays
 from pixace.config import DEFAULT_WEIGHTS_DIR, ModelConfig, TrainingSettings, save_config
 from pixace.curves import Curves
-from pixace.devices import batch_mesh, memory_errors
+from pixace.devices import batch_mesh, device_names, idle_gpu_warning, memory_errors
 from pixace.epoch_pictures import EpochPictures
 from pixace.errors import UsageError, shown
 from pixace.folders import epoch_path, save_epoch, save_latest, set_aside, training_lock
 from pixace.interruption import Interrupted, Interruption
 from pixace.meter import require_finite
 from pixace.models import count_weights, flat_weights
+from pixace.overfitting import overfitting_warning
 from pixace.planning import smallest_batch
+from pixace.progress import Progress, Status
 from pixace.scoring import Likelihood
 from pixace.starting import find_start, training_folder
 from pixace.summaries import Summaries
@@ -42,12 +48,20 @@ class Trainer:
         self.config = config
         self.checkpoint = checkpoint
 
-    def train(self, **settings: Any) -> Likelihood | None:
+    def train(
+        self,
+        *,
+        progress: Callable[[Status], None] | None = None,
+        preview: Callable[[Image.Image], None] | None = None,
+        **settings: Any,
+    ) -> Likelihood | None:
         """Trains, or goes on training, to the end of the last epoch.
 
         Of several processes (see `cluster`), the first calls this; the others, `worker.follow`.
 
         Args:
+          progress: is told often how far the training is; without it, the log is, now and then.
+          preview: is given new pictures of the model after each epoch, side by side in one.
           **settings: the fields of `TrainingSettings`.
 
         Returns:
@@ -64,8 +78,11 @@ class Trainer:
             raise UsageError(f"unknown setting {unknown[0]!r} of a training")
         chosen = TrainingSettings(**{"checkpoint": self.checkpoint, **settings})
         with training_lock(self.folder), cluster.losses_told():
+            _log.info("device: %s", device_names())
+            if (warning := idle_gpu_warning()) is not None:
+                _log.warning("%s", warning)
             with memory_errors("try a smaller model"):
-                run = _Run(self.folder, self.config, chosen)
+                run = _Run(self.folder, self.config, chosen, progress, preview)
             try:
                 # Not before: until the first step there is nothing to save, and Ctrl-C just ends.
                 with run.interruption, memory_errors(_with_half(run.settings)):
@@ -102,7 +119,14 @@ def get_trainer(
 class _Run:
     """One run of a training, from reading the images to the last epoch."""
 
-    def __init__(self, folder: Path, config: ModelConfig, settings: TrainingSettings) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: ModelConfig,
+        settings: TrainingSettings,
+        progress: Callable[[Status], None] | None,
+        preview: Callable[[Image.Image], None] | None,
+    ) -> None:
         self.folder = folder
         self.config = config
         self.interruption = Interruption()
@@ -133,7 +157,7 @@ class _Run:
         self.likelihood: Likelihood | None = None
         self.summaries = Summaries(folder)
         self.pictures = EpochPictures(
-            config, self.worker.val_images.tokens, self.seed, self.summaries
+            config, self.worker.val_images.tokens, self.seed, self.summaries, preview
         )
         self.curves = Curves(
             self.settings,
@@ -141,6 +165,10 @@ class _Run:
             start.checkpoint.history if start else {},
             start.checkpoint.progress.get("curves") if start else None,
         )
+        self.progress = Progress(self.settings, self.loop.step, self.curves.nats_of_late, progress)
+        if start:
+            self.progress.checkpoint = shown(start.path.name)
+            self.progress.validation = self.curves.last_validation()
 
     def run(self) -> Likelihood | None:
         """Trains to the last step; see `Trainer.train`."""
@@ -148,7 +176,8 @@ class _Run:
         first_step = self.loop.step
         while True:
             if self._at_end_of_epoch() and not self.interruption.requested:
-                self._end_epoch()
+                with self.progress.end_of_epoch():
+                    self._end_epoch()
                 self.curves.restart_clock()
             self._stop_if_interrupted()
             if self.loop.step >= self.settings.n_steps:
@@ -161,21 +190,18 @@ class _Run:
                 self.curves.leave_out_time()
             if self.curves.is_due(self.loop.step):
                 self.curves.add_point(self.loop.step, self.loop.learning_rate())
+            self.progress.stepped(self.loop.step)
 
     def _announce(self) -> None:
         """Says what is trained on what, and where the results go."""
         config, n_images = self.config, self.worker.n_images
         _log.info(
-            "%s with %s weights; %d images to train on, %d to validate, %d skipped",
-            config.model_type,
-            f"{count_weights(self.loop.weights):,}",
-            *n_images,
+            "model: %s, %s weights", config.model_type, _rounded(count_weights(self.loop.weights))
         )
-        _log.info(
-            "writing to %s; watch with: tensorboard --logdir %s",
-            shown(self.folder),
-            shown(self.folder.parent),
-        )
+        _log.info("%d images to train on, %d to validate, %d skipped", *n_images)
+        _log.info("writing to %s", shown(self.folder))
+        logdir = shlex.quote(shown(self.folder.parent))
+        _log.info("watch with: tensorboard --logdir=%s", logdir)
         values = {**config.to_dict(), **dataclasses.asdict(self.settings), "seed": self.seed}
         values["images found"] = n_images[0]
         self.summaries.settings(values, self.loop.step)
@@ -204,23 +230,28 @@ class _Run:
         if not self._is_epoch_saved():
             self._validate_and_save()
         if self._is_epoch_saved():
+            self.progress.begin("drawing samples")
             self.pictures.draw(self.loop.step, self.loop.weights, stop=self._is_interrupted)
         self.summaries.flush()
 
     def _validate_and_save(self) -> None:
         """Validates and saves an epoch, unless a signal comes before the validation is done."""
         step = self.loop.step
+        self.progress.begin("validating")
         exchange(Order.VALIDATE, self.interruption)
         likelihood = self.worker.validate(self.interruption)
         if likelihood is None:
             return
         self.likelihood = likelihood
         self.curves.end_epoch(step, likelihood)
+        self.progress.validation = likelihood.bits_per_pixel
+        self.progress.begin("saving")
         self.pictures.discard(step)  # before the save: afterwards, pictures tell they are drawn
         save_epoch(
             self.folder, self._capture(), self.loop.trax_fields(), self.settings.keep_checkpoints
         )
         self.saved_step = step
+        self.progress.checkpoint = epoch_path(self.folder, step).name
         _log.info(
             "epoch %d: step %d, validation %.3f nats, %.3f bits per pixel; saved %s",
             step // self.settings.steps_per_epoch,
@@ -229,6 +260,9 @@ class _Run:
             likelihood.bits_per_pixel,
             shown(epoch_path(self.folder, step)),
         )
+        warning = overfitting_warning(self.curves.history, self.folder)
+        if warning is not None:
+            _log.warning("%s", warning)
 
     def _is_interrupted(self) -> bool:
         return self.interruption.requested
@@ -272,6 +306,18 @@ class _Run:
         if self.origin is not None:
             checkpoint.progress["origin"] = self.origin
         return checkpoint
+
+
+def _rounded(count: int) -> str:
+    """Spells a large number in three digits.
+
+    >>> _rounded(27_812_354)
+    '27.8 M'
+    """
+    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if count >= 0.9995 * unit:  # which rounds to one
+            return f"{count / unit:.3g}{name}"
+    return str(count)
 
 
 def _with_half(settings: TrainingSettings) -> str:

@@ -70,7 +70,8 @@ class Worker:
         self.images, self.val_images = _load_images(config, settings)
         self.position = position
         self._seed = seed
-        counts = [len(self.images.paths), len(self.val_images.paths), len(self.images.skipped)]
+        skipped = {*self.images.skipped, *self.val_images.skipped}  # the same set may serve twice
+        counts = [len(self.images.paths), len(self.val_images.paths), len(skipped)]
         _require_same_kind(self.val_images is self.images)
         self.n_images = [
             int(count) for count in cluster.gathered(np.array(counts, np.int64)).sum(axis=0)

@@ -1,5 +1,6 @@
 """What several test modules need: a painted folder of images and a model trained on it."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -90,6 +91,16 @@ def weights_dir(painted, tmp_path_factory) -> Path:
     for model_type in ("transformer", "reformer"):
         train_tiny(painted, folder, model_type, model_type)
     return folder
+
+
+@pytest.fixture
+def _messages_as_before():
+    """Puts the package's logger back as other tests expect it."""
+    logger = logging.getLogger("pixace")
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 def flags_of(painted: Path, weights_dir: Path, name: str, **flags) -> list[str]:

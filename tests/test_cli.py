@@ -1,7 +1,6 @@
 """The command line: real processes, one line for a mistake, nothing heavy before it is needed."""
 
 import json
-import logging
 import os
 import signal
 import socket
@@ -41,7 +40,7 @@ STEP = {
     "dropout": "0.1",
     "steps_per_epoch": "1000",
 }
-SWITCHES = {"recompute", "mirror", "measure", "json"}
+SWITCHES = {"recompute", "mirror", "preview", "measure", "json"}
 # command -> flag -> default, or None where there is none
 FLAGS = {
     "completion": {"shell": "bash"},
@@ -61,6 +60,7 @@ FLAGS = {
         "seed": None,
         "mirror": "false",
         "keep_checkpoints": "5",
+        "preview": "false",
         "coordinator": None,
         "num_processes": None,
         "process_id": None,
@@ -463,16 +463,6 @@ def test_the_flags_of_all_commands_live_side_by_side():
     assert parsed["pixace.commands.predict"]["scale"].value == 256
     assert "scale" not in parsed["pixace.commands.train"]
     assert set(flags.FLAGS) == before
-
-
-@pytest.fixture
-def _messages_as_before():
-    """Puts the package's logger back as other tests expect it."""
-    logger = logging.getLogger("pixace")
-    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.propagate = handlers, propagate
-    logger.setLevel(level)
 
 
 @pytest.mark.usefixtures("_messages_as_before")

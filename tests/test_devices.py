@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pixace import devices
-from pixace.devices import memory_bytes, memory_errors
+from pixace.devices import device_names, idle_gpu_warning, memory_bytes, memory_errors
 from pixace.errors import PixaceError
 from pixace.trax_compat import jax, jnp
 
@@ -52,3 +52,23 @@ def test_the_tightest_limit_of_a_container_counts(tmp_path, monkeypatch, nested)
     for path in tmp_path.rglob("memory.*"):
         path.write_text("max\n")
     assert memory_bytes() > 1_000_000
+
+
+def test_the_devices_have_names():
+    name = device_names()
+    n_devices = jax.device_count()
+    assert name.startswith(f"{n_devices} x ") == (n_devices > 1)
+    assert ("CPU" in name) == (jax.default_backend() == "cpu")
+
+
+@pytest.mark.skipif(not ON_LINUX_CPU, reason="a GPU is in use")
+def test_a_gpu_that_is_not_used_is_told_of(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    driver = [tmp_path / "nowhere", tmp_path / "version"]
+    assert idle_gpu_warning(driver) is None
+    driver[1].touch()
+    assert 'pip install "pixace[cuda12]"' in idle_gpu_warning(driver)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert idle_gpu_warning(driver) is not None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert idle_gpu_warning(driver) is None, "it was hidden on purpose"

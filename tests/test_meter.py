@@ -97,3 +97,28 @@ def test_a_loss_that_is_no_number_says_what_to_change(nats):
         require_finite(nats, 7)
     with pytest.raises(PixaceError, match="at step 7"):
         feed(Meter(1), [1.0, nats]).point(7)
+
+
+class Computing:
+    """A loss that is there later, as JAX's arrays are."""
+
+    def __init__(self, nats: float) -> None:
+        self.nats, self.is_there = nats, False
+
+    def is_ready(self) -> bool:
+        return self.is_there
+
+    def __float__(self) -> float:
+        assert self.is_there, "waited for"
+        return self.nats
+
+
+def test_the_mean_so_far_waits_for_no_loss():
+    meter, slow = Meter(4), Computing(6.0)
+    assert meter.nats_so_far() is None
+    feed(meter, [1.0, 2.0, slow, 3.0])
+    assert meter.nats_so_far() == 1.5
+    slow.is_there = True
+    assert meter.nats_so_far() == 3.0
+    assert meter.point(4)["nats_per_pixel"] == 3.0
+    assert meter.nats_so_far() is None

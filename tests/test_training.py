@@ -4,6 +4,8 @@ import logging
 import math
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 
@@ -127,7 +129,62 @@ def test_the_training_images_serve_for_validation(painted, tmp_path, caplog, mon
     with caplog.at_level(logging.INFO, "pixace"):
         train_tiny(painted, tmp_path, "n", "transformer", val_images=None, n_epochs=1)
     assert "no validation images" not in caplog.text
-    assert "5 to validate" in caplog.text
+    assert "20 images to train on, 5 to validate, 0 skipped" in caplog.text
+
+
+def test_a_training_says_what_it_works_with_and_where_things_are(painted, tmp_path, caplog):
+    for folder in ("train", "val"):
+        shutil.copytree(painted / folder, tmp_path / folder)
+        (tmp_path / folder / "broken.png").write_bytes(b"no picture")
+    weights_dir = tmp_path / "my models"
+    with caplog.at_level(logging.INFO, "pixace"):
+        folder = train_tiny(tmp_path, weights_dir, "m", "transformer", n_epochs=1)
+    assert re.fullmatch("device: .+", caplog.messages[0])
+    assert "model: transformer, 3.95 k weights" in caplog.messages
+    assert "20 images to train on, 5 to validate, 2 skipped" in caplog.messages
+    assert f"writing to {folder}" in caplog.messages
+    (command,) = (line for line in caplog.messages if line.startswith("watch with: "))
+    words = shlex.split(command.removeprefix("watch with: "))
+    assert words == ["tensorboard", f"--logdir={weights_dir}"]
+
+
+def test_progress_and_preview_in_a_program(painted, tmp_path):
+    told, pictures = [], []
+    folder = train_tiny(
+        painted, tmp_path, "m", "transformer", progress=told.append, preview=pictures.append
+    )
+    assert [status.doing for status in told if status.doing] == [
+        *("validating", "saving", "drawing samples") * 2
+    ]
+    last = told[-1]
+    assert (last.step, last.last_step, last.epoch, last.last_epoch) == (6, 6, 2, 2)
+    assert last.checkpoint == "model-00006.pkl.gz"
+    history = read_checkpoint(folder / "model.pkl.gz").history
+    assert last.validation == history["val"]["nats_per_pixel"][-1][1] / math.log(2)
+    assert last.bits_per_pixel < math.log2(2**5 + 2) + 5
+    assert [picture.size for picture in pictures] == [(4 * 8, 2 * 8)] * 2
+    with Image.open(folder / "pictures" / "samples-00006.png") as samples:
+        np.testing.assert_array_equal(
+            np.asarray(samples.convert("RGB"))[64::128, 64::128],
+            np.asarray(pictures[1].resize(samples.size))[64::128, 64::128],
+        )
+
+
+def test_overfitting_is_told_once(painted, weights_dir, tmp_path, caplog):
+    """Three epochs that were written down by hand, and two that are trained."""
+    folder = tmp_path / "m"
+    folder.mkdir()
+    stored = read_checkpoint(weights_dir / "transformer" / "model-00003.pkl.gz")
+    stored.history["val"]["nats_per_pixel"] = [(1, 0.1), (2, 0.2), (3, 0.3)]
+    stored.history["train"]["nats_per_pixel"] = [(1, 99.0), (2, 98.0), (3, 97.0)]
+    for name in ("model.pkl.gz", "model-00001.pkl.gz"):
+        write_checkpoint(folder / name, stored, {})
+    train_tiny(painted, tmp_path, "m", "transformer", n_epochs=2)
+    (warning,) = (line for line in caplog.messages if "validation turns up" in line)
+    assert f"kept: {folder / 'model-00001.pkl.gz'} (--checkpoint=best)" in warning
+    caplog.clear()
+    train_tiny(painted, tmp_path, "m", "transformer", n_epochs=3)
+    assert "validation turns up" not in caplog.text
 
 
 def test_folders_that_do_not_exist_are_errors(painted, tmp_path):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from absl import flags
+from PIL import Image
 
 from pixace.commands.common import (
     batch_size,
@@ -19,6 +23,16 @@ from pixace.errors import ImageError, UsageError, shown
 from pixace.images import find_images
 from pixace.starting import training_folder
 from pixace.supervision import run_in_child
+from pixace.terminal import (
+    LiveLine,
+    can_redraw,
+    columns,
+    half_blocks,
+    has_all_colours,
+    why_no_pictures,
+)
+
+_log = logging.getLogger(__name__)
 
 _CLUSTER_FLAGS = ("coordinator", "num_processes", "process_id")
 
@@ -75,7 +89,12 @@ def define_flags(values: flags.FlagValues) -> None:
         "Keep the images' tokens in this folder, not in memory: the next run starts at once.",
         flag_values=values,
     )
-
+    flags.DEFINE_boolean(
+        "preview",
+        False,
+        "Show the newest samples in the terminal after each epoch.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "coordinator",
         None,
@@ -121,7 +140,8 @@ def run(values: flags.FlagValues) -> None:
             from pixace.training import Trainer
 
             trainer = Trainer(folder, config)
-            trainer.train(**{name: getattr(settings, name) for name in names})
+            with _shown_on_terminal(values["preview"].value) as display:
+                trainer.train(**display, **{name: getattr(settings, name) for name in names})
             print(shown(trainer.folder))
         else:
             from pixace.worker import follow
@@ -132,6 +152,28 @@ def run(values: flags.FlagValues) -> None:
         train()
     else:
         _with_others(train, others)
+
+
+@contextlib.contextmanager
+def _shown_on_terminal(wants_preview: bool) -> Iterator[dict[str, Any]]:
+    """Yields the arguments of `Trainer.train` that show a training where there is a terminal."""
+    stream, display = sys.stderr, dict[str, Any]()
+    if wants_preview:
+        obstacle = why_no_pictures(stream)
+        if obstacle is None:
+            display["preview"] = _preview
+        else:
+            _log.warning("--preview needs a terminal with colours, and %s", obstacle)
+    if not can_redraw(stream):
+        yield display
+        return
+    with LiveLine(stream) as line, contextlib.redirect_stderr(line):
+        yield {**display, "progress": lambda status: line.show(status.text)}
+
+
+def _preview(picture: Image.Image) -> None:
+    """Draws the newest samples on stderr, as they are no result."""
+    print(half_blocks(picture, columns(sys.stderr), has_all_colours()), end="", file=sys.stderr)
 
 
 def _with_others(train: Callable[[], None], arguments: dict[str, Any]) -> None:
