@@ -42,6 +42,7 @@ setup(
             "ruff>=0.17,<0.18",
             "mypy>=2.4,<3",
             "types-requests>=2.33",
+            "websocket-client>=1.9.2,<2",
         ],
     },
     entry_points={"console_scripts": ["pixace = pixace.cli:main"]},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from pixace.collage import write_picture
+from pixace.config import spell
 from pixace.errors import PixaceError, shown
 from pixace.trax_compat import tf
 
@@ -57,7 +59,7 @@ class Summaries:
 
     def settings(self, values: Mapping[str, Any], step: int) -> None:
         """Shows the hyper-parameters as a table."""
-        rows = "\n".join(f"| {name} | {value} |" for name, value in values.items())
+        rows = "\n".join(f"| {name} | {_as_markdown(value)} |" for name, value in values.items())
         with self._writing("train"):
             tf.summary.text("settings", f"| setting | value |\n| --- | --- |\n{rows}", step)
 
@@ -97,3 +99,8 @@ class Summaries:
                 f"{shown(self._folder)}: cannot write the curves: {reason}; checkpoints are "
                 "untouched, free some space and run the command again"
             ) from None
+
+
+def _as_markdown(value: Any) -> str:
+    """Spells a setting so that Markdown shows it as it is: a folder may have any name."""
+    return re.sub(r"[^\w ,./:-]|_", lambda match: f"&#{ord(match[0])};", shown(spell(value)))

@@ -176,8 +176,8 @@ class _Run:
             shown(self.folder),
             shown(self.folder.parent),
         )
-        values = {**config.to_dict(), **dataclasses.asdict(self.settings), "seed": self.seed}
-        values["images found"] = n_images[0]
+        values = {**dataclasses.asdict(config), **dataclasses.asdict(self.settings)}
+        values |= {"seed": self.seed, "images found": n_images[0]}
         self.summaries.settings(values, self.loop.step)
         n_steps = self.settings.n_steps
         if self.loop.step >= n_steps and not self._at_end_of_epoch():
