@@ -28,6 +28,7 @@ LAYERS = {
         "interruption",
         "lazy_imports",
         "meter",
+        "quantisation_table",
         "ready",
         "recipe",
         "safe_pickle*",

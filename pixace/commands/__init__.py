@@ -6,4 +6,5 @@ COMMANDS = {
     "plan": "Say what batch fits into memory and how long an epoch takes, without training.",
     "predict": "Complete pictures, or draw new ones, with a trained model.",
     "evaluate": "Measure how well a model predicts the images of a folder.",
+    "quantize": "Show what pictures lose by quantisation, with various numbers of bits.",
 }
