@@ -26,6 +26,7 @@ setup(
         "jaxlib>=0.10.2,<0.13",
         "tensorflow>=2.21,<2.22",
         "tensorboard>=2.21,<2.22",
+        "matplotlib>=3.11,<3.12",
         "numpy>=2.4,<2.6",
         "pillow>=13,<14",
         "absl-py>=2.5,<3",

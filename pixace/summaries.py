@@ -20,6 +20,7 @@ from PIL import Image
 from pixace.collage import write_picture
 from pixace.config import spell
 from pixace.errors import PixaceError, shown
+from pixace.folders import picture_path
 from pixace.trax_compat import tf
 
 _log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Summaries:
 
     def picture_path(self, name: str, step: int) -> Path:
         """Returns the file of a picture."""
-        return self._folder / "pictures" / f"{name}-{step:05d}.png"
+        return picture_path(self._folder, name, step)
 
     def settings(self, values: Mapping[str, Any], step: int) -> None:
         """Shows the hyper-parameters as a table."""

@@ -92,6 +92,17 @@ FLAGS = {
         "images": None,
         "json": "false",
     },
+    "plot": {**LOCATION, "model_name": "", "out": "curves.png"},
+    "report": {**LOCATION, "out": "report.html"},
+    "quantize": {
+        "images": None,
+        "bitdepth": None,
+        "image_size": "32",
+        "background": "black",
+        "n_images": "8",
+        "scale": "128",
+        "out": "quantised.png",
+    },
 }
 
 
@@ -129,7 +140,10 @@ def test_the_overview_lists_the_commands(words):
     done = pixace(*words)
     assert (done.returncode, done.stderr) == (0, "")
     listed = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert listed == ["download", "train", "plan", "predict", "evaluate"]
+    assert listed == [
+        *("download", "train", "plan", "predict", "evaluate"),
+        *("plot", "report", "quantize"),
+    ]
     assert "usage: pixace COMMAND --flags" in done.stdout
 
 
@@ -336,6 +350,8 @@ def test_what_is_missing_is_named_in_one_line(tmp_path, words, named):
         (("predict",), "name a model with --model_name, or a file with --checkpoint"),
         (("evaluate", "--images=album"), "name a model with --model_name"),
         (("evaluate", "--model_name=faces"), "evaluate needs --images=FOLDER"),
+        (("plot",), "plot needs --model_name=NAME"),
+        (("report",), "report needs --model_name=NAME"),
     ],
 )
 def test_what_must_be_given_is_asked_for(tmp_path, words, wording):

@@ -97,3 +97,19 @@ def test_a_loss_that_is_no_number_says_what_to_change(nats):
         require_finite(nats, 7)
     with pytest.raises(PixaceError, match="at step 7"):
         feed(Meter(1), [1.0, nats]).point(7)
+
+
+def test_the_speed_of_an_epoch_leaves_out_what_is_not_timed(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("pixace.meter.time.monotonic", lambda: now[0])
+    meter = feed(Meter(4), [1.0])
+    meter.leave_out_time()
+    now[0] += 50
+    meter.point(1)
+    assert meter.epoch_speed() is None
+    for step, seconds in ((3, 1), (5, 3)):
+        feed(meter, [1.0] * 2)
+        now[0] += seconds
+        meter.point(step)
+    assert meter.epoch_speed() == 4 * 4 / 4
+    assert meter.epoch_speed() is None

@@ -6,5 +6,7 @@ COMMANDS = {
     "plan": "Say what batch fits into memory and how long an epoch takes, without training.",
     "predict": "Complete pictures, or draw new ones, with a trained model.",
     "evaluate": "Measure how well a model predicts the images of a folder.",
+    "plot": "Plot the curves of one or more trainings as PNG or SVG.",
+    "report": "Write one HTML page about a model: settings, curves, pictures, figures.",
     "quantize": "Show what pictures lose by quantisation, with various numbers of bits.",
 }
