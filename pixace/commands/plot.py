@@ -8,7 +8,7 @@ from absl import flags
 
 from pixace.commands.common import define_weights_dir_flag
 from pixace.errors import UsageError, shown
-from pixace.files import write_atomically
+from pixace.files import write_result
 from pixace.folders import locate
 from pixace.plotting import check_plot, plot_curves
 from pixace.record import read_record
@@ -37,5 +37,5 @@ def run(values: flags.FlagValues) -> None:
     check_plot(out)
     paths = {name: locate(name, values["weights_dir"].value, None) for name in names}
     records = {name: read_record(path) for name, path in paths.items()}
-    write_atomically(out, plot_curves(records, out.suffix.lower().removeprefix(".")))
+    write_result(out, plot_curves(records, out.suffix.lower().removeprefix(".")))
     print(shown(out))

@@ -8,7 +8,7 @@ from absl import flags
 
 from pixace.commands.common import define_location_flags
 from pixace.errors import UsageError, shown
-from pixace.files import write_atomically
+from pixace.files import write_result
 from pixace.folders import locate
 from pixace.record import read_record
 from pixace.report import report
@@ -31,5 +31,5 @@ def run(values: flags.FlagValues) -> None:
     path = locate(name, values["weights_dir"].value, None)
     page = report(name, read_record(path), path.parent)
     # A name that is not UTF-8 is shown, not copied.
-    write_atomically(out, page.encode("utf-8", "backslashreplace"))
+    write_result(out, page.encode("utf-8", "backslashreplace"))
     print(shown(out))
