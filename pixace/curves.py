@@ -8,6 +8,7 @@ from typing import Any
 from pixace.checkpoints import History
 from pixace.config import TrainingSettings
 from pixace.meter import Meter, require_finite
+from pixace.record import SPEED_KEY
 from pixace.scoring import Likelihood
 from pixace.summaries import Summaries
 
@@ -39,10 +40,11 @@ class Curves:
         self._interval = max(1, settings.steps_per_epoch // _POINTS_PER_EPOCH)
         self._meter = Meter(settings.n_pictures, stored)
         self._last_point: float | None = None
+        self._speed = stored.get(SPEED_KEY) if isinstance(stored, dict) else None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what a later run needs to draw the very same curves, besides the history."""
-        return self._meter.to_dict()
+        return {**self._meter.to_dict(), SPEED_KEY: self._speed}
 
     def restart_clock(self) -> None:
         """Measures the speed from now on."""
@@ -87,6 +89,7 @@ class Curves:
         }
         self._summaries.scalars("val", values, step)
         self._remember("val", step, likelihood.nats_per_pixel)
+        self._speed = self._meter.epoch_speed() or self._speed
         nats = self._meter.epoch_nats()
         if nats is not None:
             self._remember("train", step, nats)

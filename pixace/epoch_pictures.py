@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from pixace.models import build_model, init_model
 from pixace.sampling import Sampler, complete
 from pixace.summaries import Summaries
 
-N_PICTURES = 8  # drawn, and completed, after each epoch
-_TILE = 128  # pixels of one of them, large enough to be seen
+# TensorBoard scales a picture down to its card: more of them abreast would be too small to see.
+_ABREAST = 4
+N_PICTURES = 2 * _ABREAST  # drawn after each epoch; completed are half as many, twice each
+_TILE = 128  # pixels of one of them
 
 
 class EpochPictures:
@@ -42,7 +44,7 @@ class EpochPictures:
         preview: Callable[[Image.Image], None] | None = None,
     ) -> None:
         self._config = config
-        self._originals = spread_rows(val_tokens, N_PICTURES).astype(np.int32)
+        self._originals = spread_rows(val_tokens, _ABREAST).astype(np.int32)
         self._seed = seed
         self._summaries = summaries
         self._preview = preview
@@ -86,25 +88,24 @@ class EpochPictures:
         drawn = self._complete(None, weights, stop)
         if drawn is None:
             return None
-        tiles = [
-            row[0] for row in token_rows([drawn], self._config.bitdepth, self._config.n_pixels)
-        ]
-        half = N_PICTURES // 2
-        rows = [tiles[:half], tiles[half:]]
-        if self._preview is not None:
-            self._preview(collage(rows, self._config.image_size + 2))  # a border on either side
-        return collage(rows, _TILE)
+        rows = [drawn[:_ABREAST], drawn[_ABREAST:]]
+        if self._preview is not None:  # in natural size, a pixel's border on either side
+            self._preview(self._sheet(rows, self._config.image_size + 2))
+        return self._sheet(rows, _TILE)
 
     def _completions(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
-        """Returns a row of validation pictures, one of their upper halves, one of completions."""
+        """Returns a row of validation pictures, one of their upper halves, two of completions."""
         prompt = self._originals[:, : self._config.n_pixels // 2]
-        completed = self._complete(prompt, weights, stop)
+        completed = self._complete(np.concatenate([prompt, prompt]), weights, stop)
         if completed is None:
             return None
-        columns = [self._originals, prompt, completed]
-        rows = token_rows(columns, self._config.bitdepth, self._config.n_pixels)
-        # Broad, not tall: TensorBoard fits a picture into a card that is broader than tall.
-        return collage([list(row) for row in zip(*rows, strict=True)], _TILE)
+        rows = [self._originals, prompt, completed[:_ABREAST], completed[_ABREAST:]]
+        return self._sheet(rows, _TILE)
+
+    def _sheet(self, rows: Sequence[np.ndarray], tile: int) -> Image.Image:
+        """Returns rows of _ABREAST pictures each, given as tokens."""
+        columns = token_rows(rows, self._config.bitdepth, self._config.n_pixels)
+        return collage([list(row) for row in zip(*columns, strict=True)], tile)
 
     def _complete(
         self, prompt: np.ndarray | None, weights: Any, stop: Callable[[], bool]

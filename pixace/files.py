@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from pixace.errors import PixaceError, shown
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replaces the file at `path` by `data`: whole, or not at all.
@@ -18,6 +20,18 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     with replacing(path) as file:
         file.write(data)
+
+
+def write_result(path: Path, data: bytes) -> None:
+    """Writes a file that the user asked for: whole, or not at all.
+
+    Raises:
+      PixaceError: it cannot be written.
+    """
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise PixaceError(f"{shown(path)}: cannot write: {error.strerror}") from None
 
 
 @contextlib.contextmanager

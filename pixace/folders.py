@@ -4,6 +4,7 @@ MODEL_NAME/
     config.json           the settings (see `config`)
     model.pkl.gz          the newest state, from which training goes on
     model-00100.pkl.gz    the state after the epoch that ended at step 100
+    pictures/             what was drawn after each epoch, as samples-00100.png
 """
 
 from __future__ import annotations
@@ -75,6 +76,18 @@ def epoch_steps(folder: Path) -> list[int]:
     if not os.path.isdir(folder):
         return []
     names = (_EPOCH_NAME.fullmatch(entry.name) for entry in folder.iterdir())
+    return sorted(int(match[1]) for match in names if match)
+
+
+def picture_path(folder: Path, kind: str, step: int) -> Path:
+    """Returns the name of a picture drawn after the epoch that ended at `step`."""
+    return folder / "pictures" / f"{kind}-{step:05d}.png"
+
+
+def picture_steps(folder: Path, kind: str) -> list[int]:
+    """Returns the steps that have a picture of a kind in a model's folder, in rising order."""
+    pattern = re.compile(rf"{re.escape(kind)}-(\d{{5,{_MAX_DIGITS}}})\.png")
+    names = (pattern.fullmatch(path.name) for path in (folder / "pictures").glob("*.png"))
     return sorted(int(match[1]) for match in names if match)
 
 

@@ -74,6 +74,7 @@ class Meter:
         self._epoch = _Mean.from_stored(means.get("epoch"))
         self._waiting: deque[Any] = deque()
         self._n_timed = 0
+        self._epoch_pictures, self._epoch_seconds = 0, 0.0
         self.restart_clock()
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,13 +110,15 @@ class Meter:
           PixaceError: the loss is no number any more.
         """
         self._take_in()
-        speed = self._n_timed * self._batch_size / (time.monotonic() - self._since)
+        n_pictures, seconds = self._n_timed * self._batch_size, time.monotonic() - self._since
         nats = self._point.take()
         assert nats is not None, "a point before the first step"
         require_finite(nats, step)
         values = {"nats_per_pixel": nats, "bits_per_pixel": nats / math.log(2)}
         if self._is_timed:
-            values["images_per_second"] = speed
+            values["images_per_second"] = n_pictures / seconds
+            self._epoch_pictures += n_pictures
+            self._epoch_seconds += seconds
         self.restart_clock()
         return values
 
@@ -128,6 +131,15 @@ class Meter:
         """Returns the mean over the steps since this was last asked for, None without any."""
         self._take_in()
         return self._epoch.take()
+
+    def epoch_speed(self) -> float | None:
+        """Returns the images per second up to the last point, since this was last asked for.
+
+        None where no step has been timed.
+        """
+        n_pictures, seconds = self._epoch_pictures, self._epoch_seconds
+        self._epoch_pictures, self._epoch_seconds = 0, 0.0
+        return n_pictures / seconds if n_pictures else None
 
     def _take_in(self, wait: bool = True) -> None:
         """Adds up the losses noted so far, in their order; without waiting, those there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ import numpy as np
 from PIL import Image
 
 from pixace.collage import write_picture
+from pixace.config import spell
 from pixace.errors import PixaceError, shown
+from pixace.folders import picture_path
 from pixace.trax_compat import tf
 
 _log = logging.getLogger(__name__)
@@ -53,11 +56,11 @@ class Summaries:
 
     def picture_path(self, name: str, step: int) -> Path:
         """Returns the file of a picture."""
-        return self._folder / "pictures" / f"{name}-{step:05d}.png"
+        return picture_path(self._folder, name, step)
 
     def settings(self, values: Mapping[str, Any], step: int) -> None:
         """Shows the hyper-parameters as a table."""
-        rows = "\n".join(f"| {name} | {value} |" for name, value in values.items())
+        rows = "\n".join(f"| {name} | {_as_markdown(value)} |" for name, value in values.items())
         with self._writing("train"):
             tf.summary.text("settings", f"| setting | value |\n| --- | --- |\n{rows}", step)
 
@@ -97,3 +100,8 @@ class Summaries:
                 f"{shown(self._folder)}: cannot write the curves: {reason}; checkpoints are "
                 "untouched, free some space and run the command again"
             ) from None
+
+
+def _as_markdown(value: Any) -> str:
+    """Spells a setting so that Markdown shows it as it is: a folder may have any name."""
+    return re.sub(r"[^\w ,./:-]|_", lambda match: f"&#{ord(match[0])};", shown(spell(value)))

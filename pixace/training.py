@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixace import cluster
 from pixace.checkpoints import Checkpoint, fit_arrays
-from pixace.config import DEFAULT_WEIGHTS_DIR, ModelConfig, TrainingSettings, save_config
+from pixace.config import DEFAULT_WEIGHTS_DIR, ModelConfig, TrainingSettings, save_config, spell
 from pixace.curves import Curves
 from pixace.devices import batch_mesh, device_names, idle_gpu_warning, memory_errors
 from pixace.epoch_pictures import EpochPictures
@@ -25,6 +25,7 @@ from pixace.models import count_weights, flat_weights
 from pixace.overfitting import overfitting_warning
 from pixace.planning import smallest_batch
 from pixace.progress import Progress, Status
+from pixace.record import HELD_OUT_KEY, SETTINGS_KEY
 from pixace.scoring import Likelihood
 from pixace.starting import find_start, training_folder
 from pixace.summaries import Summaries
@@ -202,8 +203,7 @@ class _Run:
         _log.info("writing to %s", shown(self.folder))
         logdir = shlex.quote(shown(self.folder.parent))
         _log.info("watch with: tensorboard --logdir=%s", logdir)
-        values = {**config.to_dict(), **dataclasses.asdict(self.settings), "seed": self.seed}
-        values["images found"] = n_images[0]
+        values = {**dataclasses.asdict(config), **self._settings()}
         self.summaries.settings(values, self.loop.step)
         n_steps = self.settings.n_steps
         if self.loop.step >= n_steps and not self._at_end_of_epoch():
@@ -212,6 +212,14 @@ class _Run:
                 self.loop.step,
                 n_steps,
             )
+
+    def _settings(self) -> dict[str, Any]:
+        """Returns what is worth knowing of this training, besides the model's settings."""
+        return {
+            **dataclasses.asdict(self.settings),
+            "seed": self.seed,
+            "images found": self.worker.n_images[0],
+        }
 
     def _at_end_of_epoch(self) -> bool:
         """Says whether an epoch's work is due, also one that an earlier run did not get to."""
@@ -302,6 +310,8 @@ class _Run:
             "position": self.worker.position,
             "curves": self.curves.to_dict(),
             "config": self.config.to_dict(),
+            SETTINGS_KEY: {name: shown(spell(value)) for name, value in self._settings().items()},
+            HELD_OUT_KEY: self.worker.val_images is not self.worker.images,
         }
         if self.origin is not None:
             checkpoint.progress["origin"] = self.origin

@@ -93,6 +93,17 @@ FLAGS = {
         "images": None,
         "json": "false",
     },
+    "plot": {**LOCATION, "model_name": "", "out": "curves.png"},
+    "report": {**LOCATION, "out": "report.html"},
+    "quantize": {
+        "images": None,
+        "bitdepth": None,
+        "image_size": "32",
+        "background": "black",
+        "n_images": "8",
+        "scale": "128",
+        "out": "quantised.png",
+    },
 }
 
 
@@ -337,6 +348,8 @@ def test_what_is_missing_is_named_in_one_line(tmp_path, words, named):
         (("predict",), "name a model with --model_name, or a file with --checkpoint"),
         (("evaluate", "--images=album"), "name a model with --model_name"),
         (("evaluate", "--model_name=faces"), "evaluate needs --images=FOLDER"),
+        (("plot",), "plot needs --model_name=NAME"),
+        (("report",), "report needs --model_name=NAME"),
     ],
 )
 def test_what_must_be_given_is_asked_for(tmp_path, words, wording):

@@ -122,3 +122,19 @@ def test_the_mean_so_far_waits_for_no_loss():
     assert meter.nats_so_far() == 3.0
     assert meter.point(4)["nats_per_pixel"] == 3.0
     assert meter.nats_so_far() is None
+
+
+def test_the_speed_of_an_epoch_leaves_out_what_is_not_timed(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("pixace.meter.time.monotonic", lambda: now[0])
+    meter = feed(Meter(4), [1.0])
+    meter.leave_out_time()
+    now[0] += 50
+    meter.point(1)
+    assert meter.epoch_speed() is None
+    for step, seconds in ((3, 1), (5, 3)):
+        feed(meter, [1.0] * 2)
+        now[0] += seconds
+        meter.point(step)
+    assert meter.epoch_speed() == 4 * 4 / 4
+    assert meter.epoch_speed() is None

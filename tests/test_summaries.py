@@ -1,9 +1,13 @@
 """What a training leaves in its folder; `test_training` looks into TensorBoard's files."""
 
+import html
 import os
+import re
 
 import pytest
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugin_util import markdown_to_safe_html
 
 from pixace.summaries import Summaries
 
@@ -20,3 +24,25 @@ def test_any_folder_will_do(tmp_path, name):
         assert tag in events.read_bytes()
     with Image.open(folder / "pictures" / "samples-00012.png") as picture:
         assert picture.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("_my_ *images*", "_my_ *images*"),
+        ("a|b <b>&amp;</b> [c](d) `e` \\|", "a|b <b>&amp;</b> [c](d) `e` \\|"),
+        ("two\nlines", "two\\nlines"),
+        (os.fsdecode(b"not \xff UTF-8"), "not \\xff UTF-8"),
+        ((5, 4, 4), "5,4,4"),
+        (None, "None"),
+    ],
+)
+def test_a_setting_is_shown_as_it_is(tmp_path, value, text):
+    """Whatever a folder is called, TensorBoard makes one cell of a table of it."""
+    summaries = Summaries(tmp_path)
+    summaries.settings({"batch_size": 16, "images": value}, step=0)
+    summaries.close()
+    (event,) = EventAccumulator(str(tmp_path / "train")).Reload().Tensors("settings")
+    page = markdown_to_safe_html(event.tensor_proto.string_val[0])
+    cells = [html.unescape(cell) for cell in re.findall("<td>([^<]*)</td>", page)]
+    assert cells == ["batch_size", "16", "images", text]

@@ -21,6 +21,7 @@ from pixace.config import load_config
 from pixace.errors import CheckpointError, ImageError, PixaceError, UsageError
 from pixace.evaluation import get_evaluator
 from pixace.folders import epoch_steps
+from pixace.record import read_record
 from tests.conftest import TINY, assert_same_state, flags_of, train_tiny, wait_for
 
 
@@ -43,7 +44,7 @@ def test_a_model_s_folder_holds_everything(weights_dir):
     samples = Image.open(folder / "pictures" / "samples-00006.png")
     assert samples.size == (4 * 128, 2 * 128)
     completions = Image.open(folder / "pictures" / "completions-00006.png")
-    assert completions.size == (8 * 128, 3 * 128)
+    assert completions.size == (4 * 128, 4 * 128)
     assert len(samples.getcolors(10**6)) > 5
 
 
@@ -123,12 +124,14 @@ def test_the_training_images_serve_for_validation(painted, tmp_path, caplog, mon
     monkeypatch.chdir(tmp_path)
     train_tiny(painted, tmp_path, "m", "transformer", val_images=None, n_epochs=1)
     assert "no validation images" in caplog.text
+    assert read_record(tmp_path / "m" / "model.pkl.gz").held_out is False
     caplog.clear()
     (tmp_path / "images").mkdir()
     os.symlink(painted / "val", tmp_path / "images" / "val")
     with caplog.at_level(logging.INFO, "pixace"):
         train_tiny(painted, tmp_path, "n", "transformer", val_images=None, n_epochs=1)
     assert "no validation images" not in caplog.text
+    assert read_record(tmp_path / "n" / "model.pkl.gz").held_out is True
     assert "20 images to train on, 5 to validate, 0 skipped" in caplog.text
 
 

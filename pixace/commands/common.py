@@ -28,6 +28,11 @@ from pixace.images import find_images
 def define_location_flags(values: flags.FlagValues, *, model_name_help: str) -> None:
     """Registers the flags that say where a model is."""
     flags.DEFINE_string("model_name", None, model_name_help, flag_values=values)
+    define_weights_dir_flag(values)
+
+
+def define_weights_dir_flag(values: flags.FlagValues) -> None:
+    """Registers the flag that says where all models are, under both its names."""
     flags.DEFINE_string(
         "weights_dir",
         DEFAULT_WEIGHTS_DIR,

@@ -1,0 +1,77 @@
+"""`pixace quantize`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from absl import flags
+
+from pixace.collage import check_output, write_picture
+from pixace.commands.common import numbers
+from pixace.config import ModelConfig, require_int, spell
+from pixace.errors import UsageError, shown
+from pixace.quantisation_table import MAX_IMAGES, MIN_SCALE, quantisation_table
+from pixace.tokens import token_count
+
+_BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Registers the flags of this command."""
+    default = ModelConfig()
+    flags.DEFINE_string(
+        "images", None, "Folder of images; its sub-folders are searched too.", flag_values=values
+    )
+    flags.DEFINE_multi_string(
+        "bitdepth",
+        None,
+        f"Bits for hue, saturation and value, for each column (default: {' '.join(_BITDEPTHS)})",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "image_size",
+        default.image_size,
+        "Edge in pixels to which the pictures are scaled first.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "background",
+        default.background,
+        "Colour that shows through transparent pixels.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "n_images", 8, f"Pictures to show, up to {MAX_IMAGES}; one row each.", flag_values=values
+    )
+    flags.DEFINE_integer("scale", 128, "Edge of one tile in pixels.", flag_values=values)
+    flags.DEFINE_string(
+        "out",
+        "quantised.png",
+        "Output file; its suffix says the format: png, jpg, jpeg, webp, gif or bmp.",
+        flag_values=values,
+    )
+
+
+def run(values: flags.FlagValues) -> None:
+    """Writes the table and prints its figures."""
+    folder = values["images"].value
+    if folder is None:
+        raise UsageError("quantize needs --images=FOLDER")
+    words = values["bitdepth"].value or _BITDEPTHS
+    bitdepths = [numbers("bitdepth", word.split(","), int) for word in words]
+    scale = values["scale"].value
+    require_int("scale", scale, MIN_SCALE, 4096)
+    table = quantisation_table(
+        folder,
+        bitdepths,
+        values["image_size"].value,
+        n_images=values["n_images"].value,
+        background=values["background"].value,
+    )
+    out = Path(values["out"].value)
+    check_output(out, table.size(scale))
+    write_picture(table.picture(scale), out)
+    print(f"{shown(out)}: {len(table.rows)} pictures")
+    for bitdepth, error in zip(table.bitdepths, table.errors, strict=True):
+        print(f"{spell(bitdepth)}  {token_count(bitdepth):>5} tokens  colour error {error:.2f}")
+    print("colour error: mean distance in CIELAB (CIE 1976); 2 is just visible, 100 black on white")

@@ -1,0 +1,35 @@
+"""`pixace report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from absl import flags
+
+from pixace.commands.common import define_location_flags
+from pixace.errors import UsageError, shown
+from pixace.files import write_result
+from pixace.folders import locate
+from pixace.record import read_record
+from pixace.report import report
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Registers the flags of this command."""
+    define_location_flags(values, model_name_help="Folder under --weights_dir.")
+    flags.DEFINE_string("out", "report.html", "Output file.", flag_values=values)
+
+
+def run(values: flags.FlagValues) -> None:
+    """Writes the page, and prints its path."""
+    name = values["model_name"].value
+    if name is None:
+        raise UsageError("report needs --model_name=NAME")
+    out = Path(values["out"].value)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"out must end in .html, not {shown(out.name)!r}")
+    path = locate(name, values["weights_dir"].value, None)
+    page = report(name, read_record(path), path.parent)
+    # A name that is not UTF-8 is shown, not copied.
+    write_result(out, page.encode("utf-8", "backslashreplace"))
+    print(shown(out))

@@ -1,0 +1,104 @@
+"""The curves as a picture."""
+
+import dataclasses
+import html
+import io
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixace.cli import main
+from pixace.errors import PixaceError
+from pixace.plotting import plot_curves
+from pixace.record import TrainingRecord
+
+RECORD = TrainingRecord(
+    step=20,
+    n_weights=1,
+    config=None,
+    settings={},
+    train=[(10, 4.0), (20, 2.0)],
+    val=[(10, 3.0), (20, 2.5)],
+    held_out=True,
+    images_per_second=None,
+)
+
+
+def comments(svg: bytes) -> list[str]:
+    """Returns the texts of a plot: matplotlib draws letters as shapes, and says them beside."""
+    parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))
+    root = ElementTree.fromstring(svg, parser)
+    return [html.unescape(node.text.strip()) for node in root.iter(ElementTree.Comment)]
+
+
+def test_curves_lie_over_each_other():
+    texts = comments(plot_curves({"faces": RECORD}, "svg"))
+    assert {"faces", "step", "bits per pixel", "validation"} < set(texts)
+    assert "training (epoch's mean)" in texts
+
+
+def test_a_higher_loss_is_drawn_higher():
+    """The picture itself: the dashed line of the training falls below that of the validation."""
+    with Image.open(io.BytesIO(plot_curves({"faces": RECORD}))) as picture:
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    blue = pixels[..., 2] - pixels[..., 0] > 100
+    height, width = blue.shape
+    left = np.flatnonzero(blue[:, : width // 5].any(axis=1))
+    assert np.ptp(left) > height / 4, "at 4 and 3 bits"
+    columns = np.flatnonzero(blue.any(axis=0))
+    top_left, top_right = (
+        np.flatnonzero(blue[:, column : column + 9].any(axis=1))[0]
+        for column in (columns[0], int(columns[-1] * 0.7))
+    )
+    assert top_left < top_right
+
+
+def test_models_are_compared():
+    other = dataclasses.replace(RECORD, train=[], held_out=False)
+    texts = comments(plot_curves({"a": RECORD, "b": other}, "svg"))
+    assert "validation: a" in texts
+    assert "validation (on the training images): b" in texts
+    assert "training (epoch's mean): b" not in texts
+
+
+def test_any_name_will_do():
+    names = ["_hidden", "$x$ and $", "<b>&amp;", "größe 日本"]
+    texts = comments(plot_curves(dict.fromkeys(names, RECORD), "svg"))
+    for name in names:
+        assert f"validation: {name}" in texts
+
+
+def test_the_same_curves_make_the_same_file():
+    assert len({plot_curves({"faces": RECORD}, "svg") for _ in range(2)}) == 1
+
+
+def test_a_model_without_curves():
+    bare = dataclasses.replace(RECORD, train=[], val=[])
+    assert comments(plot_curves({"bare": bare, "b": RECORD}, "svg"))
+    with pytest.raises(PixaceError, match="bare: no curves"):
+        plot_curves({"bare": bare})
+
+
+@pytest.mark.parametrize(("name", "start"), [("new/a.png", b"\x89PNG"), ("a.SVG", b"<?xml")])
+def test_the_command_writes_a_file(weights_dir, tmp_path, capsys, name, start):
+    out = tmp_path / name
+    models = "--model_name=transformer,reformer"
+    assert main(["plot", models, f"--weights_dir={weights_dir}", f"--out={out}"]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+    assert out.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "message"),
+    [
+        (["--model_name=transformer", "--out=a.jpg"], 2, "out must end in .png or .svg"),
+        (["--model_name=nobody"], 1, "nobody: no such model"),
+        (["--model_name=transformer", "--out=/dev/null/x.png"], 1, "/dev/null"),
+    ],
+)
+def test_wrong_usage_is_one_line(weights_dir, capsys, flags, status, message):
+    assert main(["plot", f"--weights_dir={weights_dir}", *flags]) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
