@@ -30,6 +30,6 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError(f"out must end in .html, not {shown(out.name)!r}")
     path = locate(name, values["weights_dir"].value, None)
     page = report(name, read_record(path), path.parent)
-    # A name that is not UTF-8 is shown, not copied.
+    # A stranger's checkpoint may tell settings that are no proper text.
     write_result(out, page.encode("utf-8", "backslashreplace"))
     print(shown(out))
