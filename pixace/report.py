@@ -48,7 +48,7 @@ th, td {{ vertical-align: top; }}
  gap: 1rem; }}
 .tables {{ display: flex; flex-wrap: wrap; gap: 1rem 4rem; }}
 figure {{ margin: 0; }}
-img {{ max-width: 100%; border-radius: 4px; }}
+img {{ max-width: 100%; border-radius: 4px; image-rendering: pixelated; }}
 </style>
 </head>
 <body>

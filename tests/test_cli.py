@@ -74,6 +74,8 @@ FLAGS = {
         "best_of": "1",
         "checkpoint": None,
         "prompt": "",
+        "nearest": None,
+        "cache_dir": None,
         "cut": None,
         "temperature": "1.0",
         "scale": "256",
@@ -206,7 +208,10 @@ def test_results_that_cannot_be_written_are_one_line():
     [
         (("trian",), "unknown command 'trian'; did you mean train?"),
         (("Predict", "--batch_size=2"), "unknown command 'Predict'; did you mean predict?"),
-        (("xyz",), "unknown command 'xyz'; commands are download, train, plan, predict, evaluate"),
+        (
+            ("xyz",),
+            "unknown command 'xyz'; commands are download, check, quantize, train, plan, predict",
+        ),
         (("--model_name=x",), "unknown command '--model_name=x'; commands are download"),
         (("two\nlines",), r"unknown command 'two\nlines'"),
         (("train", "--image_sise=16"), "'image_sise'. Did you mean: image_size"),

@@ -140,6 +140,7 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("documented")
     for name, count in (("train", 20), ("val", 5), ("test", 5)):
         paint(folder / "faces" / name, count, seed=count)
+    shutil.copytree(folder / "faces" / "test", folder / "mixed")
     for name in ("a.jpg", "someone.jpg"):
         shutil.copy(folder / "faces" / "val" / "disc-000.png", folder / name)
     for name in ("faces", "emoji"):

@@ -39,7 +39,9 @@ def test_units():
     assert likelihood.bits_per_subpixel == pytest.approx(1)
 
 
-@pytest.mark.parametrize("model_type", ["transformer", "reformer"])
+@pytest.mark.parametrize(
+    "model_type", [pytest.param("transformer", marks=pytest.mark.long), "reformer"]
+)
 def test_the_sum_of_the_logits_by_hand(painted, weights_dir, model_type):
     path = weights_dir / model_type / "model.pkl.gz"
     tokens = load_images(painted / "val", load_config(path.parent)).tokens.astype(np.int32)

@@ -253,6 +253,7 @@ def check_stop_at_the_end_of_an_epoch(
     assert_same_training(folder, whole)
 
 
+@pytest.mark.long
 def test_an_epoch_s_end_may_be_stopped_anywhere(album, tmp_path, wholes, watcher, monkeypatch):
     moments = ["validation, first batch", "drawing, samples begin", "drawing, samples end"]
     check_stop_at_the_end_of_an_epoch(

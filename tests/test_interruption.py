@@ -206,6 +206,9 @@ def test_ctrl_c_ends_a_drawing_at_any_time(tmp_path, seconds):
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors.splitlines()[-1]) == (130, "pixace: stopped")
+    assert errors.splitlines()[-1] == "pixace: stopped"
+    # A shell says 130 to both. The latter is Python's choice where the signal came while a library
+    # ran Python code from native code of its own.
+    assert process.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []

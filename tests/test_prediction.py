@@ -25,7 +25,9 @@ from pixace.trax_compat import trax
 from tests.conftest import TINY
 
 
-@pytest.fixture(scope="module", params=["transformer", "reformer"])
+@pytest.fixture(
+    scope="module", params=["transformer", pytest.param("reformer", marks=pytest.mark.long)]
+)
 def predictor(request, weights_dir):
     return pixace.get_predictor(request.param, weights_dir=weights_dir)
 

@@ -85,7 +85,7 @@ def likeliest_of_both(config, arrays, prompt, end):
     return [np.stack([next(stream) for _ in range(given, end)], axis=1) for stream in (plain, ours)]
 
 
-@pytest.mark.parametrize("prompt_length", [0, 1, 250])
+@pytest.mark.parametrize("prompt_length", [pytest.param(0, marks=pytest.mark.long), 1, 250])
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_the_likeliest_tokens_are_those_of_trax_s_stream(model_type, prompt_length):
     """Also where the memory grows on the way, after 256 tokens."""
@@ -106,7 +106,11 @@ def test_the_ready_model_s_likeliest_pictures_are_those_of_trax_s_stream():
 
 @pytest.mark.parametrize(
     ("batch_size", "positions"),
-    [pytest.param(1, "sequence", marks=pytest.mark.long), (3, "sequence"), (3, "grid")],
+    [
+        pytest.param(1, "sequence", marks=pytest.mark.long),
+        (3, "sequence"),
+        pytest.param(3, "grid", marks=pytest.mark.long),
+    ],
 )
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_probabilities_are_those_of_mode_eval(model_type, batch_size, positions, small_blocks):
@@ -134,7 +138,14 @@ def legacy(folder, model_type):
     return open_model(Path(path), {**settings, "image_size": facts["image_size"]})
 
 
-@pytest.mark.parametrize("name", ["emoji", "transformer", "reformer"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "emoji",
+        pytest.param("transformer", marks=pytest.mark.long),
+        pytest.param("reformer", marks=pytest.mark.long),
+    ],
+)
 def test_stored_models_keep_their_probabilities(name, small_blocks, tmp_path):
     model = emoji() if name == "emoji" else legacy(tmp_path, name)
     sampler = Sampler(model.build("predict", 2), 2)
