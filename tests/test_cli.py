@@ -1,5 +1,6 @@
 """The command line: real processes, one line for a mistake, nothing heavy before it is needed."""
 
+import io
 import json
 import os
 import signal
@@ -196,6 +197,15 @@ def test_results_that_cannot_be_written_are_one_line():
     with open("/dev/full", "wb") as full:
         done = pixace("train", "--help", stdout=full)
     assert (done.returncode, done.stderr) == (1, "pixace: No space left on device\n")
+
+
+def test_results_need_no_particular_encoding(tmp_path, monkeypatch):
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.chdir(tmp_path)
+    assert main(["quantize", "--images=.", "--out=é.png"]) == 0
+    assert output.buffer.getvalue().startswith(rb"\xe9.png: 1 pictures")
 
 
 # --- wrong usage --------------------------------------------------------------------------------
