@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pixace.dataset_check import LONGER, Report
+from pixace.errors import shown
 
 _FEW = 1000  # images; the model in the box learned from 2976
 _SMALL_SHARE = 0.1  # of the images: fewer are not worth a word
@@ -116,8 +117,9 @@ def _about_classes(report: Report) -> list[str]:
     if most < _UNBALANCED * fewest:
         return []
     return [
-        f"Sub-folder {largest} has {most} images and {smallest} has {fewest}: the model is not "
-        "told of sub-folders, and will draw their pictures about as often as it has seen them."
+        f"Of the sub-folders, {shown(largest)} has {_images(most)} and {shown(smallest)} has "
+        f"{fewest}: the model is not told of them, and will draw their pictures about as often as "
+        "it has seen them."
     ]
 
 

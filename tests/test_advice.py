@@ -64,6 +64,10 @@ def test_there_is_nothing_to_say_about_a_good_folder():
             {"classes": {"cats": 4500, "dogs": 400, "emus": 100}},
             ["cats has 4500 images and emus has 100"],
         ),
+        (
+            {"classes": {"(top folder)": 4999, "\x1b[2J\n": 1}},
+            [r"(top folder) has 4999 images and \x1b[2J\n has 1:"],
+        ),
         ({"n_val_images": None}, ["no validation folder", "--split=0.05"]),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
