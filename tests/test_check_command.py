@@ -84,10 +84,20 @@ def test_split(folder, capsys):
         assert {path.name for path in find_images(folder / "two" / side)} == names[side]
 
 
+def test_a_folder_of_which_nothing_can_be_read(folder, capsys):
+    (folder / "bad").mkdir()
+    (folder / "bad" / "text.png").write_text("no picture")
+    assert main(["check", "--images=bad", "--sheet=sheet.png"]) == 0
+    printed = capsys.readouterr()
+    assert "nothing can be learned from this folder" in printed.out
+    assert printed.err == "warning: no image can be read, so that sheet.png is not drawn\n"
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
         ([], 2, "check needs --images=FOLDER"),
+        (["--images="], 2, "the name of the folder of images is empty"),
         (["--images=absent"], 1, "absent: no such folder of images"),
         (["--images=images", "--val_images=absent"], 1, "absent: no such folder of images"),
         (["--images=images", "--split=0.1"], 2, "--split=SHARE and --out=FOLDER go together"),

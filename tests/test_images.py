@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from pixace import images
-from pixace.errors import ImageError, shown
+from pixace.errors import ImageError, UsageError, shown
 from pixace.images import ImagePaths, find_images, is_url, open_image, resize, to_rgb
 
 
@@ -361,6 +361,14 @@ def test_a_folder_without_images_is_named(tmp_path, make, reason):
     with pytest.raises(ImageError, match=reason) as caught:
         find_images(folder)
     assert str(caught.value).startswith(f"{folder}: ")
+
+
+def test_a_folder_without_a_name_is_not_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "a.png")
+    with pytest.raises(UsageError, match="empty"):
+        find_images("")
+    assert len(find_images(".")) == 1
 
 
 def test_a_folder_name_longer_than_any_is_refused_like_a_missing_one():

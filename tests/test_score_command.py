@@ -133,6 +133,16 @@ def test_json_and_csv(folder, weights_dir, capsys, monkeypatch):
     assert float(rows[2]["bits_per_pixel"]) == pytest.approx(first["bits_per_pixel"], abs=1e-5)
 
 
+def test_a_sheet_of_nothing_is_told(weights_dir, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.png").write_text("not a picture")
+    model = ["--model_name=transformer", f"--weights_dir={weights_dir}"]
+    assert main(["score", *model, "--images=.", "--surprise=out.png"]) == 0
+    told = capsys.readouterr().err
+    assert "warning: no image can be read, so that out.png is not drawn" in told
+    assert not (tmp_path / "out.png").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

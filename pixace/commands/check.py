@@ -79,7 +79,9 @@ def run(values: flags.FlagValues) -> None:
         background=config.background,
     )
     advice = advise(report, config.background, is_split=out is not None)
-    if sheet is not None and report.n_images:
+    if sheet is not None and not report.n_images:
+        _log.warning("no image can be read, so that %s is not drawn", shown(sheet))
+    elif sheet is not None:
         chosen = spread(train.paths, MOST)
         picture = contact_sheet(chosen, config.image_size, config.bitdepth, config.background)
         write_picture(picture, sheet)

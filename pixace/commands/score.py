@@ -63,7 +63,9 @@ def run(values: flags.FlagValues) -> None:
             n_surprises=0 if picture is None else MAX_ROWS,
             progress=bar.update,
         )
-    if picture is not None and ranking.surprises:
+    if picture is not None and not ranking.surprises:
+        _log.warning("no image can be read, so that %s is not drawn", shown(picture))
+    elif picture is not None:
         write_picture(surprise_sheet(ranking.surprises, stored.config.bitdepth), picture)
         _log.info(
             "the %d most surprising of %d images are drawn in %s",
