@@ -83,6 +83,11 @@ class ImagePaths(Sequence[Path]):
         """Returns the files with these numbers, in that order."""
         return ImagePaths(self.folder, map(self.name, numbers))
 
+    def spread(self, most: int) -> ImagePaths:
+        """Returns at most so many of the files, from all over the folder."""
+        numbers = np.linspace(0, len(self), min(most, len(self)), endpoint=False)
+        return self.select(numbers.astype(int))
+
 
 class Unreadable(NamedTuple):
     """An image file that cannot be read.

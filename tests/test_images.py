@@ -313,6 +313,12 @@ def test_found_images_are_a_sequence_of_paths(tmp_path):
         images[5]
 
 
+def test_some_of_the_images_come_from_all_over_the_folder():
+    paths = ImagePaths(Path("a"), [b"%d" % number for number in range(10)])
+    assert [*paths.spread(100)] == [*paths]
+    assert [*paths.spread(3)] == [paths[0], paths[3], paths[6]]
+
+
 def test_found_images_take_little_memory():
     tracemalloc.start()
     try:

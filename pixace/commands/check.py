@@ -15,7 +15,7 @@ from pixace.collage import check_output, write_picture
 from pixace.commands.common import define_token_flags, typed_settings
 from pixace.config import ModelConfig, require_number
 from pixace.contact_sheet import MOST, contact_sheet, sheet_size
-from pixace.dataset_check import Examined, Report, examine, make_report, spread
+from pixace.dataset_check import Examined, Report, examine, make_report
 from pixace.duplicates import near_groups
 from pixace.errors import UsageError, shown
 from pixace.images import find_images
@@ -82,7 +82,7 @@ def run(values: flags.FlagValues) -> None:
     if sheet is not None and not report.n_images:
         _log.warning("no image can be read, so that %s is not drawn", shown(sheet))
     elif sheet is not None:
-        chosen = spread(train.paths, MOST)
+        chosen = train.paths.spread(MOST)
         picture = contact_sheet(chosen, config.image_size, config.bitdepth, config.background)
         write_picture(picture, sheet)
         _log.info("%d of the images are drawn in %s", len(chosen), shown(sheet))
@@ -142,7 +142,7 @@ def _as_text(report: Report, advice: Sequence[str]) -> str:
         lines.append(f"also in training  {len(report.shared_with_val)}")
         lines += _some(map(_group, report.shared_with_val))
     errors = ", ".join(f"{bits} {error:.1f}" for bits, error in report.quantisation.items())
-    lines.append(f"colours off by    {errors} (of 255, by bit depth)")
+    lines.append(f"colour error      {errors} (CIELAB, by bit depth; 2 is just visible)")
     return "\n".join([*lines, *(f"\n{sentence}" for sentence in advice)])
 
 
