@@ -93,6 +93,15 @@ def test_a_folder_of_which_nothing_can_be_read(folder, capsys):
     assert printed.err == "warning: no image can be read, so that sheet.png is not drawn\n"
 
 
+def test_a_split_that_cannot_be_made_does_not_cost_the_figures(folder, capsys):
+    (folder / "one").mkdir()
+    Image.new("RGB", (4, 4)).save(folder / "one" / "only.png")
+    assert main(["check", "--images=one", "--json", "--split=0.5", "--out=two"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["n_images"] == 1
+    assert printed.err == "pixace: there are no two different images to divide\n"
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [

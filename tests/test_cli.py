@@ -264,6 +264,8 @@ def album(folder, n_images=1):
         ("--background=reddish", "background must be a colour such as black"),  # text
         ("--model_name=../x", "model_name must be a plain folder name"),
         ("--model_name=", "model_name must be a plain folder name"),
+        ("--images=", "the name of the folder of images is empty"),
+        ("--val_images=", "the name of the folder of images is empty"),
     ],
 )
 def test_a_bad_value_is_told_before_a_training_starts(tmp_path, flag, wording):

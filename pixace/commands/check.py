@@ -79,19 +79,21 @@ def run(values: flags.FlagValues) -> None:
         background=config.background,
     )
     advice = advise(report, config.background, is_split=out is not None)
-    if sheet is not None and not report.n_images:
-        _log.warning("no image can be read, so that %s is not drawn", shown(sheet))
-    elif sheet is not None:
-        chosen = train.paths.spread(MOST)
-        picture = contact_sheet(chosen, config.image_size, config.bitdepth, config.background)
-        write_picture(picture, sheet)
-        _log.info("%d of the images are drawn in %s", len(chosen), shown(sheet))
-    if out is not None:
-        _split(train, values["split"].value, out)
-    if values["json"].value:
-        print(json.dumps({**report.to_dict(), "advice": advice}))
-    else:
-        print(_as_text(report, advice))
+    try:
+        if sheet is not None and not report.n_images:
+            _log.warning("no image can be read, so that %s is not drawn", shown(sheet))
+        elif sheet is not None:
+            chosen = train.paths.spread(MOST)
+            picture = contact_sheet(chosen, config.image_size, config.bitdepth, config.background)
+            write_picture(picture, sheet)
+            _log.info("%d of the images are drawn in %s", len(chosen), shown(sheet))
+        if out is not None:
+            _split(train, values["split"].value, out)
+    finally:  # a full disk does not cost the figures
+        if values["json"].value:
+            print(json.dumps({**report.to_dict(), "advice": advice}))
+        else:
+            print(_as_text(report, advice))
 
 
 def _split_folder(values: flags.FlagValues) -> Path | None:
