@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pixace.dataset_check import LONGER, Report
+from pixace.errors import shown
 
 _FEW = 1000  # images; the model in the box learned from 2976
 _SMALL_SHARE = 0.1  # of the images: fewer are not worth a word
 _DUPLICATE_SHARE = 0.01
 _UNBALANCED = 5.0  # largest class by smallest
-_FAINT = 5.0  # of 255: an error of colours that is hardly seen
+_FAINT = 2.5  # a colour error that is hardly seen
 _SIZES = (8, 16, 24, 32, 48, 64)
 
 
@@ -82,12 +83,12 @@ def _about_colours(report: Report) -> list[str]:
     error = report.quantisation[fine[0]]
     if own <= _FAINT:
         return [
-            f"--bitdepth={fine[0]} is fine enough: colours are off by {error:.1f} of 255. Fewer "
-            "colours are learned faster."
+            f"--bitdepth={fine[0]} is fine enough: its colour error is {error:.1f}, and 2 is just "
+            "visible. Fewer colours are learned faster."
         ]
     return [
-        f"--bitdepth={report.bitdepth} is coarse: colours are off by {own:.1f} of 255, with "
-        f"--bitdepth={fine[0]} by {error:.1f}."
+        f"--bitdepth={report.bitdepth} is coarse: its colour error is {own:.1f}, that of "
+        f"--bitdepth={fine[0]} {error:.1f}; 2 is just visible."
     ]
 
 
@@ -116,8 +117,9 @@ def _about_classes(report: Report) -> list[str]:
     if most < _UNBALANCED * fewest:
         return []
     return [
-        f"Sub-folder {largest} has {most} images and {smallest} has {fewest}: the model is not "
-        "told of sub-folders, and will draw their pictures about as often as it has seen them."
+        f"Of the sub-folders, {shown(largest)} has {_images(most)} and {shown(smallest)} has "
+        f"{fewest}: the model is not told of them, and will draw their pictures about as often as "
+        "it has seen them."
     ]
 
 

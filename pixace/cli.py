@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import logging
 import os
 import sys
@@ -148,7 +149,10 @@ class _StandardError(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def _set_up_messages() -> None:
-    """Sends the package's messages to stderr, and those of the libraries below it nowhere."""
+    """Sends the package's messages to stderr, and those of the libraries below it nowhere.
+
+    Results go to stdout, whatever letters they have.
+    """
     logger = logging.getLogger("pixace")
     if not logger.handlers:
         handler = _StandardError()
@@ -156,4 +160,7 @@ def _set_up_messages() -> None:
         logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    # A name may have letters that the output's encoding has not: they become \xe9, as on stderr.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     warnings.filterwarnings("ignore", module=r"(jax|trax|tensorflow|keras|gym)\b")

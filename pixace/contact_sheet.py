@@ -11,7 +11,7 @@ from PIL import Image
 from pixace.collage import collage
 from pixace.images import ImagePaths, open_image, resize
 from pixace.parallel import in_order
-from pixace.tokens import image_to_tokens, tokens_to_image
+from pixace.tokens import quantised
 
 MOST = 40  # pictures
 
@@ -40,7 +40,7 @@ def contact_sheet(
 
     def work(path: Path) -> list[Image.Image]:
         img = open_image(path, background)
-        seen = tokens_to_image(image_to_tokens(img, image_size, bitdepth), bitdepth)
+        seen = quantised(img, image_size, bitdepth)
         return [resize(img, edge), seen.resize((edge, edge), Image.Resampling.NEAREST)]
 
     tiles = [tile for pair in in_order(work, paths) for tile in pair]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from pixace.colour_error import colour_error
 from pixace.config import spell
 from pixace.duplicates import near_groups, same_groups, thumbnail
 from pixace.errors import ImageError, shown
@@ -25,7 +26,7 @@ from pixace.images import (
 )
 from pixace.parallel import in_order
 from pixace.recipe import file_sha256
-from pixace.tokens import image_to_tokens, token_count, tokens_to_image
+from pixace.tokens import quantised, token_count
 
 LONGER = 4 / 3  # a picture is oblong if its long edge is this many times its short one
 TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
@@ -228,19 +229,13 @@ def make_report(
     )
 
 
-def spread(paths: ImagePaths, most: int) -> ImagePaths:
-    """Returns at most so many of some files, from all over the folder."""
-    return paths.select(np.linspace(0, len(paths), min(most, len(paths)), False).astype(int))
-
-
 def quantisation_errors(
     paths: ImagePaths, image_size: int, bitdepths: Sequence[Sequence[int]], background: str
 ) -> dict[str, float]:
     """Measures how far tokens are from the colours of the scaled pictures, on at most 200 of them.
 
     Returns:
-      For each bit depth, spelt as in "5,4,4", the root mean square over pixels and channels of the
-      difference, of 255.
+      For each bit depth, spelt as in "5,4,4", `colour_error` over all pixels.
     """
 
     def work(path: Path) -> list[float]:
@@ -248,18 +243,15 @@ def quantisation_errors(
             img = resize(open_image(path, background), image_size)
         except ImageError:  # it was there a moment ago
             return []
-        return [_error(img, bitdepth) for bitdepth in bitdepths]
+        return [
+            colour_error(np.asarray(img), np.asarray(quantised(img, image_size, bitdepth)))
+            for bitdepth in bitdepths
+        ]
 
-    squares = [row for row in in_order(work, spread(paths, _MAX_SAMPLE)) if row]
-    means = np.mean(squares, axis=0) ** 0.5 if squares else np.zeros(len(bitdepths))
+    errors = [row for row in in_order(work, paths.spread(_MAX_SAMPLE)) if row]
+    means = np.mean(errors, axis=0) if errors else np.zeros(len(bitdepths))
     names = (spell(tuple(bitdepth)) for bitdepth in bitdepths)
     return dict(zip(names, means.tolist(), strict=True))
-
-
-def _error(img: Image.Image, bitdepth: Sequence[int]) -> float:
-    """Returns the mean square of what quantising changes in a square picture."""
-    after = tokens_to_image(image_to_tokens(img, img.width, bitdepth), bitdepth)
-    return float(np.square(np.asarray(img, float) - np.asarray(after, float)).mean())
 
 
 def _shared(train: Examined, val: Examined) -> list[list[str]]:

@@ -28,7 +28,7 @@ from PIL import JpegImagePlugin as _jpeg  # noqa: F401
 from PIL import PngImagePlugin as _png  # noqa: F401
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
-from pixace.errors import ImageError, shown
+from pixace.errors import ImageError, UsageError, shown
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 # Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
@@ -83,6 +83,11 @@ class ImagePaths(Sequence[Path]):
         """Returns the files with these numbers, in that order."""
         return ImagePaths(self.folder, map(self.name, numbers))
 
+    def spread(self, most: int) -> ImagePaths:
+        """Returns at most so many of the files, from all over the folder."""
+        numbers = np.linspace(0, len(self), min(most, len(self)), endpoint=False)
+        return self.select(numbers.astype(int))
+
 
 class Unreadable(NamedTuple):
     """An image file that cannot be read.
@@ -107,8 +112,11 @@ def find_images(folder: Path | str) -> ImagePaths:
     Files are chosen by suffix, any letter case. Links to folders are followed, each folder once.
 
     Raises:
+      UsageError: the folder has no name.
       ImageError: the folder does not exist or holds no image.
     """
+    if folder == "":  # `--images=$UNSET` does not mean the current folder
+        raise UsageError("the name of the folder of images is empty")
     folder = Path(folder)
     if not os.path.isdir(folder):
         raise ImageError(f"{shown(folder)}: no such folder of images")

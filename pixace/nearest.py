@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixace.data import load_images, spread_rows
+from pixace.data import ImageSet, spread_rows
 from pixace.drawing import Drawing
 from pixace.errors import shown
 from pixace.tokens import hsv_to_rgb, token_count, tokens_to_hsv
@@ -58,9 +58,7 @@ class Nearest(NamedTuple):
         return lines
 
 
-def find_nearest(
-    drawing: Drawing, folder: Path | str, cache_dir: Path | str | None = None
-) -> Nearest:
+def find_nearest(drawing: Drawing, images: ImageSet) -> Nearest:
     """Finds the training image that is nearest to each picture of a drawing.
 
     Both are compared as the model knows them: at its size, in its colours. Of a completed prompt
@@ -69,15 +67,9 @@ def find_nearest(
 
     Args:
       drawing: what was drawn.
-      folder: the top folder of the training images.
-      cache_dir: keeps their tokens; see `data.load_images`.
-
-    Raises:
-      ImageError: no image can be read there.
-      PixaceError: cache_dir cannot be written.
+      images: the training images, as the drawing's model knows them; see `data.load_images`.
     """
     config = drawing.recipe.config
-    images = load_images(folder, config, cache_dir=cache_dir)
     # Where the whole prompt was kept, nothing was drawn: then all of it is compared.
     first = drawing.n_kept if drawing.n_kept < config.n_pixels else 0
     every = np.arange(config.n_pixels)[first:]

@@ -57,7 +57,9 @@ def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> byt
     with style, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter of a name that the font does not have
         figure = Figure(figsize=(8, 4.5), layout="constrained")
-        axes = figure.add_subplot(title=", ".join(told), xlabel="step", ylabel="bits per pixel")
+        title = next(iter(told)) if len(told) == 1 else None  # the legend names several
+        axes = figure.add_subplot(title=title, xlabel="step", ylabel="bits per pixel")
+        axes.locator_params(axis="x", integer=True)  # there are no half steps
         axes.grid(alpha=0.3)
         for number, (name, record) in enumerate(told.items()):
             suffix = f": {name}" if len(told) > 1 else ""

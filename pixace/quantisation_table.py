@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pixace.collage import collage
+from pixace.colour_error import colour_error
 from pixace.config import check_bitdepth, check_colour, require_int
 from pixace.errors import ImageError, UsageError, shown
 from pixace.images import find_images, open_image, resize
-from pixace.tokens import image_to_tokens, tokens_to_image
+from pixace.tokens import quantised
 
 _log = logging.getLogger(__name__)
 
@@ -24,16 +25,6 @@ MIN_SCALE = 64  # below that the headings cannot be read
 
 _TITLE_EMS = 10  # a tile is this many letters' heights wide, so that each line of a title fits
 
-# sRGB (IEC 61966-2-1): linear RGB to CIE XYZ, and XYZ of its white, D65.
-_XYZ = np.array(
-    [
-        [0.4124, 0.3576, 0.1805],
-        [0.2126, 0.7152, 0.0722],
-        [0.0193, 0.1192, 0.9505],
-    ]
-)
-_WHITE = _XYZ.sum(axis=1)
-
 
 @dataclasses.dataclass(frozen=True)
 class QuantisationTable:
@@ -42,8 +33,7 @@ class QuantisationTable:
     Attributes:
       bitdepths: bits of hue, saturation and value, for each column after the first.
       rows: the original at the model's size, then its quantised versions; N rows.
-      errors: for each bitdepth, the colour error over all pixels of the N pictures (see
-        `colour_error`).
+      errors: for each bitdepth, `colour_error` over all pixels of the N pictures.
     """
 
     bitdepths: list[tuple[int, ...]]
@@ -102,36 +92,12 @@ def quantisation_table(
     if not 1 <= len(checked) <= MAX_BITDEPTHS:
         raise UsageError(f"name 1 to {MAX_BITDEPTHS} bitdepths, not {len(checked)}")
     originals = _originals(folder, image_size, n_images, background)
-    rows = [[image, *(_quantised(image, bits) for bits in checked)] for image in originals]
+    rows = [
+        [image, *(quantised(image, image_size, bits) for bits in checked)] for image in originals
+    ]
     columns = [np.stack(column) for column in zip(*rows, strict=True)]
     errors = [colour_error(columns[0], column) for column in columns[1:]]
     return QuantisationTable(checked, rows, errors)
-
-
-def colour_error(pixels: np.ndarray, others: np.ndarray) -> float:
-    """Returns the mean colour difference of two equally large sets of pixels.
-
-    It is the distance in the colour space CIELAB (CIE 1976, "Delta E*ab"; ISO/CIE 11664-4), of sRGB
-    under its own white, averaged over the pixels. Black and white are 100 apart; about 2 can just
-    be told apart side by side.
-
-    Args:
-      pixels: uint8 sRGB of shape (..., 3).
-      others: the same.
-    """
-    return float(np.linalg.norm(_lab(pixels) - _lab(others), axis=-1).mean())
-
-
-def _lab(pixels: np.ndarray) -> np.ndarray:
-    """Converts uint8 sRGB of shape (..., 3) to float64 CIELAB of the same shape."""
-    encoded = pixels / 255.0
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    relative = linear @ _XYZ.T / _WHITE
-    bent = np.where(
-        relative > (6 / 29) ** 3, np.cbrt(relative), relative / (3 * (6 / 29) ** 2) + 4 / 29
-    )
-    x, y, z = bent[..., 0], bent[..., 1], bent[..., 2]
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
 def _originals(
@@ -145,7 +111,7 @@ def _originals(
     paths = find_images(folder)
     count = min(n_images, len(paths))
     originals = []
-    for path in paths.select(np.linspace(0, len(paths), count, endpoint=False).astype(int)):
+    for path in paths.spread(count):
         try:
             originals.append(resize(open_image(path, background), image_size))
         except ImageError as error:
@@ -153,8 +119,3 @@ def _originals(
     if not originals:
         raise ImageError(f"{shown(folder)}: none of {count} image files can be read")
     return originals
-
-
-def _quantised(image: Image.Image, bitdepth: Sequence[int]) -> Image.Image:
-    """Returns what a model of this bitdepth would see of a picture of its size."""
-    return tokens_to_image(image_to_tokens(image, image.width, bitdepth), bitdepth)

@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 MAX_SHEETS = 12  # of a kind: a long training has drawn thousands
 
+_MAX_EDGE = 2048  # pixels of a sheet; those of a training are smaller
+
 _SHEETS = {
     "samples": ("Samples", "New pictures after an epoch, with the same noise every time."),
     "completions": (
@@ -118,6 +120,7 @@ def _sheets(folder: Path, kind: str, last_step: int, explanation: str) -> str:
             _log.warning("left out a picture: %s", error)
             continue
         buffer = io.BytesIO()
+        sheet.thumbnail((_MAX_EDGE, _MAX_EDGE))
         sheet.save(buffer, "WEBP", quality=90)  # a tenth of the PNG
         image = _image("image/webp", buffer.getvalue(), f"{kind} at step {step}")
         figures.append(f"<figure>{image}<figcaption>step {step:,}</figcaption></figure>")

@@ -49,6 +49,17 @@ def image_to_tokens(
     return pixels_to_tokens(pixels, bitdepth).reshape(-1)
 
 
+def quantised(img: Image.Image, size: int, bitdepth: Sequence[int]) -> Image.Image:
+    """Returns what a model sees of a picture: scaled to a square, each pixel in a token's colour.
+
+    Args:
+      img: a picture of any mode.
+      size: edge of the square in pixels.
+      bitdepth: bits of hue, saturation and value.
+    """
+    return tokens_to_image(image_to_tokens(img, size, bitdepth), bitdepth)
+
+
 def tokens_to_image(tokens: np.ndarray, bitdepth: Sequence[int]) -> Image.Image:
     """Decodes the tokens of one square picture, shape (L,), to an RGB picture.
 

@@ -22,7 +22,7 @@ FLAWLESS = Report(
     n_val_images=200,
     shared_with_val=[],
     bitdepth="5,4,4",
-    quantisation={"3,2,2": 20.0, "4,3,3": 9.0, "5,4,4": 4.0},
+    quantisation={"3,2,2": 10.0, "4,3,3": 4.5, "5,4,4": 2.0},
 )
 
 
@@ -48,12 +48,12 @@ def test_there_is_nothing_to_say_about_a_good_folder():
         ({"n_transparent": 1}, ["1 image of 5000", "--background=white"]),
         ({"n_grey": 5000}, ["--bitdepth=0,0,6"]),
         (
-            {"quantisation": {"4,3,3": 4.5, "5,4,4": 4.0}},
-            ["--bitdepth=4,3,3 is fine enough", "4.5 of 255"],
+            {"quantisation": {"4,3,3": 2.2, "5,4,4": 2.0}},
+            ["--bitdepth=4,3,3 is fine enough", "its colour error is 2.2,"],
         ),
         (
             {"bitdepth": "3,2,2"},
-            ["--bitdepth=3,2,2 is coarse", "20.0 of 255", "--bitdepth=5,4,4 by 4.0"],
+            ["--bitdepth=3,2,2 is coarse", "error is 10.0, that of --bitdepth=5,4,4 2.0;"],
         ),
         (
             {"exact_duplicates": [["a", "b"]], "near_duplicates": [["a", "b", *range(60)]]},
@@ -63,6 +63,10 @@ def test_there_is_nothing_to_say_about_a_good_folder():
         (
             {"classes": {"cats": 4500, "dogs": 400, "emus": 100}},
             ["cats has 4500 images and emus has 100"],
+        ),
+        (
+            {"classes": {"(top folder)": 4999, "\x1b[2J\n": 1}},
+            [r"(top folder) has 4999 images and \x1b[2J\n has 1:"],
         ),
         ({"n_val_images": None}, ["no validation folder", "--split=0.05"]),
     ],

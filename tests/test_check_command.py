@@ -84,10 +84,29 @@ def test_split(folder, capsys):
         assert {path.name for path in find_images(folder / "two" / side)} == names[side]
 
 
+def test_a_folder_of_which_nothing_can_be_read(folder, capsys):
+    (folder / "bad").mkdir()
+    (folder / "bad" / "text.png").write_text("no picture")
+    assert main(["check", "--images=bad", "--sheet=sheet.png"]) == 0
+    printed = capsys.readouterr()
+    assert "nothing can be learned from this folder" in printed.out
+    assert printed.err == "warning: no image can be read, so that sheet.png is not drawn\n"
+
+
+def test_a_split_that_cannot_be_made_does_not_cost_the_figures(folder, capsys):
+    (folder / "one").mkdir()
+    Image.new("RGB", (4, 4)).save(folder / "one" / "only.png")
+    assert main(["check", "--images=one", "--json", "--split=0.5", "--out=two"]) == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["n_images"] == 1
+    assert printed.err == "pixace: there are no two different images to divide\n"
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
         ([], 2, "check needs --images=FOLDER"),
+        (["--images="], 2, "the name of the folder of images is empty"),
         (["--images=absent"], 1, "absent: no such folder of images"),
         (["--images=images", "--val_images=absent"], 1, "absent: no such folder of images"),
         (["--images=images", "--split=0.1"], 2, "--split=SHARE and --out=FOLDER go together"),

@@ -1,5 +1,6 @@
 """The command line: real processes, one line for a mistake, nothing heavy before it is needed."""
 
+import io
 import json
 import os
 import signal
@@ -200,6 +201,15 @@ def test_results_that_cannot_be_written_are_one_line():
     assert (done.returncode, done.stderr) == (1, "pixace: No space left on device\n")
 
 
+def test_results_need_no_particular_encoding(tmp_path, monkeypatch):
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.chdir(tmp_path)
+    assert main(["quantize", "--images=.", "--out=é.png"]) == 0
+    assert output.buffer.getvalue().startswith(rb"\xe9.png: 1 pictures")
+
+
 # --- wrong usage --------------------------------------------------------------------------------
 
 
@@ -259,6 +269,8 @@ def album(folder, n_images=1):
         ("--background=reddish", "background must be a colour such as black"),  # text
         ("--model_name=../x", "model_name must be a plain folder name"),
         ("--model_name=", "model_name must be a plain folder name"),
+        ("--images=", "the name of the folder of images is empty"),
+        ("--val_images=", "the name of the folder of images is empty"),
     ],
 )
 def test_a_bad_value_is_told_before_a_training_starts(tmp_path, flag, wording):

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from pixace import images
-from pixace.errors import ImageError, shown
+from pixace.errors import ImageError, UsageError, shown
 from pixace.images import ImagePaths, find_images, is_url, open_image, resize, to_rgb
 
 
@@ -313,6 +313,12 @@ def test_found_images_are_a_sequence_of_paths(tmp_path):
         images[5]
 
 
+def test_some_of_the_images_come_from_all_over_the_folder():
+    paths = ImagePaths(Path("a"), [b"%d" % number for number in range(10)])
+    assert [*paths.spread(100)] == [*paths]
+    assert [*paths.spread(3)] == [paths[0], paths[3], paths[6]]
+
+
 def test_found_images_take_little_memory():
     tracemalloc.start()
     try:
@@ -361,6 +367,14 @@ def test_a_folder_without_images_is_named(tmp_path, make, reason):
     with pytest.raises(ImageError, match=reason) as caught:
         find_images(folder)
     assert str(caught.value).startswith(f"{folder}: ")
+
+
+def test_a_folder_without_a_name_is_not_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "a.png")
+    with pytest.raises(UsageError, match="empty"):
+        find_images("")
+    assert len(find_images(".")) == 1
 
 
 def test_a_folder_name_longer_than_any_is_refused_like_a_missing_one():

@@ -17,6 +17,7 @@ LAYERS = {
         "advice",
         "checkpoints",
         "collage",
+        "colour_error",
         "compilation_cache",
         "config",
         "contact_sheet",

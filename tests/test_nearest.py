@@ -1,11 +1,13 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pixace.cli import main
-from pixace.errors import ImageError
+from pixace.data import ImageSet, load_images
+from pixace.drawing import Drawing
 from pixace.nearest import find_nearest
 from pixace.recipe import read_recipe
 from tests.drawings import a_drawing
@@ -26,11 +28,16 @@ def plain(*levels: int) -> np.ndarray:
     return np.repeat(np.array(levels)[:, None] + 2, EDGE * EDGE, axis=1).astype(np.int32)
 
 
+def images_for(drawing: Drawing, folder: Path, cache_dir: Path | None = None) -> ImageSet:
+    return load_images(folder, drawing.recipe.config, cache_dir=cache_dir)
+
+
 @pytest.mark.parametrize("is_cached", [False, True])
 def test_the_nearest_of_each_row_and_column(folder, tmp_path, is_cached, monkeypatch):
     monkeypatch.setattr("pixace.nearest._CHUNK_BYTES", 2 * EDGE * EDGE * 3 * 8)  # two at a time
     drawing = a_drawing([plain(3, 14), plain(7, 9)], bitdepth=GREYS)
-    nearest = find_nearest(drawing, folder, tmp_path / "cache" if is_cached else None)
+    cache = tmp_path / "cache" if is_cached else None
+    nearest = find_nearest(drawing, images_for(drawing, folder, cache))
     names = [[path.name for path in row] for row in nearest.paths]
     assert names == [["1.png", "2.png"], ["5.png", "3.png"]]
     np.testing.assert_allclose(nearest.distances, [[0, 17], [17, 0]])
@@ -50,10 +57,12 @@ def test_the_nearest_of_each_row_and_column(folder, tmp_path, is_cached, monkeyp
 def test_only_what_was_drawn_of_a_prompt_counts(folder):
     drawn = plain(6)
     drawn[:, 4:] = 2 + 15
-    nearest = find_nearest(a_drawing([drawn], plain(6), n_kept=4, bitdepth=GREYS), folder)
+    drawing = a_drawing([drawn], plain(6), n_kept=4, bitdepth=GREYS)
+    nearest = find_nearest(drawing, images_for(drawing, folder))
     assert nearest.paths[0][0].name == "5.png" and nearest.distances[0, 0] == 0
     assert nearest.first_column == 2
-    whole = find_nearest(a_drawing([plain(6)], plain(6), n_kept=16, bitdepth=GREYS), folder)
+    drawing = a_drawing([plain(6)], plain(6), n_kept=16, bitdepth=GREYS)
+    whole = find_nearest(drawing, images_for(drawing, folder))
     assert whole.paths[0][0].name == "2.png" and whole.distances[0, 0] == 0
 
 
@@ -64,20 +73,19 @@ def test_agrees_with_comparing_pixels(tmp_path):
         pixels = (17 * levels.reshape(4, 4)).astype(np.uint8)
         Image.fromarray(pixels).convert("RGB").save(tmp_path / f"{number:02}.png")
     wanted = rng.integers(0, 16, (9, 16))
-    nearest = find_nearest(a_drawing([wanted.astype(np.int32) + 2], bitdepth=GREYS), tmp_path)
+    drawing = a_drawing([wanted.astype(np.int32) + 2], bitdepth=GREYS)
+    nearest = find_nearest(drawing, images_for(drawing, tmp_path))
     by_hand = np.sqrt(((17.0 * (wanted[:, None] - pictures)) ** 2).mean(axis=2))
     np.testing.assert_allclose(nearest.distances[:, 0], by_hand.min(axis=1))
     assert [int(row[0].stem) for row in nearest.paths] == by_hand.argmin(axis=1).tolist()
 
 
-def test_one_image_and_none(folder, tmp_path_factory):
+def test_one_image(folder):
     for number in range(1, 6):
         (folder / f"{number}.png").unlink()
     drawing = a_drawing([plain(15)], bitdepth=GREYS)
-    nearest = find_nearest(drawing, folder)
+    nearest = find_nearest(drawing, images_for(drawing, folder))
     assert nearest.usual is None and len(nearest.lines()) == 1
-    with pytest.raises(ImageError, match="no images"):
-        find_nearest(drawing, tmp_path_factory.mktemp("empty"))
 
 
 def test_the_command(painted, weights_dir, tmp_path, capsys, monkeypatch):
@@ -117,3 +125,16 @@ def test_wrong_usage(weights_dir, tmp_path, capsys, monkeypatch, words, status, 
     model = ["predict", "--model_name=transformer", f"--weights_dir={weights_dir}"]
     assert main([*model, *words]) == status
     assert message in capsys.readouterr().err
+
+
+def test_training_images_that_cannot_be_read_are_found_before_drawing(
+    weights_dir, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("bad").mkdir()
+    Path("bad", "text.png").write_text("no image")
+    model = ["predict", "--model_name=transformer", f"--weights_dir={weights_dir}"]
+    assert main([*model, "--nearest=bad", "--batch_size=1"]) == 1
+    printed = capsys.readouterr().err
+    assert "none of its 1 image files can be read" in printed
+    assert "seed" not in printed  # which is the first that a drawing tells

@@ -61,6 +61,14 @@ def test_models_are_compared():
     assert "validation: a" in texts
     assert "validation (on the training images): b" in texts
     assert "training (epoch's mean): b" not in texts
+    assert "a, b" not in texts, "a title of many names would leave the picture"
+
+
+def test_steps_are_whole_numbers():
+    short = dataclasses.replace(RECORD, train=[(2, 4.0), (4, 3.9), (6, 3.8)], val=[])
+    texts = comments(plot_curves({"a": short}, "svg"))
+    assert {"2", "3", "4", "5", "6"} < set(texts)
+    assert "2.5" not in texts
 
 
 def test_any_name_will_do():

@@ -3,6 +3,8 @@
 import dataclasses
 import shutil
 
+from PIL import Image
+
 from pixace.cli import main
 from pixace.ready import ready_folder
 from pixace.record import read_record
@@ -101,6 +103,13 @@ def test_a_long_training_shows_some_sheets_of_all_its_time(weights_dir, tmp_path
     assert "step 1<" in page
     assert "step 90<" in page
     assert "step 100<" not in page, "of a training that went back"
+
+
+def test_a_picture_of_any_size_is_shown(weights_dir, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (20000, 10)).save(tmp_path / "pictures" / "samples-00001.png")
+    page = report("m", read_record(weights_dir / "transformer" / "model.pkl.gz"), tmp_path)
+    assert page.count("<figure>") == 1
 
 
 def test_wrong_usage_is_one_line(weights_dir, capsys):

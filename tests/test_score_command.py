@@ -133,6 +133,32 @@ def test_json_and_csv(folder, weights_dir, capsys, monkeypatch):
     assert float(rows[2]["bits_per_pixel"]) == pytest.approx(first["bits_per_pixel"], abs=1e-5)
 
 
+def test_a_sheet_that_cannot_be_written_does_not_cost_the_ranking(folder, weights_dir, tmp_path):
+    words = ["--model_name=transformer", f"--weights_dir={weights_dir}", f"--images={folder}"]
+    done = subprocess.run(
+        # No file may be larger than 512 bytes.
+        ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"]
+        + [sys.executable, "-m", "pixace", "score", *words, "--csv", "--surprise=out.png"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert len([*csv.DictReader(io.StringIO(done.stdout))]) == 8
+    assert done.stderr.endswith("pixace: out.png: cannot write: File too large\n")
+
+
+def test_a_sheet_of_nothing_is_told(weights_dir, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.png").write_text("not a picture")
+    model = ["--model_name=transformer", f"--weights_dir={weights_dir}"]
+    assert main(["score", *model, "--images=.", "--surprise=out.png"]) == 0
+    told = capsys.readouterr().err
+    assert "warning: no image can be read, so that out.png is not drawn" in told
+    assert not (tmp_path / "out.png").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -15,7 +15,7 @@ from pixace.collage import check_output, write_picture
 from pixace.commands.common import define_token_flags, typed_settings
 from pixace.config import ModelConfig, require_number
 from pixace.contact_sheet import MOST, contact_sheet, sheet_size
-from pixace.dataset_check import Examined, Report, examine, make_report, spread
+from pixace.dataset_check import Examined, Report, examine, make_report
 from pixace.duplicates import near_groups
 from pixace.errors import UsageError, shown
 from pixace.images import find_images
@@ -79,17 +79,21 @@ def run(values: flags.FlagValues) -> None:
         background=config.background,
     )
     advice = advise(report, config.background, is_split=out is not None)
-    if sheet is not None and report.n_images:
-        chosen = spread(train.paths, MOST)
-        picture = contact_sheet(chosen, config.image_size, config.bitdepth, config.background)
-        write_picture(picture, sheet)
-        _log.info("%d of the images are drawn in %s", len(chosen), shown(sheet))
-    if out is not None:
-        _split(train, values["split"].value, out)
-    if values["json"].value:
-        print(json.dumps({**report.to_dict(), "advice": advice}))
-    else:
-        print(_as_text(report, advice))
+    try:
+        if sheet is not None and not report.n_images:
+            _log.warning("no image can be read, so that %s is not drawn", shown(sheet))
+        elif sheet is not None:
+            chosen = train.paths.spread(MOST)
+            picture = contact_sheet(chosen, config.image_size, config.bitdepth, config.background)
+            write_picture(picture, sheet)
+            _log.info("%d of the images are drawn in %s", len(chosen), shown(sheet))
+        if out is not None:
+            _split(train, values["split"].value, out)
+    finally:  # a full disk does not cost the figures
+        if values["json"].value:
+            print(json.dumps({**report.to_dict(), "advice": advice}))
+        else:
+            print(_as_text(report, advice))
 
 
 def _split_folder(values: flags.FlagValues) -> Path | None:
@@ -140,7 +144,7 @@ def _as_text(report: Report, advice: Sequence[str]) -> str:
         lines.append(f"also in training  {len(report.shared_with_val)}")
         lines += _some(map(_group, report.shared_with_val))
     errors = ", ".join(f"{bits} {error:.1f}" for bits, error in report.quantisation.items())
-    lines.append(f"colours off by    {errors} (of 255, by bit depth)")
+    lines.append(f"colour error      {errors} (CIELAB, by bit depth; 2 is just visible)")
     return "\n".join([*lines, *(f"\n{sentence}" for sentence in advice)])
 
 

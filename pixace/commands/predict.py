@@ -145,11 +145,16 @@ def run(values: flags.FlagValues) -> None:
 
     from tqdm import tqdm
 
+    from pixace.data import load_images
     from pixace.nearest import find_nearest
     from pixace.prediction import Predictor
     from pixace.stored import open_model
 
-    predictor = Predictor(open_model(path, settings), model_name)
+    model = open_model(path, settings)
+    images = None
+    if training_images is not None:  # what is wrong with them should not cost a drawing
+        images = load_images(training_images, model.config, cache_dir=values["cache_dir"].value)
+    predictor = Predictor(model, model_name)
     with tqdm(unit="px", desc="drawing", leave=False, disable=not sys.stderr.isatty()) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -160,8 +165,8 @@ def run(values: flags.FlagValues) -> None:
             prompts=prompts, prompt_names=names, progress=progress, **dataclasses.asdict(drawing)
         )
     nearest = None
-    if training_images is not None:
-        nearest = find_nearest(drawn, training_images, values["cache_dir"].value)
+    if images is not None:
+        nearest = find_nearest(drawn, images)
         for line in nearest.lines():
             _log.info("%s", line)
     write_picture(drawn.collage(nearest.columns if nearest else ()), out)

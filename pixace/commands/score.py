@@ -63,18 +63,22 @@ def run(values: flags.FlagValues) -> None:
             n_surprises=0 if picture is None else MAX_ROWS,
             progress=bar.update,
         )
-    if picture is not None and ranking.surprises:
-        write_picture(surprise_sheet(ranking.surprises, stored.config.bitdepth), picture)
-        _log.info(
-            "the %d most surprising of %d images are drawn in %s",
-            *(len(ranking.surprises), len(ranking.paths), shown(picture)),
-        )
-    if values["json"].value:
-        print(_as_json(ranking))
-    elif values["csv"].value:
-        print(_as_csv(ranking), end="")
-    else:
-        _print(ranking)
+    try:
+        if picture is not None and not ranking.surprises:
+            _log.warning("no image can be read, so that %s is not drawn", shown(picture))
+        elif picture is not None:
+            write_picture(surprise_sheet(ranking.surprises, stored.config.bitdepth), picture)
+            _log.info(
+                "the %d most surprising of %d images are drawn in %s",
+                *(len(ranking.surprises), len(ranking.paths), shown(picture)),
+            )
+    finally:  # a full disk does not cost the ranking
+        if values["json"].value:
+            print(_as_json(ranking))
+        elif values["csv"].value:
+            print(_as_csv(ranking), end="")
+        else:
+            _print(ranking)
 
 
 def _print(ranking: Ranking) -> None:

@@ -122,8 +122,9 @@ def run(values: flags.FlagValues) -> None:
         }
     )
     # What is cheap to find wrong is found before trax is imported.
-    for images in filter(None, (settings.images, settings.val_images)):
-        _require_images(images)
+    for images in (settings.images, settings.val_images):
+        if images is not None:
+            _require_images(images)
 
     others = _cluster_flags(values)
     is_first = others is None or others["process_id"] == 0
