@@ -61,6 +61,8 @@ def run(values: flags.FlagValues) -> None:
     bitdepths = [numbers("bitdepth", word.split(","), int) for word in words]
     scale = values["scale"].value
     require_int("scale", scale, MIN_SCALE, 4096)
+    out = Path(values["out"].value)
+    check_output(out, (scale, scale))  # before anything is read
     table = quantisation_table(
         folder,
         bitdepths,
@@ -68,10 +70,10 @@ def run(values: flags.FlagValues) -> None:
         n_images=values["n_images"].value,
         background=values["background"].value,
     )
-    out = Path(values["out"].value)
     check_output(out, table.size(scale))
     write_picture(table.picture(scale), out)
-    print(f"{shown(out)}: {len(table.rows)} pictures")
+    n_rows = len(table.rows)
+    print(f"{shown(out)}: {n_rows} picture{'s' * (n_rows != 1)}")
     for bitdepth, error in zip(table.bitdepths, table.errors, strict=True):
         print(f"{spell(bitdepth)}  {token_count(bitdepth):>5} tokens  colour error {error:.2f}")
     print("colour error: mean distance in CIELAB (CIE 1976); 2 is just visible, 100 black on white")
