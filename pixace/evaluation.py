@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import os
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from pixace.stored import StoredModel, open_model
 from pixace.surprise import Surprise
 
 
-class Ranking(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Ranking:
     """The images of a folder, the most surprising first.
 
     Attributes:
