@@ -112,10 +112,10 @@ def test_every_pass_holds_every_image_once(n_images, batch_size):
 
 def test_the_shuffle_reaches_over_the_whole_set():
     """Every place of the first pass is taken by images from everywhere, over many seeds."""
-    first = [take(1, 100, 1, seed=seed)[0] for seed in range(100)]
+    first = [take(1, 100, 1, seed=seed)[0] for seed in range(40)]
     halves = collections.Counter(number < 50 for number in first)
-    assert 30 < halves[True] < 70
-    assert len(set(first)) > 40
+    assert 8 < halves[True] < 32
+    assert len(set(first)) > 25
 
 
 def test_the_stream_goes_on_where_another_stopped():

@@ -24,7 +24,7 @@ from pixace.folders import (
     training_lock,
 )
 
-N_SCHEDULES = 500
+N_SCHEDULES = 250
 N_EVENTS = 10
 CALLS = ("fsync", "link", "replace", "unlink", "chmod")  # of `os`: between them a save can crash
 

@@ -112,6 +112,7 @@ def test_the_command(painted, plan):
     assert "20 images: 2.5 steps of 8 show each once" in out
 
 
+@pytest.mark.long
 def test_the_command_s_json(plan):
     status, out, _ = plan("--memory=0.5 GB", "--json", "--measure", "--batch_size=4")
     assert status == 0

@@ -95,6 +95,7 @@ def test_the_likeliest_tokens_are_those_of_trax_s_stream(model_type, prompt_leng
     np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.long
 def test_the_ready_model_s_likeliest_pictures_are_those_of_trax_s_stream():
     model = emoji()
     sampler = Sampler(model.build("predict", 3), 3)

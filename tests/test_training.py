@@ -95,6 +95,7 @@ def test_the_same_command_again_has_nothing_to_do(painted, tmp_path, caplog):
     assert (folder / "model.pkl.gz").stat().st_ino == before
 
 
+@pytest.mark.long
 def test_a_killed_training_resumes_from_its_last_epoch(painted, tmp_path):
     command = flags_of(painted, tmp_path, "killed", steps_per_epoch=5, n_epochs=1000)
     folder = tmp_path / "killed"

@@ -57,6 +57,7 @@ assert tf.Tensor is tensorflow.Tensor
     assert (result.stdout, result.stderr) == ("", "")
 
 
+@pytest.mark.long
 def test_a_program_may_import_tensorflow_first():
     run("""
 import tensorflow
