@@ -207,7 +207,7 @@ def test_results_need_no_particular_encoding(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", output)
     monkeypatch.chdir(tmp_path)
     assert main(["quantize", "--images=.", "--out=é.png"]) == 0
-    assert output.buffer.getvalue().startswith(rb"\xe9.png: 1 pictures")
+    assert output.buffer.getvalue().startswith(rb"\xe9.png: 1 picture")
 
 
 # --- wrong usage --------------------------------------------------------------------------------

@@ -93,9 +93,12 @@ def test_a_signal_reaches_the_child(number):
 
 def test_a_signal_to_all_processes_counts_once():
     process = start(
-        "note = lambda *_: os.write(sys.stdout.fileno(), b'noted\\n');"
-        "signal.signal(signal.SIGTERM, note);"
-        "print(os.getpid(), flush=True); time.sleep(2)"
+        "noted = []\n"
+        "    note = lambda *_: noted.append(os.write(sys.stdout.fileno(), b'noted\\n'))\n"
+        "    signal.signal(signal.SIGTERM, note)\n"
+        "    print(os.getpid(), flush=True)\n"
+        "    while not noted: time.sleep(0.1)\n"
+        "    time.sleep(1)"
     )
     child = int(process.stdout.readline())
     os.kill(child, signal.SIGTERM)
