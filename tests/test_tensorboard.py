@@ -1,8 +1,10 @@
 """What a training shows in TensorBoard: the real page, in a real browser."""
 
+import json
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +27,10 @@ def address(weights_dir, tmp_path) -> Iterator[str]:
             stdout=file,
         )
     try:
-        yield wait_until(lambda: _address(log, process), "TensorBoard")
+        address = wait_until(lambda: _address(log, process), "TensorBoard")
+        # A page that is opened before all files are read looks again only half a minute later.
+        wait_until(lambda: len(_runs(address)) == 4, "the curves of two models")
+        yield address
     finally:
         process.terminate()
         process.wait()
@@ -35,6 +40,11 @@ def _address(log: Path, process: subprocess.Popen) -> str | None:
     assert process.poll() is None, log.read_text()
     found = re.search(r"http://\S+:\d+/", log.read_text())
     return found and found[0]
+
+
+def _runs(address: str) -> list[str]:
+    with urllib.request.urlopen(f"{address}data/runs") as answer:
+        return json.load(answer)
 
 
 def test_what_tensorboard_shows(address):
