@@ -8,6 +8,7 @@ from __future__ import annotations
 import _thread
 import contextlib
 import os
+import select
 import shutil
 import signal
 import sys
@@ -22,6 +23,7 @@ from pixace.errors import PixaceError, UsageError, reason
 from pixace.interruption import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_HEED_SECONDS = 0.5  # at most, before a signal is heeded
 
 
 def run_in_child(work: Callable[[Callable[[str], None]], None], last_words: str) -> None:
@@ -111,6 +113,22 @@ def _without_native_code(stream: TextIO | None, native_output: IO[bytes]) -> Any
     return ours
 
 
+def _read_to_the_end(words: int) -> bytes:
+    """Returns all that the child says until it ends; heeds signals meanwhile.
+
+    The `read` of a Python file does not: a signal that comes with data waits for the end of all.
+    """
+    said = b""
+    while True:
+        # With a timeout, as a signal just before the system call would wait for its end, too.
+        if select.select([words], [], [], _HEED_SECONDS)[0]:
+            part = os.read(words, 4096)
+            if not part:
+                os.close(words)
+                return said
+            said += part
+
+
 def _listen(signals: int) -> None:
     """Hands signals from the parent to Python's handlers, and ends this process after it."""
     while number := os.read(signals, 1):
@@ -136,8 +154,7 @@ def _supervise(
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    with open(words, "rb") as file:
-        said = file.read().split(b"\0")[:-1]  # all of it: until the child ends
+    said = _read_to_the_end(words).split(b"\0")[:-1]
     last_words = said[-1].decode() if said else ""
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code == 0 or (code == -signal.SIGABRT and not last_words):
