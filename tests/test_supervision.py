@@ -91,6 +91,19 @@ def test_a_signal_reaches_the_child(number):
     assert (process.returncode, out) == (1, "noted\nPixaceError: the first words\n")
 
 
+@pytest.mark.long
+def test_no_signal_is_lost_on_a_busy_machine():
+    """It may come together with what the child says, before the parent gets to run."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
+    try:
+        for _ in range(12):
+            test_a_signal_reaches_the_child(signal.SIGHUP)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
 def test_a_signal_to_all_processes_counts_once():
     process = start(
         "noted = []\n"

@@ -89,6 +89,12 @@ def define_token_flags(values: flags.FlagValues) -> None:
         "Bits for hue, saturation and value.",
         flag_values=values,
     )
+    define_scaling_flags(values)
+
+
+def define_scaling_flags(values: flags.FlagValues) -> None:
+    """Registers the flags that say how pictures of any kind become squares without holes."""
+    default = ModelConfig()
     flags.DEFINE_integer(
         "image_size",
         default.image_size,
@@ -99,6 +105,16 @@ def define_token_flags(values: flags.FlagValues) -> None:
         "background",
         default.background,
         "Colour that shows through transparent pixels.",
+        flag_values=values,
+    )
+
+
+def define_picture_file_flag(values: flags.FlagValues, default: str) -> None:
+    """Registers the flag that names the picture to write."""
+    flags.DEFINE_string(
+        "out",
+        default,
+        "Output file; its suffix says the format: png, jpg, jpeg, webp, gif or bmp.",
         flag_values=values,
     )
 

@@ -16,6 +16,7 @@ from pixace.collage import check_output, write_picture
 from pixace.commands.common import (
     define_location_flags,
     define_model_flags,
+    define_picture_file_flag,
     numbers,
     typed_settings,
 )
@@ -85,12 +86,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_integer("scale", 256, "Edge of one tile in pixels.", flag_values=values)
-    flags.DEFINE_string(
-        "out",
-        "collage.png",
-        "Output file; its suffix says the format: png, jpg, jpeg, webp, gif or bmp.",
-        flag_values=values,
-    )
+    define_picture_file_flag(values, "collage.png")
     flags.DEFINE_string(
         "film",
         None,

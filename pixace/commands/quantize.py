@@ -7,8 +7,8 @@ from pathlib import Path
 from absl import flags
 
 from pixace.collage import check_output, write_picture
-from pixace.commands.common import numbers
-from pixace.config import ModelConfig, require_int, spell
+from pixace.commands.common import define_picture_file_flag, define_scaling_flags, numbers
+from pixace.config import require_int, spell
 from pixace.errors import UsageError, shown
 from pixace.quantisation_table import MAX_IMAGES, MIN_SCALE, quantisation_table
 from pixace.tokens import token_count
@@ -18,7 +18,6 @@ _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    default = ModelConfig()
     flags.DEFINE_string(
         "images", None, "Folder of images; its sub-folders are searched too.", flag_values=values
     )
@@ -28,28 +27,12 @@ def define_flags(values: flags.FlagValues) -> None:
         f"Bits for hue, saturation and value, for each column (default: {' '.join(_BITDEPTHS)})",
         flag_values=values,
     )
-    flags.DEFINE_integer(
-        "image_size",
-        default.image_size,
-        "Edge in pixels to which the pictures are scaled first.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "background",
-        default.background,
-        "Colour that shows through transparent pixels.",
-        flag_values=values,
-    )
+    define_scaling_flags(values)
     flags.DEFINE_integer(
         "n_images", 8, f"Pictures to show, up to {MAX_IMAGES}; one row each.", flag_values=values
     )
     flags.DEFINE_integer("scale", 128, "Edge of one tile in pixels.", flag_values=values)
-    flags.DEFINE_string(
-        "out",
-        "quantised.png",
-        "Output file; its suffix says the format: png, jpg, jpeg, webp, gif or bmp.",
-        flag_values=values,
-    )
+    define_picture_file_flag(values, "quantised.png")
 
 
 def run(values: flags.FlagValues) -> None:

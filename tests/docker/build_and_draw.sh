@@ -12,7 +12,6 @@ set -euo pipefail
 
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 picture=$(realpath "${1:-docker.png}")
-mirror=${MIRROR:-http://deb.debian.org/debian}
 user=12345:12345
 export BUILDAH_ISOLATION=chroot
 
@@ -33,7 +32,7 @@ say() { printf '\n== %s\n' "$*"; }
 
 say "a base of Debian bookworm"
 debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
-    bookworm "$work/debian" "$mirror" >"$work/debootstrap.log" ||
+    bookworm "$work/debian" ${MIRROR:+"$MIRROR"} >"$work/debootstrap.log" ||
     { tail "$work/debootstrap.log" >&2; exit 1; }
 base=$(build from scratch)
 build copy --quiet "$base" "$work/debian" /
