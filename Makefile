@@ -3,21 +3,45 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long lint docs lock clean
+.PHONY: demo test test-slow test-long faults fuzz soak lint audit docs lock clean
 
 demo: $(VENV)/.runtime
 	PIXACE=$(BIN)/pixace PYTHON=$(BIN)/python sh examples/demo.sh
 
 test: lint docs
-	$(BIN)/python -m pytest -n 2 --dist=worksteal -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist=worksteal -m "not slow and not long"
+
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist=worksteal -m "slow and not long"
 
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist=worksteal
+
+# What docs/reliability.md tells of; all three together take some five hours.
+faults: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist=worksteal -m fault --faults
+
+FUZZ_MINUTES = 30
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet 'atheris>=3.1,<4'
+	for reader in checkpoint config image; do \
+		$(BIN)/python -m tests.fuzzing $$reader --minutes=$(FUZZ_MINUTES) || exit 1; done
+
+SOAK_MINUTES = 120
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak --minutes=$(SOAK_MINUTES)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pip check
+
+# Asks a public data base for known weaknesses of the locked packages; that needs a network.
+audit: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet 'pip-audit>=2.9,<3'
+	for lock in cpu cuda12 cuda13; do \
+		$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement docker/$$lock.lock || exit 1; done
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/build_api.py

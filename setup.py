@@ -40,6 +40,7 @@ setup(
         "dev": [
             "pytest>=9.2,<10",
             "pytest-xdist>=3.8,<4",
+            "hypothesis>=6.170,<7",
             "ruff>=0.17,<0.18",
             "mypy>=2.4,<3",
             "pdoc>=16,<17",
@@ -50,5 +51,5 @@ setup(
             "websocket-client>=1.9.2,<2",
         ],
     },
-    entry_points={"console_scripts": ["pixace = pixace.cli:main"]},
+    entry_points={"console_scripts": ["pixace = pixace.__main__:main"]},
 )

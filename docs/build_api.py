@@ -21,6 +21,7 @@ MODULES = (
     "pixace.prediction",
     "pixace.evaluation",
     "pixace.config",
+    "pixace.settings",
     "pixace.drawing",
     "pixace.recipe",
     "pixace.scoring",

@@ -48,10 +48,10 @@ def advise(report: Report, background: str, *, is_split: bool = False) -> list[s
             f"--background={background}. Choose the colour before training: it is part of the "
             "model."
         )
-    if report.n_grey == n_images:
-        advice.append("No image has colour: --bitdepth=0,0,6 spends no bits on it.")
-    else:
+    if report.n_grey < n_images:
         advice += _about_colours(report)
+    elif not report.bitdepth.startswith("0,0,"):
+        advice.append("No image has colour: --bitdepth=0,0,6 spends no bits on it.")
     advice += _about_duplicates(report) + _about_classes(report)
     if report.n_val_images is None and not is_split:
         advice.append(

@@ -6,7 +6,7 @@ import difflib
 import importlib
 import io
 import logging
-import os
+import signal
 import sys
 import textwrap
 import warnings
@@ -16,8 +16,10 @@ from absl import flags
 
 from pixace import __version__
 from pixace.commands import COMMANDS
-from pixace.errors import PixaceError, UsageError, reason
-from pixace.interruption import Interrupted
+from pixace.errors import PixaceError, UsageError, one_line, reason, shortage
+from pixace.interruption import Interrupted, Stopped, signals_held_back, stopping
+from pixace.limits import THREADS_OF_PYTHON, require_threads
+from pixace.standard_streams import lead_nowhere, open_standard_streams, tell
 
 _HELP_WORDS = ("-h", "-help", "--help", "-helpshort", "--helpshort")
 _FULL_HELP_WORDS = ("-helpfull", "--helpfull")
@@ -33,34 +35,35 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit status: 0; 1 for a failure; 2 for wrong usage; 128 + the signal's number.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    open_standard_streams()
     _set_up_messages()
     try:
-        status = _dispatch(arguments)
-        if sys.stdout is not None:  # closed by the caller
+        with stopping():
+            status = _dispatch(arguments)
             sys.stdout.flush()
-        return status
+            return status
     except Interrupted as stop:
-        print(stop, file=sys.stderr)
+        tell(stop)
         return stop.exit_code
     except PixaceError as error:
-        print(f"pixace: {error}", file=sys.stderr)
+        tell(one_line(f"pixace: {error}"))
         return error.exit_code
-    except KeyboardInterrupt:
-        print("pixace: stopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        tell("pixace: stopped")
+        return stop.exit_code if isinstance(stop, Stopped) else 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our output has gone: `pixace --help | head -1`
-        _drop_output()
+        lead_nowhere(sys.stdout.fileno())
         return 1
     except OSError as error:  # the machine's, not ours: `pixace --help > /dev/full`
-        print(f"pixace: {reason(error)}", file=sys.stderr)
-        _drop_output()
+        tell(f"pixace: {reason(error)}")
+        lead_nowhere(sys.stdout.fileno())
         return 1
-
-
-def _drop_output() -> None:
-    """Lets what is left in stdout's buffer go nowhere: the interpreter flushes it once more."""
-    if sys.stdout is not None:  # closed by the caller
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (MemoryError, ImportError, RuntimeError) as error:
+        words = shortage(error)
+        if words is None:
+            raise
+        tell(f"pixace: {words}")
+        return 1
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -73,7 +76,9 @@ def _dispatch(arguments: list[str]) -> int:
     word, *rest = arguments
     if word not in COMMANDS:
         raise UsageError(_unknown_command(word))
-    command = importlib.import_module(f"pixace.commands.{word}")
+    require_threads(THREADS_OF_PYTHON)
+    with signals_held_back():
+        command = importlib.import_module(f"pixace.commands.{word}")
     values = flags.FlagValues()
     command.define_flags(values)
     if any(argument in _HELP_WORDS for argument in rest):
@@ -95,7 +100,7 @@ def _parse(word: str, values: flags.FlagValues, arguments: list[str]) -> None:
     """
     try:
         _, *extra = values([word, *arguments])
-    except flags.Error as error:
+    except (flags.Error, ValueError) as error:  # the latter from a file of flags that is no text
         message = " ".join(str(error).split())
         raise UsageError(f"{message} (see: pixace {word} --help)") from None
     if extra:

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from pixace.config import require_int
-from pixace.errors import PixaceError, UsageError
+from pixace.errors import PixaceError
 from pixace.trax_compat import jax, multihost_utils
+from pixace.values import check_cluster
 
 _log = logging.getLogger(__name__)
 
@@ -49,16 +49,9 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
         told or in the number of their devices. That others do not come within five minutes, or end
         later, is not raised: XLA ends the process, see `supervision`.
     """
-    host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
-        raise UsageError(
-            f"coordinator must be host:port of the first process, such as 10.0.0.5:7777, not "
-            f"{coordinator!r}"
-        )
-    require_int("num_processes", num_processes, 1)
-    require_int("process_id", process_id, 0, num_processes - 1)
+    check_cluster(coordinator, num_processes, process_id)
     if process_id == 0:
-        _require_free(coordinator, int(port))
+        _require_free(coordinator, int(coordinator.rpartition(":")[2]))
     # JAX would take SIGTERM for itself, and let those that are left wait for those that died.
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_enable_recoverability", True)

@@ -17,6 +17,7 @@ from pixace.errors import ImageError, UsageError, shown
 from pixace.files import write_atomically
 from pixace.recipe import RECIPE_KEY, saving_options
 from pixace.tokens import FILL_ID, tokens_to_image
+from pixace.values import require_path
 
 # Suffix -> Pillow's format and options. JPEG without chroma subsampling: the tiles are made of few
 # large colour squares, whose edges it would blur.
@@ -82,6 +83,7 @@ def check_output(path: Path, size: tuple[int, int], flag: str = "out") -> None:
       UsageError: the suffix is no picture format, or one that cannot hold so large a picture.
       ImageError: the folder cannot be made or written.
     """
+    require_path(flag, path)
     if path.suffix.lower() not in _FORMATS:
         formats = ", ".join(_FORMATS)
         raise UsageError(f"{flag} must end in one of {formats}, not {shown(path.name)!r}")

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from pixace.checkpoints import History
-from pixace.config import TrainingSettings
 from pixace.meter import Meter, require_finite
 from pixace.record import SPEED_KEY
 from pixace.scoring import Likelihood
+from pixace.settings import TrainingSettings
 from pixace.summaries import Summaries
 
 _POINTS_PER_EPOCH = 100  # of the training curve

@@ -18,13 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixace.config import ModelConfig, require_int
+from pixace.config import ModelConfig
 from pixace.errors import ImageError, shown
 from pixace.images import ImagePaths, find_images, open_image, resize
 from pixace.parallel import in_order
-from pixace.token_cache import TokenCache, fingerprints, token_dtype
+from pixace.token_cache import TokenCache, TokenRows, fingerprints, token_dtype
 from pixace.tokens import pixels_to_tokens
 from pixace.trax_compat import tf
+from pixace.values import require_int
 
 _log = logging.getLogger(__name__)
 
@@ -36,12 +37,12 @@ class ImageSet(NamedTuple):
 
     Attributes:
       tokens: unsigned integers (N, L), in the narrowest type that holds the vocabulary; in memory,
-        or a read-only map of a file.
+        or in a file.
       paths: the N files, in the same order.
       skipped: one line for each file that could not be read.
     """
 
-    tokens: np.ndarray
+    tokens: TokenRows
     paths: ImagePaths
     skipped: list[str]
 
@@ -79,6 +80,8 @@ def load_images(
     if count > 1:
         paths = paths[index::count]
     skipped: list[str] = []
+    numbers: Iterable[int]
+    tokens: TokenRows
     if cache_dir is None:
         images = _read(paths, range(len(paths)), config, skipped)
         numbers, tokens = _collect(images, len(paths), config)
@@ -107,7 +110,7 @@ def _collect(
 
 def _read_through(
     cache: TokenCache, paths: ImagePaths, config: ModelConfig, skipped: list[str]
-) -> tuple[Iterable[int], np.ndarray]:
+) -> tuple[Iterable[int], TokenRows]:
     """Returns the numbers of the images, and their tokens (N, L) on disk.
 
     Reads only what the cache does not hold, and writes it anew only where something has changed.
@@ -122,8 +125,10 @@ def _read_through(
     read = _read(paths, unknown, config, skipped)
     first = next(read, None)  # of the files unknown to the cache, those that can be read are new
     is_current = first is None and np.array_equal(rows[known], np.arange(len(stored.tokens)))
-    if is_current or (first is None and not len(known)):
-        return known, stored.tokens[: len(known)]
+    if is_current:
+        return known, stored.tokens
+    if first is None and not len(known):
+        return known, stored.tokens[:0]
     new = read if first is None else itertools.chain([first], read)
     old = ((int(number), stored.tokens[rows[number]]) for number in known)
     return cache.write(heapq.merge(old, new, key=operator.itemgetter(0)), prints)
@@ -182,7 +187,7 @@ def read_tokens(
 
 
 def training_batches(
-    tokens: np.ndarray, batch_size: int, seed: int, *, start: int = 0, mirror: bool = False
+    tokens: TokenRows, batch_size: int, seed: int, *, start: int = 0, mirror: bool = False
 ) -> Iterator[np.ndarray]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
 
@@ -226,7 +231,7 @@ def training_batches(
         yield pictures
 
 
-def spread_rows(tokens: np.ndarray, count: int) -> np.ndarray:
+def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:
     """Returns rows from all over a set, at even distances; of fewer than `count`, some repeatedly.
 
     Args:
@@ -236,7 +241,7 @@ def spread_rows(tokens: np.ndarray, count: int) -> np.ndarray:
     return tokens[np.linspace(0, len(tokens), count, endpoint=False).astype(int)]
 
 
-def padded_batches(tokens: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
+def padded_batches(tokens: TokenRows, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
     """Yields each image once, in order, in batches of one shape, which compile once.
 
     Args:

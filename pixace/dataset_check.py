@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from pixace.colour_error import colour_error
-from pixace.config import spell
 from pixace.duplicates import near_groups, same_groups, thumbnail
 from pixace.errors import ImageError, shown
 from pixace.images import (
@@ -27,6 +26,7 @@ from pixace.images import (
 from pixace.parallel import in_order
 from pixace.recipe import file_sha256
 from pixace.tokens import quantised, token_count
+from pixace.values import spell
 
 LONGER = 4 / 3  # a picture is oblong if its long edge is this many times its short one
 TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -74,8 +75,15 @@ def memory_bytes() -> int:
     if limit:
         return int(_SHARE_OF_CARD * limit)
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    total = min([total, *_container_limits()])
+    total = min([total, *_container_limits(), *_process_limit()])
     return int(_SHARE_OF_MACHINE * total / jax.local_device_count())
+
+
+def _process_limit() -> Iterator[int]:
+    """Yields the limit of this process's addresses, where it has one."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY:
+        yield limit
 
 
 def _container_limits() -> Iterator[int]:

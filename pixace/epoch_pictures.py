@@ -17,6 +17,7 @@ from pixace.data import spread_rows
 from pixace.models import build_model, init_model
 from pixace.sampling import Sampler, complete
 from pixace.summaries import Summaries
+from pixace.token_cache import TokenRows
 
 # TensorBoard scales a picture down to its card: more of them abreast would be too small to see.
 _ABREAST = 4
@@ -38,7 +39,7 @@ class EpochPictures:
     def __init__(
         self,
         config: ModelConfig,
-        val_tokens: np.ndarray,
+        val_tokens: TokenRows,
         seed: int,
         summaries: Summaries,
         preview: Callable[[Image.Image], None] | None = None,

@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from pixace.config import DEFAULT_WEIGHTS_DIR, require_int
 from pixace.data import load_images, read_tokens
 from pixace.errors import ImageError
 from pixace.folders import locate
 from pixace.images import ImagePaths, Unreadable, find_images
 from pixace.scoring import Likelihood, Scorer
+from pixace.settings import DEFAULT_WEIGHTS_DIR
 from pixace.stored import StoredModel, open_model
 from pixace.surprise import Surprise
+from pixace.values import require_int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +67,9 @@ class Evaluator:
         """
         require_int("batch_size", batch_size, 1)
         image_set = load_images(images, self._stored.config)
-        likelihood = self._scorer.likelihood(self._model.weights, image_set.tokens, batch_size)
+        tokens = image_set.tokens
+        size = min(batch_size, len(tokens))  # an incomplete pass would be filled up
+        likelihood = self._scorer.likelihood(self._model.weights, tokens, size)
         assert likelihood is not None  # nothing asked it to stop
         return likelihood
 

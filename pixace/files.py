@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from pixace.errors import PixaceError, shown
+
+
+def read_small(path: Path, most: int) -> bytes:
+    """Reads a file that may be a stranger's, and anything but a small file.
+
+    Args:
+      path: the file.
+      most: bytes that it may have.
+
+    Raises:
+      OSError: it cannot be read, is no regular file, or is larger.
+    """
+    # Not even a FIFO without a writer makes this wait.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"larger than {most:,} bytes", str(path))
+    return data
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -53,8 +77,9 @@ def replacing(path: Path, verify: Callable[[Path], None] | None = None) -> Itera
       OSError: it cannot be written; the error names it, and the old file is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".tmp")
-    temporary = Path(name)
+    remove_abandoned(path)
+    handle, temporary = _new_temporary(path)
+    lock = os.dup(handle)  # which outlives the file's closing
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -71,6 +96,64 @@ def replacing(path: Path, verify: Callable[[Path], None] | None = None) -> Itera
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a failed write tells the reason only
         raise
+    finally:
+        os.close(lock)
+
+
+def remove_abandoned(path: Path) -> None:
+    """Removes what processes that were killed while they replaced this file have left behind."""
+    with contextlib.suppress(OSError):  # a folder that lets nobody list it
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in entries]
+        ours = re.compile(re.escape(_prefix(path)) + r"[a-z0-9_]{8}\.tmp")  # as `tempfile` does
+        for name in filter(ours.fullmatch, names):
+            _remove_unlocked(path.with_name(name))
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:60]}."
+
+
+def _remove_unlocked(temporary: Path) -> None:
+    """Removes a temporary file unless a process still writes to it: it holds a lock meanwhile."""
+    with contextlib.suppress(OSError):  # under way, gone, not ours, or a disk without locks
+        handle = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            temporary.unlink()
+        finally:
+            os.close(handle)
+
+
+def _new_temporary(path: Path) -> tuple[int, Path]:
+    """Returns the handle and the name of a new file, locked as long as the handle is open.
+
+    Raises:
+      OSError: it cannot be made.
+    """
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp")
+        with contextlib.suppress(OSError):  # a disk without locks: nobody removes it there
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # removed by another process before it was locked
+
+
+def open_lock(path: Path) -> int:
+    """Opens a file that is only to be locked, made where there is none.
+
+    It may have been put there by a stranger: a link is not followed, a file keeps what it holds,
+    and a FIFO is not waited for.
+
+    Returns:
+      A file descriptor.
+
+    Raises:
+      OSError: it cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.open(path, flags, 0o666)
 
 
 def sync_folder(folder: Path) -> None:

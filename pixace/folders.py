@@ -23,8 +23,9 @@ from typing import Any
 
 from pixace.checkpoints import Checkpoint, History, read_checkpoint, write_checkpoint
 from pixace.errors import CheckpointError, UsageError, shown
-from pixace.files import replacing, sync_folder
+from pixace.files import open_lock, replacing, sync_folder
 from pixace.ready import ready_folder, ready_models
+from pixace.values import require_path
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def check_model_name(name: str) -> str:
       UsageError: it is empty, hidden, padded, too long, a path, or does not print.
     """
     plain = (
-        bool(name)
+        isinstance(name, str)
+        and bool(name)
         and name.isprintable()
         and name == name.strip()
         and not name.startswith(".")
@@ -52,7 +54,7 @@ def check_model_name(name: str) -> str:
     if not plain:
         raise UsageError(
             f"model_name must be a plain folder name of at most {_MAX_BYTES} bytes, not "
-            f"{name[:120]!r}"
+            f"{str(name)[:120]!r}"
         )
     return name
 
@@ -61,8 +63,9 @@ def model_folder(weights_dir: Path | str, name: str) -> Path:
     """Returns the folder of a model.
 
     Raises:
-      UsageError: the name is not a plain folder name.
+      UsageError: the name is not a plain folder name, or weights_dir not the name of a folder.
     """
+    require_path("weights_dir", weights_dir)
     return Path(weights_dir) / check_model_name(name)
 
 
@@ -100,8 +103,10 @@ def find_checkpoint(folder: Path, which: str = "latest") -> Path:
 
     Raises:
       CheckpointError: there is no such file.
+      UsageError: no file can be called so.
     """
     which = str(which)
+    require_path("checkpoint", which)
     if which == "latest":
         return _newest_path(folder)
     if which == "best":
@@ -184,6 +189,7 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
                 "name a model with --model_name, or a file with --checkpoint; "
                 f"{', '.join(ready_models())} comes with pixace"
             )
+        require_path("checkpoint", checkpoint)
         path = Path(checkpoint)
         if not os.path.isfile(path):
             raise CheckpointError(
@@ -191,6 +197,9 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
             )
         return path
     folder = model_folder(weights_dir, model_name)
+    if checkpoint is not None:
+        checkpoint = str(checkpoint)
+        require_path("checkpoint", checkpoint)
     if not (epoch_steps(folder) or os.path.isfile(folder / LATEST_NAME)):
         folder = ready_folder(model_name) or folder
     if not os.path.isdir(folder) and not os.path.isfile(checkpoint or ""):
@@ -306,11 +315,12 @@ def training_lock(folder: Path) -> Iterator[None]:
     """Holds a model's folder for one training; removes what a killed one left half-written.
 
     Raises:
-      CheckpointError: another training holds it, or the folder cannot be written.
+      CheckpointError: another training holds it, the folder cannot be written, or leads elsewhere.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / ".lock", "wb")  # noqa: SIM115 (closed below; the lock ends with it)
+        _refuse_ways_out(folder)
+        file = os.fdopen(open_lock(folder / ".lock"))
     except OSError as error:
         raise CheckpointError(f"{shown(folder)}: cannot write here: {error.strerror}") from None
     with file:
@@ -327,3 +337,18 @@ def training_lock(folder: Path) -> Iterator[None]:
             if leftover.is_file():
                 leftover.unlink(missing_ok=True)
         yield
+
+
+def _refuse_ways_out(folder: Path) -> None:
+    """Checks that a training writes into its folder alone, which may have come from a stranger.
+
+    Raises:
+      CheckpointError: the folder, or one inside it, leads out of the weights folder.
+    """
+    top = os.path.realpath(folder.parent)
+    for path in (folder, *folder.iterdir()):
+        if os.path.isdir(path) and not Path(os.path.realpath(path)).is_relative_to(top):
+            raise CheckpointError(
+                f"{shown(path)}: is a link that leads out of {shown(folder.parent)}; remove it, or "
+                "name the folder that it leads into with --weights_dir"
+            )

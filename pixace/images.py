@@ -6,16 +6,13 @@ import contextlib
 import functools
 import io
 import os
-import queue
 import stat
 import struct
-import threading
-import time
 import warnings
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar, overload
+from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
 
@@ -24,21 +21,28 @@ import numpy as np
 from PIL import BmpImagePlugin as _bmp  # noqa: F401
 from PIL import GifImagePlugin as _gif  # noqa: F401
 from PIL import Image, ImageColor, ImageOps
-from PIL import JpegImagePlugin as _jpeg  # noqa: F401
+from PIL import JpegImagePlugin as _jpeg
 from PIL import PngImagePlugin as _png  # noqa: F401
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
-from pixace.errors import ImageError, UsageError, shown
+from pixace.decoding_limits import (
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    LimitedReader,
+    PixelAllowance,
+    check_scans,
+)
+from pixace.errors import ImageError, shown
+from pixace.values import require_path
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 # Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
 # foreign programs (EPS) or that nobody needs here.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")
-MAX_PIXELS = 50_000_000  # beyond that a picture of a few kilobytes can claim gigabytes of memory
-MAX_DOWNLOAD_BYTES = 20_000_000
-DOWNLOAD_SECONDS = 20.0
-CONNECT_SECONDS = 5.0
-MAX_REDIRECTS = 3
+_ORIENTATION = 0x0112  # EXIF's tag, and its value for a picture stored upright
+_UPRIGHT = 1
+_PIECE = 1 << 20
+_allowance = PixelAllowance(2 * MAX_PIXELS)
 
 T = TypeVar("T")
 
@@ -106,17 +110,20 @@ class Unreadable(NamedTuple):
         return cls(path, str(error).removeprefix(f"{shown(path)}: "))
 
 
-def find_images(folder: Path | str) -> ImagePaths:
+def find_images(folder: Path | str, flag: str = "images") -> ImagePaths:
     """Lists the image files of a folder and its sub-folders, in the order of their paths.
 
     Files are chosen by suffix, any letter case. Links to folders are followed, each folder once.
 
+    Args:
+      folder: the top folder.
+      flag: which flag named it.
+
     Raises:
-      UsageError: the folder has no name.
+      UsageError: the folder has no name, or one that cannot be.
       ImageError: the folder does not exist or holds no image.
     """
-    if folder == "":  # `--images=$UNSET` does not mean the current folder
-        raise UsageError("the name of the folder of images is empty")
+    require_path(flag, folder)  # `--images=$UNSET` does not mean the current folder
     folder = Path(folder)
     if not os.path.isdir(folder):
         raise ImageError(f"{shown(folder)}: no such folder of images")
@@ -156,12 +163,15 @@ def _label(entry: os.DirEntry[str]) -> str:
     return entry.name if entry.name.lower().endswith(SUFFIXES) else ""
 
 
-def open_image(source: Path | str, background: str = "black") -> Image.Image:
+def open_image(
+    source: Path | str, background: str = "black", *, allow_private_urls: bool = False
+) -> Image.Image:
     """Reads an image file or an http(s) URL as plain RGB.
 
     Args:
       source: a path, or a URL.
       background: colour behind transparent pixels.
+      allow_private_urls: fetch also from this machine and its own network.
 
     Returns:
       The first frame, upright, in mode RGB.
@@ -169,44 +179,81 @@ def open_image(source: Path | str, background: str = "black") -> Image.Image:
     Raises:
       ImageError: it cannot be fetched or read; the message names it.
     """
-    return read_image(source, functools.partial(to_rgb, background=background))
+    work = functools.partial(to_rgb, background=background)
+    if is_url(source):
+        return _read_url(str(source), work, allow_private_urls)
+    return read_image(source, work)
 
 
 def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:
-    """Opens an image file or an http(s) URL safely, and returns what `work` makes of it.
+    """Opens an image file safely, and returns what `work` makes of it.
 
     Args:
-      source: a path, or a URL.
+      source: its path.
       work: gets the picture in its own mode, not yet decoded.
 
     Raises:
-      ImageError: it cannot be fetched or read, is of no supported format, damaged, or larger than
-        MAX_PIXELS; the message names it.
+      ImageError: it cannot be read, is of no supported format, damaged, or larger than MAX_PIXELS;
+        the message names it.
     """
-    if is_url(source):
-        return _decode(io.BytesIO(_fetch(str(source))), shown(source), work)
     try:
-        if not stat.S_ISREG(os.stat(source).st_mode):  # opening a FIFO would wait for ever
+        status = os.stat(source)
+        if not stat.S_ISREG(status.st_mode):
             raise ImageError(f"{shown(source)}: not a regular file")
-        with open(source, "rb") as file:
+        if status.st_size > MAX_FILE_BYTES:
+            raise ImageError(
+                f"{shown(source)}: {status.st_size:,} bytes are more than the "
+                f"{MAX_FILE_BYTES // 10**6} million allowed"
+            )
+        with open(source, "rb", buffering=0, opener=_open_at_once) as file:
             return _decode(file, shown(source), work)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{shown(source)}: {reason}") from None
 
 
-def _decode(file: IO[bytes], name: str, work: Callable[[Image.Image], T]) -> T:
+def is_url(source: object) -> bool:
+    """Says whether a prompt is to be fetched instead of opened."""
+    return str(source).lower().startswith(("http://", "https://"))
+
+
+def _read_url(url: str, work: Callable[[Image.Image], T], allow_private_urls: bool) -> T:
+    """Does the work of `read_image` on what a server sends."""
+    # Some 0.1 s that only prompts from the web should pay.
+    from pixace.prompt_urls import fetch
+    from pixace.public_addresses import is_any, is_public
+
+    fetched = fetch(url, allowed=is_any if allow_private_urls else is_public)
+    try:
+        return _decode(io.BytesIO(fetched.body), shown(url), work)
+    except ImageError as error:
+        if not fetched.kind or fetched.kind.startswith("image/"):
+            raise
+        raise ImageError(f"{error}; the server calls it {fetched.kind}") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opens a file; not even a FIFO that has taken its place meanwhile makes it wait."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _decode(file: io.RawIOBase | io.BytesIO, name: str, work: Callable[[Image.Image], T]) -> T:
     """Does the work of `read_image` on an open file, which messages call `name`."""
     try:
-        with warnings.catch_warnings():
+        with LimitedReader(file) as reader, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that do not matter here
-            img = Image.open(file, formats=FORMATS)
-            if img.width * img.height > MAX_PIXELS:
+            img = Image.open(reader, formats=FORMATS)
+            reader.let_pixels_follow()
+            n_pixels = img.width * img.height
+            if n_pixels > MAX_PIXELS:
                 raise ImageError(
                     f"{name}: {img.width}x{img.height} pixels are more than the "
                     f"{MAX_PIXELS // 10**6} million allowed"
                 )
-            return work(img)
+            if isinstance(img, _jpeg.JpegImageFile):
+                check_scans(reader, n_pixels)
+            with _allowance.taking(n_pixels):
+                return work(img)
     except ImageError:
         raise
     except MemoryError:
@@ -230,7 +277,8 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
     img.load()
     # Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
     with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
-        img = ImageOps.exif_transpose(img)
+        if img.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT:
+            img = ImageOps.exif_transpose(img)
     if img.mode.startswith("I") or img.mode == "F":
         img = _deep_grey_to_8_bits(img)
     if img.has_transparency_data:
@@ -246,79 +294,23 @@ def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:
     A 16-bit picture is white at 65535. The other two modes do not say what their white is: the
     smallest of 1 (floats only), 255 and 65535 that holds every pixel is taken.
     """
-    grey = np.nan_to_num(np.asarray(img).astype(np.float64))
-    peak = float(np.max(grey, initial=0.0))
+    grey = np.asarray(img)
+    # In pieces: eight bytes for each pixel, several times over, are too many for all at once.
+    pieces = np.array_split(grey.reshape(-1), grey.size // _PIECE + 1)
+    peak = max(float(np.max(_finite(piece), initial=0.0)) for piece in pieces)
     whites = {"F": (1.0, 255.0, 65535.0), "I": (255.0, 65535.0)}.get(img.mode, (65535.0,))
     white = next((white for white in whites if peak <= white), peak)
-    return Image.fromarray(np.round(np.clip(grey / white, 0, 1) * 255).astype(np.uint8))
+    levels = [
+        np.round(np.clip(_finite(piece) / white, 0, 1) * 255).astype(np.uint8) for piece in pieces
+    ]
+    return Image.fromarray(np.concatenate(levels).reshape(grey.shape))
+
+
+def _finite(grey: np.ndarray) -> np.ndarray:
+    """Returns float64 values, without those that are no numbers."""
+    return np.nan_to_num(grey.astype(np.float64))
 
 
 def resize(img: Image.Image, size: int) -> Image.Image:
     """Scales a picture to `size` x `size` pixels with Pillow's default filter (bicubic)."""
     return img.resize((size, size))
-
-
-def is_url(source: Path | str) -> bool:
-    """Says whether a prompt is to be fetched instead of opened."""
-    return str(source).lower().startswith(("http://", "https://"))
-
-
-def _fetch(url: str) -> bytes:
-    """Downloads a prompt image in a thread, because requests has no limit on the whole time."""
-    results: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            results.put(_ask(url))
-        except Exception as error:
-            results.put(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        result = results.get(timeout=DOWNLOAD_SECONDS)
-    except queue.Empty:
-        raise ImageError(f"{shown(url)}: not complete after {DOWNLOAD_SECONDS:.0f} s") from None
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
-def _ask(url: str) -> bytes:
-    """Downloads a prompt image, bounded in bytes and in time.
-
-    Raises:
-      ImageError: anything but a complete answer with status 200 within the bounds.
-    """
-    import requests  # 0.2 s that only prompts from the web should pay
-
-    session = requests.Session()
-    session.max_redirects = MAX_REDIRECTS
-    deadline = time.monotonic() + DOWNLOAD_SECONDS
-    try:
-        with session.get(url, stream=True, timeout=(CONNECT_SECONDS, DOWNLOAD_SECONDS)) as answer:
-            if answer.status_code != 200:
-                raise ImageError(
-                    f"{shown(url)}: the server answered {answer.status_code} {shown(answer.reason)}"
-                )
-            body = bytearray()
-            for chunk in answer.iter_content(1 << 16):
-                body += chunk
-                if len(body) > MAX_DOWNLOAD_BYTES:
-                    raise ImageError(
-                        f"{shown(url)}: more than {MAX_DOWNLOAD_BYTES // 10**6} MB, too much for "
-                        "an image"
-                    )
-                if time.monotonic() > deadline:
-                    raise ImageError(f"{shown(url)}: not complete after {DOWNLOAD_SECONDS:.0f} s")
-    except requests.TooManyRedirects:
-        raise ImageError(f"{shown(url)}: redirected more than {MAX_REDIRECTS} times") from None
-    except requests.Timeout:
-        raise ImageError(f"{shown(url)}: no answer in time") from None
-    except (requests.RequestException, ValueError) as error:
-        reason = type(error).__name__
-        raise ImageError(f"{shown(url)}: cannot be fetched ({reason})") from None
-    announced = answer.headers.get("Content-Length", "")
-    plain = "Content-Encoding" not in answer.headers
-    if plain and announced.isdigit() and len(body) != int(announced):
-        raise ImageError(f"{shown(url)}: cut short at {len(body)} of {announced} bytes")
-    return bytes(body)

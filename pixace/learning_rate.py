@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pixace.config import TrainingSettings
+from pixace.settings import TrainingSettings
 from pixace.trax_compat import trax
 
 # Names of trax's factors: what the rate is multiplied by after the warm-up.

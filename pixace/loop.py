@@ -11,10 +11,11 @@ import numpy as np
 
 from pixace import cluster
 from pixace.checkpoints import Checkpoint, fit_arrays
-from pixace.config import ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.devices import batch_mesh, on_one_device
 from pixace.learning_rate import learning_rate_schedule
 from pixace.models import build_model, flat_weights, nested_weights
+from pixace.settings import TrainingSettings
 from pixace.training_step import TrainingState, TrainingStep
 from pixace.trax_compat import jax, trax
 

@@ -16,6 +16,7 @@ from pixace.causal_attention import CausalAttention, CausalSelfAttention
 from pixace.config import ModelConfig
 from pixace.dropout import Dropout
 from pixace.grid_positions import GridPositions
+from pixace.pixelcnn import gated_pixelcnn, residual_pixelcnn
 from pixace.recomputation import keep_activations, recompute_activations
 from pixace.sublayers import replace_sublayers
 from pixace.tokens import token_count
@@ -196,4 +197,6 @@ def _reformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
 _BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Any]] = {
     "transformer": _transformer,
     "reformer": _reformer,
+    "pixelcnn": gated_pixelcnn,
+    "pixelcnn_residual": residual_pixelcnn,
 }

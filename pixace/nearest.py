@@ -10,6 +10,7 @@ import numpy as np
 from pixace.data import ImageSet, spread_rows
 from pixace.drawing import Drawing
 from pixace.errors import shown
+from pixace.token_cache import TokenRows
 from pixace.tokens import hsv_to_rgb, token_count, tokens_to_hsv
 
 _CHUNK_BYTES = 1 << 25  # of training images' pixels compared at a time
@@ -91,7 +92,7 @@ def find_nearest(drawing: Drawing, images: ImageSet) -> Nearest:
 
 
 def _search(
-    tokens: np.ndarray, wanted: np.ndarray, itself: np.ndarray, first: int, palette: np.ndarray
+    tokens: TokenRows, wanted: np.ndarray, itself: np.ndarray, first: int, palette: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Searches a set for the nearest to each of some pictures; of equals, the first.
 
@@ -108,9 +109,10 @@ def _search(
     targets = palette[wanted].reshape(len(wanted), -1)
     target_squares = np.square(targets).sum(axis=1)
     best, numbers = np.full(len(wanted), np.inf), np.zeros(len(wanted), int)
-    step = max(1, _CHUNK_BYTES // targets[0].nbytes)
+    row_bytes = tokens.shape[1] * tokens.dtype.itemsize
+    step = max(1, _CHUNK_BYTES // max(targets[0].nbytes, row_bytes))
     for start in range(0, len(tokens), step):
-        pixels = palette[tokens[start : start + step, first:]].reshape(-1, targets.shape[1])
+        pixels = palette[tokens[start : start + step][:, first:]].reshape(-1, targets.shape[1])
         # |a - b|^2 by a product of matrices: exact, as all are integers below 2^53.
         squares = target_squares[:, None] - 2 * targets @ pixels.T + np.square(pixels).sum(axis=1)
         inside = (itself >= start) & (itself < start + len(pixels))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import statistics
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-from pixace.config import AUTO, ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.devices import batch_mesh, memory_bytes
 from pixace.errors import PixaceError, UsageError
-from pixace.models import count_weights
+from pixace.models import count_weights, weight_shapes
+from pixace.settings import AUTO, TrainingSettings
 from pixace.tokens import N_RESERVED
 from pixace.training_step import TrainingStep, state_shapes
 
@@ -22,6 +24,7 @@ _log = logging.getLogger(__name__)
 _SIZES = (4, 16)  # times the smallest batch: from what these need, that of others is estimated
 _SHOWN = (1, 2, 4, 8, 16, 32, 64, 128)
 _MEASURED_STEPS = 3
+_STATE_BYTES = 12  # of each weight: itself and Adam's two moments, in float32
 _MOST = 1024  # pictures, more than anybody trains with
 
 
@@ -121,6 +124,7 @@ def fitting_step(
     config: ModelConfig, settings: TrainingSettings, memory: int, n_images: int
 ) -> tuple[TrainingSettings, TrainingStep]:
     """Returns settings that leave nothing open, and the step for them; see `Needs.fitting`."""
+    _check_state(config, memory)
     needs = Needs(config, settings)
     batch_size, recompute = needs.fitting(settings.batch_size, settings.recompute, memory, n_images)
     chosen = dataclasses.replace(settings, batch_size=batch_size, recompute=recompute)
@@ -134,6 +138,26 @@ def fitting_step(
             spelled(memory),
         )
     return chosen, step
+
+
+def _check_state(config: ModelConfig, memory: int) -> None:
+    """Refuses a model of which not even the state fits, before minutes of compiling tell it.
+
+    Raises:
+      PixaceError: it does not fit.
+    """
+    one, two = (
+        sum(math.prod(array.shape) for array in weight_shapes(few))
+        for few in (dataclasses.replace(config, n_layers=n, image_size=1) for n in (1, 2))
+    )
+    # All blocks are alike, and building a hundred of them takes minutes. Positions are left out:
+    # trax computes all of theirs even where only shapes are asked for.
+    n_bytes = (one + (config.n_layers - 1) * (two - one)) * _STATE_BYTES
+    if n_bytes > memory:
+        raise PixaceError(
+            f"weights and optimiser of {config.as_flags()} need {spelled(n_bytes)}, and there is "
+            f"memory for {spelled(memory)}; try a smaller model"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,12 +1,15 @@
-"""The curves of trainings as a picture."""
+"""The curves of trainings, and what a model looks at, as pictures."""
 
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pixace.errors import PixaceError, UsageError, shown
 from pixace.record import Curve, TrainingRecord
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg")
 
+_FAINTEST = 0.001  # of the largest gradient: what is less has the same colour
 _FEW = 30  # points of a curve, each of which gets a mark
 
 
@@ -66,8 +70,37 @@ def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> byt
             _draw(axes, record.train, f"training (epoch's mean){suffix}", f"C{number}", "--")
             _draw(axes, record.val, f"{record.validation}{suffix}", f"C{number}", "-")
         axes.legend()
-        undated = {"Date": None} if kind == "svg" else {}
-        figure.savefig(buffer, format=kind, dpi=150, metadata=undated)
+        figure.savefig(buffer, format=kind, dpi=150, metadata=_undated(kind))
+    return buffer.getvalue()
+
+
+def plot_receptive_field(lengths: np.ndarray, pixel: int, name: str, kind: str = "png") -> bytes:
+    """Draws how much a model looks at each pixel of a picture for one of them.
+
+    Args:
+      lengths: float (L,), from `receptive_field`; 0 is drawn white, as what is not seen at all.
+      pixel: number of the one it looks for, in reading order.
+      name: of the model.
+      kind: "png" or "svg".
+    """
+    from matplotlib import rc_context
+    from matplotlib.colors import LogNorm
+    from matplotlib.figure import Figure
+
+    edge = math.isqrt(len(lengths))
+    grid = np.ma.masked_equal(lengths.reshape(edge, edge), 0.0)
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "pixace", "text.parse_math": False}):
+        figure = Figure(figsize=(6, 5), layout="constrained")
+        axes = figure.add_subplot(title=f"{name}: seen for the marked pixel")
+        # One scale for all models, so that their pictures can be laid side by side.
+        norm = LogNorm(_FAINTEST, 1.0, clip=True)
+        image = axes.imshow(grid / max(lengths.max(), 1e-30), norm=norm, cmap="viridis")
+        axes.plot(pixel % edge, pixel // edge, "s", color="red")
+        axes.locator_params(integer=True)
+        label = f"gradient's length, largest = 1, darkest: {_FAINTEST} or less"
+        figure.colorbar(image, label=label, format="%g")
+        figure.savefig(buffer, format=kind, dpi=150, metadata=_undated(kind))
     return buffer.getvalue()
 
 
@@ -76,3 +109,8 @@ def _draw(axes: Axes, curve: Curve, label: str, colour: str, style: str) -> None
         steps, values = zip(*curve, strict=True)
         marker = "o" if len(curve) <= _FEW else ""
         axes.plot(steps, values, style, color=colour, label=label, marker=marker, markersize=3)
+
+
+def _undated(kind: str) -> dict[str, None]:
+    """Returns what keeps the date out of a file, so that the same picture is the same file."""
+    return {"Date": None} if kind == "svg" else {}

@@ -13,17 +13,20 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixace.config import DEFAULT_WEIGHTS_DIR, MAX_SEED, DrawingSettings, ModelConfig
+from pixace.config import ModelConfig
 from pixace.drawing import Drawing
 from pixace.errors import UsageError
 from pixace.folders import locate
 from pixace.images import open_image
+from pixace.model_types import has_setting
 from pixace.models import build_model
 from pixace.recipe import Recipe, file_sha256, nameable
 from pixace.sampling import PROMPT_PER_CALL, Sampler, complete
+from pixace.settings import DEFAULT_WEIGHTS_DIR, DrawingSettings
 from pixace.stored import StoredModel, open_model
 from pixace.tokens import image_to_tokens, token_count
 from pixace.trax_compat import jax, trax
+from pixace.values import MAX_SEED, require_path
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +68,7 @@ class Predictor:
         top_k: int = 0,
         top_p: float = 1.0,
         best_of: int = 1,
+        allow_private_urls: bool = False,
         progress: Progress | None = None,
     ) -> Image.Image:
         """Returns the collage of what `draw` draws with these arguments.
@@ -87,6 +91,7 @@ class Predictor:
             top_k=top_k,
             top_p=top_p,
             best_of=best_of,
+            allow_private_urls=allow_private_urls,
             progress=progress,
         ).collage()
 
@@ -103,6 +108,7 @@ class Predictor:
         top_p: float = 1.0,
         best_of: int = 1,
         prompt_names: Sequence[str | None] | None = None,
+        allow_private_urls: bool = False,
         progress: Progress | None = None,
     ) -> Drawing:
         """Draws new pictures, or completes prompts.
@@ -122,22 +128,27 @@ class Predictor:
           top_p: draw only from the fewest colours that hold this share of the probability.
           best_of: candidates for each tile, of which the likeliest is kept.
           prompt_names: what the recipe calls the prompts; by default files and URLs as given.
+          allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
 
         Raises:
           UsageError: an argument out of range.
           ImageError: a prompt that cannot be read.
         """
-        several: Any = [temperature] if np.isscalar(temperature) else temperature
+        several = isinstance(temperature, Sequence | np.ndarray) and np.ndim(temperature) == 1
+        temperatures: Any = temperature if several else [temperature]
         settings = DrawingSettings(
-            batch_size, cut, tuple(several), scale, seed, top_k, top_p, best_of
+            batch_size, cut, tuple(temperatures), scale, seed, top_k, top_p, best_of
         )
-        if isinstance(prompts, Path | str | Image.Image):
-            prompts = [prompts]
+        if prompts is not None and not isinstance(prompts, list | tuple):
+            prompts = [prompts]  # type: ignore[list-item]
+        for prompt in prompts or ():
+            if not isinstance(prompt, Image.Image):
+                require_path("prompts", prompt)
         originals, n_kept = None, 0
         if prompts:
             n_kept = settings.kept_pixels(self.config.n_pixels)
-            originals = self._tokenise(prompts)
+            originals = self._tokenise(prompts, allow_private_urls)
         elif cut is not None:
             raise UsageError("cut needs a prompt to keep pixels of")
         if seed is None:
@@ -157,11 +168,13 @@ class Predictor:
         columns = tuple(np.moveaxis(tokens, 1, 0))
         return Drawing(columns, log_likelihood, originals, n_kept, recipe)
 
-    def _tokenise(self, prompts: Sequence[Prompt]) -> np.ndarray:
+    def _tokenise(self, prompts: Sequence[Prompt], allow_private_urls: bool) -> np.ndarray:
         """Returns the prompts as int32 tokens (N, L)."""
         config = self.config
         pictures = (
-            prompt if isinstance(prompt, Image.Image) else open_image(prompt, config.background)
+            prompt
+            if isinstance(prompt, Image.Image)
+            else open_image(prompt, config.background, allow_private_urls=allow_private_urls)
             for prompt in prompts
         )
         return np.stack(
@@ -254,13 +267,15 @@ def bytes_per_row(config: ModelConfig, n_kept: int) -> int:
 
     Args:
       config: the model's settings.
-      n_kept: pixels of the prompt, which the model reads at once.
+      n_kept: pixels of the prompt, which attention reads at once.
     """
     signature = trax.shapes.ShapeDtype((1, 1), np.int32)
     _, state = jax.eval_shape(lambda: build_model(config, "predict").init(signature))
     state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    n_read = min(max(n_kept, 1), PROMPT_PER_CALL)
-    attention = 2 * config.n_heads * n_read * config.n_pixels  # scores, and their softmax
+    attention = 0
+    if has_setting(config.model_type, "n_heads"):
+        n_read = min(max(n_kept, 1), PROMPT_PER_CALL)
+        attention = 2 * config.n_heads * n_read * config.n_pixels  # scores, and their softmax
     return state_bytes + 4 * (attention + token_count(config.bitdepth))
 
 

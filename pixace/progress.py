@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from pixace.config import TrainingSettings
+from pixace.settings import TrainingSettings
 
 _log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pixace.collage import collage
 from pixace.colour_error import colour_error
-from pixace.config import check_bitdepth, check_colour, require_int
 from pixace.errors import ImageError, UsageError, shown
 from pixace.images import find_images, open_image, resize
 from pixace.tokens import quantised
+from pixace.values import check_bitdepth, check_colour, require_int
 
 _log = logging.getLogger(__name__)
 

@@ -23,10 +23,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pixace import __version__
-from pixace.config import DrawingSettings, ModelConfig, require_int
+from pixace.config import ModelConfig
+from pixace.decoding_limits import MAX_FILE_BYTES, LimitedReader
 from pixace.errors import ImageError, PixaceError, UsageError, shown
 from pixace.folders import check_model_name, epoch_path, find_checkpoint, locate
 from pixace.images import is_url
+from pixace.settings import DrawingSettings
+from pixace.values import require_int
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +41,6 @@ _MAX_NAMES = 30_000  # of them for the names of prompts
 _MAX_NAME, _MAX_PATH = 255, 4096  # characters, of files and of prompts
 _MAX_STEP = 2**31
 _MAX_REASON = 200
-_MAX_FILE = 500_000_000  # Pillow reads the whole of a WebP
 
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 _ASCII = b"ASCII\0\0\0"  # how EXIF marks the alphabet of a comment
@@ -195,9 +197,13 @@ def read_recipe(path: Path | str) -> Recipe:
     name = shown(path)
     try:
         status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE:
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
             raise ImageError(f"{name}: not a picture's file")
-        with open(path, "rb") as file, warnings.catch_warnings():
+        with (
+            open(path, "rb", buffering=0) as raw,
+            LimitedReader(raw) as file,
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")  # of large pictures: this one is not decoded
             text = _text(Image.open(file, formats=CARRIERS))
     except PixaceError:

@@ -15,6 +15,10 @@ from pixace.sublayers import replace_sublayers
 from pixace.trax_compat import jax, trax
 
 
+class Block(trax.layers.Serial):
+    """Layers of which training may keep no more than the inputs."""
+
+
 def keep_activations(model: Any) -> None:
     """Makes a model keep what its gradient needs, reversible layers included."""
     replace_sublayers(
@@ -27,6 +31,7 @@ def recompute_activations(model: Any) -> None:
     """Makes a model keep no more than the inputs of its blocks."""
     keep_activations(model)
     replace_sublayers(model, _HalfResidual, _RecomputedHalfResidual.like)
+    replace_sublayers(model, Block, lambda old: _Recomputed(*old.sublayers))
     model._sublayers = [
         _Recomputed(*layer.sublayers) if _is_residual(layer) else layer for layer in model.sublayers
     ]

@@ -9,12 +9,12 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pixace.config import spell
 from pixace.errors import ImageError
 from pixace.folders import picture_path, picture_steps
 from pixace.images import open_image
 from pixace.plotting import plot_curves
 from pixace.record import TrainingRecord
+from pixace.values import spell
 
 _log = logging.getLogger(__name__)
 

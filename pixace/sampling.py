@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pixace.cached_attention import KeyValueCache
-from pixace.config import MAX_SEED, check_sampling, require_int
 from pixace.matrices import decoding_weights
 from pixace.tokens import PAD_ID
 from pixace.trax_compat import jax, jnp
+from pixace.values import MAX_SEED, check_sampling, require_int
 
 _EXCLUDED = -1e9  # finite, as differences of infinities would make NaNs
 _PIXELS_PER_CALL = 32  # few enough to be watched live

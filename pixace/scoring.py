@@ -11,6 +11,7 @@ import numpy as np
 from pixace.cross_entropy import token_nats
 from pixace.data import padded_batches
 from pixace.models import split_weights, without_head
+from pixace.token_cache import TokenRows
 from pixace.trax_compat import jax
 
 
@@ -64,7 +65,7 @@ class Scorer:
         self._state = model.state
         self._token_nats = jax.jit(nats)
 
-    def pixel_nats(self, weights: Any, tokens: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    def pixel_nats(self, weights: Any, tokens: TokenRows, batch_size: int) -> Iterator[np.ndarray]:
         """Yields -ln p of every pixel, batch after batch.
 
         Args:
@@ -79,7 +80,7 @@ class Scorer:
             nats = np.asarray(self._token_nats(rows, weights, self._state), np.float64)
             yield nats[:count]
 
-    def image_nats(self, weights: Any, tokens: np.ndarray, batch_size: int) -> np.ndarray:
+    def image_nats(self, weights: Any, tokens: TokenRows, batch_size: int) -> np.ndarray:
         """Returns -ln p of each picture, per pixel, float64 (N,); see `pixel_nats`."""
         parts = self.pixel_nats(weights, tokens, batch_size)
         return np.concatenate([nats.mean(axis=1) for nats in parts])
@@ -87,7 +88,7 @@ class Scorer:
     def likelihood(
         self,
         weights: Any,
-        tokens: np.ndarray,
+        tokens: TokenRows,
         batch_size: int,
         stop: Callable[[], bool] = lambda: False,
     ) -> Likelihood | None:

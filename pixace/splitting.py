@@ -12,6 +12,7 @@ import numpy as np
 
 from pixace.errors import ImageError, UsageError, shown
 from pixace.images import ImagePaths
+from pixace.values import require_path
 
 SIDES = ("train", "val")
 
@@ -52,6 +53,7 @@ def check_split_folder(out: Path, images: Path) -> None:
     Raises:
       UsageError: the folder is not empty, lies inside the images' folder, or cannot be a folder.
     """
+    require_path("out", out)
     if os.path.isdir(out):
         if any(out.iterdir()):
             raise UsageError(f"out {shown(out)} is not empty; name a new folder")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pixace.checkpoints import Checkpoint, read_checkpoint, stored_config
-from pixace.config import MAX_SEED, ModelConfig, load_config, resolve_config
+from pixace.config import ModelConfig, load_config, resolve_config
 from pixace.errors import CheckpointError
 from pixace.folders import LATEST_NAME, find_checkpoint, is_step, model_folder, read_newest
+from pixace.values import MAX_SEED
 
 
 class Start(NamedTuple):

@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 from pixace.collage import write_picture
-from pixace.config import spell
 from pixace.errors import PixaceError, shown
 from pixace.folders import picture_path
 from pixace.trax_compat import tf
+from pixace.values import spell
 
 _log = logging.getLogger(__name__)
 
@@ -44,9 +44,10 @@ class Summaries:
 
     def scalars(self, run: str, values: Mapping[str, float], step: int) -> None:
         """Adds one point to each named curve of a run."""
+        # As arrays: TensorFlow 2.21 keeps every Python number that it ever made a tensor of.
         with self._writing(run):
             for name, value in values.items():
-                tf.summary.scalar(name, value, step)
+                tf.summary.scalar(name, np.array(value, np.float32), np.array(step, np.int64))
 
     def picture(self, name: str, picture: Image.Image, step: int) -> None:
         """Shows a picture under a constant tag and keeps it as `pictures/NAME-STEP.png`."""

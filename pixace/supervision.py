@@ -20,7 +20,8 @@ from types import FrameType
 from typing import IO, Any, NoReturn, TextIO
 
 from pixace.errors import PixaceError, UsageError, reason
-from pixace.interruption import Interrupted
+from pixace.interruption import Interrupted, Stopped
+from pixace.standard_streams import open_standard_streams
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HEED_SECONDS = 0.5  # at most, before a signal is heeded
@@ -41,7 +42,7 @@ def run_in_child(work: Callable[[Callable[[str], None]], None], last_words: str)
       UsageError, PixaceError, Interrupted: the work has raised it.
       PixaceError: native code has ended the child, or the work has raised an OSError.
     """
-    _open_standard_streams()
+    open_standard_streams()
     native_output = tempfile.TemporaryFile()  # noqa: SIM115 (there as long as both processes)
     words, child_end = os.pipe()
     signals, parent_end = os.pipe()
@@ -59,6 +60,7 @@ def run_in_child(work: Callable[[Callable[[str], None]], None], last_words: str)
         return
     os.close(words)
     os.close(parent_end)
+    signal.set_wakeup_fd(-1)  # it was the parent's: see `interruption.stopping`
     sys.stdout = _without_native_code(sys.stdout, native_output)
     sys.stderr = _without_native_code(sys.stderr, native_output)
     threading.Thread(target=_listen, args=(signals,), daemon=True).start()
@@ -81,9 +83,9 @@ def _work_and_end(work: Callable[[], None], say: Callable[[str], None]) -> NoRet
     except (PixaceError, Interrupted) as error:
         say(str(error))
         code = error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         say("pixace: stopped")
-        code = 128 + signal.SIGINT
+        code = stop.exit_code if isinstance(stop, Stopped) else 128 + signal.SIGINT
     except BrokenPipeError:
         say("")
     except OSError as error:
@@ -93,13 +95,6 @@ def _work_and_end(work: Callable[[], None], say: Callable[[str], None]) -> NoRet
         traceback.print_exc()
     finally:
         os._exit(code)
-
-
-def _open_standard_streams() -> None:
-    """Lets descriptors that the caller has closed lead nowhere, so that no other file gets them."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(descriptor)
 
 
 def _without_native_code(stream: TextIO | None, native_output: IO[bytes]) -> Any:

@@ -17,12 +17,12 @@ import hashlib
 import json
 import logging
 import os
-import time
+import weakref
 import zlib
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeAlias
 
 import numpy as np
 import PIL
@@ -39,7 +39,6 @@ _log = logging.getLogger(__name__)
 _FORMAT = 1  # to be raised when a picture's tokens, or the file, come out different
 _HEADER_BYTES = 4096  # a page, so that the tokens begin on one
 _CHUNK_BYTES = 1 << 20
-_ABANDONED_SECONDS = 24 * 60 * 60
 
 
 def token_dtype(config: ModelConfig) -> np.dtype:
@@ -65,6 +64,81 @@ def fingerprints(paths: ImagePaths) -> np.ndarray:
     return np.frombuffer(digests, "<u8")
 
 
+class TokenFile:
+    """Tokens (N, L) in an open file, of which rows are read as they are asked for.
+
+    Not a map of the file: where somebody cuts the file short, or its disk fails, the system ends a
+    process that looks at a map (SIGBUS).
+
+    Args:
+      file: the file; what this class keeps open is a descriptor of its own.
+      path: what it is called.
+      n_images: N.
+      n_pixels: L.
+      dtype: of the tokens.
+
+    Attributes:
+      shape: (N, L).
+      dtype: of the tokens.
+    """
+
+    def __init__(
+        self, file: IO[bytes], path: Path, n_images: int, n_pixels: int, dtype: np.dtype
+    ) -> None:
+        self._descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+        self._path = path
+        self.shape = (n_images, n_pixels)
+        self.dtype = dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
+        """Reads a row (L,), rows that follow one another (R, L), or rows by their numbers (R, L).
+
+        Raises:
+          IndexError: there is no such row, or this is no number of one.
+          PixaceError: the file has been cut short, or cannot be read.
+        """
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(len(self))
+            if step != 1:
+                raise IndexError("rows must follow one another")
+            found = np.empty((max(0, stop - start), self.shape[1]), self.dtype)
+            return self._fill(found, start)
+        if isinstance(rows, int | np.integer):
+            return self._fill(np.empty((1, self.shape[1]), self.dtype), int(rows))[0]
+        if not (isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind in "iu"):
+            raise IndexError("rows are chosen by a number, a slice or an array of numbers")
+        found = np.empty((len(rows), self.shape[1]), self.dtype)
+        for place, row in enumerate(rows.tolist()):
+            self._fill(found[place : place + 1], row)
+        return found
+
+    def _fill(self, found: np.ndarray, start: int) -> np.ndarray:
+        """Fills an array with the rows from number `start` on, and returns it."""
+        if not 0 <= start <= start + len(found) <= len(self):
+            raise IndexError(f"row {start} of {len(self)}")
+        left = found.reshape(-1).view(np.uint8).data
+        offset = _HEADER_BYTES + start * self.shape[1] * self.dtype.itemsize
+        while left:
+            try:
+                n_bytes = os.preadv(self._descriptor, [left], offset)
+            except OSError as error:
+                raise PixaceError(f"{shown(self._path)}: cannot read: {error.strerror}") from None
+            if not n_bytes:
+                raise PixaceError(
+                    f"{shown(self._path)}: something has cut it short while it was in use; the "
+                    "same command makes it anew"
+                )
+            left, offset = left[n_bytes:], offset + n_bytes
+        return found
+
+
+TokenRows: TypeAlias = np.ndarray | TokenFile  # unsigned integers (N, L), in memory or on disk
+
+
 class Stored(NamedTuple):
     """What a cache holds.
 
@@ -73,7 +147,7 @@ class Stored(NamedTuple):
       fingerprints: uint64 (N,), of the files that they were made from.
     """
 
-    tokens: np.ndarray
+    tokens: TokenRows
     fingerprints: np.ndarray
 
     def find(self, wanted: np.ndarray) -> np.ndarray:
@@ -136,7 +210,7 @@ class TokenCache:
 
     def write(
         self, images: Iterable[tuple[int, np.ndarray]], prints: np.ndarray
-    ) -> tuple[array[int], np.ndarray]:
+    ) -> tuple[array[int], TokenFile]:
         """Replaces what is stored.
 
         Args:
@@ -151,7 +225,6 @@ class TokenCache:
         """
         numbers, checksum = array("q"), 0
         try:
-            self._remove_abandoned()
             with replacing(self.path) as file:
                 file.write(bytes(_HEADER_BYTES))
                 for number, row in images:
@@ -166,7 +239,7 @@ class TokenCache:
                 file.seek(0)
                 file.write(json.dumps(header).encode().ljust(_HEADER_BYTES - 1) + b"\n")
                 file.flush()
-                return numbers, self._map(file, len(numbers))
+                return numbers, self._kept(file, len(numbers))
         except OSError as error:
             raise PixaceError(
                 f"cache_dir {shown(self.path.parent)}: cannot be written: "
@@ -174,7 +247,7 @@ class TokenCache:
             ) from None
 
     def _open(self, file: IO[bytes]) -> Stored:
-        """Checks an open file and maps it.
+        """Checks an open file, which is then kept open.
 
         Raises:
           ValueError, LookupError, TypeError, RecursionError, MemoryError: it is not what `write`
@@ -189,7 +262,7 @@ class TokenCache:
         if header["made"] != self._made or n_bytes != token_bytes + n_images * 8:
             raise ValueError
         checksum, left = 0, token_bytes
-        while left:  # not through the map, which would stay in memory
+        while left:
             data = file.read(min(left, _CHUNK_BYTES))
             if np.frombuffer(data, self._dtype).max() >= self._n_tokens:
                 raise ValueError
@@ -198,15 +271,7 @@ class TokenCache:
         data = file.read()
         if zlib.crc32(data, checksum) != header["crc32"]:
             raise ValueError
-        return Stored(self._map(file, n_images), np.frombuffer(data, "<u8"))
+        return Stored(self._kept(file, n_images), np.frombuffer(data, "<u8"))
 
-    def _map(self, file: IO[bytes], n_images: int) -> np.ndarray:
-        shape = (n_images, self._n_pixels)
-        return np.memmap(file, self._dtype, "r", _HEADER_BYTES, shape)
-
-    def _remove_abandoned(self) -> None:
-        """Removes what processes that were killed have left half written."""
-        for path in self.path.parent.glob(".*.tokens.*.tmp"):
-            with contextlib.suppress(OSError):  # another process has done so, or it is not ours
-                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-                    path.unlink()
+    def _kept(self, file: IO[bytes], n_images: int) -> TokenFile:
+        return TokenFile(file, self.path, n_images, self._n_pixels, self._dtype)

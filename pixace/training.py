@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixace import cluster
 from pixace.checkpoints import Checkpoint, fit_arrays
-from pixace.config import DEFAULT_WEIGHTS_DIR, ModelConfig, TrainingSettings, save_config, spell
+from pixace.config import ModelConfig, save_config
 from pixace.curves import Curves
 from pixace.devices import batch_mesh, device_names, idle_gpu_warning, memory_errors
 from pixace.epoch_pictures import EpochPictures
@@ -27,9 +27,11 @@ from pixace.planning import smallest_batch
 from pixace.progress import Progress, Status
 from pixace.record import HELD_OUT_KEY, SETTINGS_KEY
 from pixace.scoring import Likelihood
+from pixace.settings import DEFAULT_WEIGHTS_DIR, TrainingSettings
 from pixace.starting import find_start, training_folder
 from pixace.summaries import Summaries
 from pixace.training_step import state_shapes
+from pixace.values import spell
 from pixace.worker import Order, exchange, lead
 
 _log = logging.getLogger(__name__)
@@ -203,7 +205,7 @@ class _Run:
         _log.info("writing to %s", shown(self.folder))
         logdir = shlex.quote(shown(self.folder.parent))
         _log.info("watch with: tensorboard --logdir=%s", logdir)
-        values = {**dataclasses.asdict(config), **self._settings()}
+        values = {**config.to_dict(), **self._settings()}
         self.summaries.settings(values, self.loop.step)
         n_steps = self.settings.n_steps
         if self.loop.step >= n_steps and not self._at_end_of_epoch():

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixace.config import ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.cross_entropy import summed_nats
 from pixace.models import build_model, random_weights, split_weights, without_head
+from pixace.settings import TrainingSettings
 from pixace.trax_compat import compiler_options, jax, jnp, trax
 
 _AXIS = "batch"

@@ -22,8 +22,9 @@ from typing import Any
 
 from pixace.compilation_cache import open_cache
 from pixace.errors import PixaceError
-from pixace.interruption import interrupt_held_back
+from pixace.interruption import signals_held_back
 from pixace.lazy_imports import deferred_imports, resolve
+from pixace.limits import THREADS_OF_XLA, require_addresses, require_threads
 
 # Read by TensorFlow's and XLA's native code once they are loaded: 3 lets only fatal messages
 # through. A user who set the variable keeps their choice.
@@ -46,7 +47,7 @@ def _quietly() -> Iterator[None]:
     os.dup2(devnull, 2)
     try:
         with (
-            interrupt_held_back(),
+            signals_held_back(),
             warnings.catch_warnings(),
             contextlib.redirect_stderr(io.StringIO()),
         ):
@@ -103,6 +104,8 @@ def _load(name: str) -> Any:
     Raises:
       PixaceError: it is not installed, or does not work.
     """
+    if name.partition(".")[0] == "tensorflow":
+        require_addresses(_ADDRESSES_WITH_TENSORFLOW)
     try:
         with _quietly():
             found = resolve(name)
@@ -121,6 +124,14 @@ def _hide_gpu_from_tensorflow() -> None:
         with contextlib.suppress(RuntimeError):  # already initialised by the caller's own program
             tensorflow.config.set_visible_devices([], "GPU")
 
+
+# Bytes that a process has reserved, on two cores, once these libraries are at work (JAX 0.12,
+# TensorFlow 2.21). Where they get less, they abort.
+_ADDRESSES = 1.8e9
+_ADDRESSES_WITH_TENSORFLOW = 3.3e9
+
+require_addresses(_ADDRESSES)
+require_threads(THREADS_OF_XLA)
 
 with _quietly():
     import jax

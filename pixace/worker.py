@@ -18,7 +18,7 @@ import numpy as np
 
 from pixace import cluster
 from pixace.checkpoints import Checkpoint
-from pixace.config import DEFAULT_VAL_IMAGES, ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.data import ImageSet, load_images, spread_rows, training_batches
 from pixace.devices import memory_bytes, memory_errors
 from pixace.errors import PixaceError
@@ -26,6 +26,8 @@ from pixace.interruption import Interrupted, Interruption
 from pixace.loop import Loop
 from pixace.planning import fitting_step, smallest_batch
 from pixace.scoring import Likelihood, Scorer
+from pixace.settings import DEFAULT_VAL_IMAGES, TrainingSettings
+from pixace.token_cache import TokenRows
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ class Worker:
             return None
         return Likelihood(float(np.average(nats, weights=n_images)), int(n_images.sum()))
 
-    def _validation_tokens(self) -> np.ndarray:
+    def _validation_tokens(self) -> TokenRows:
         """Returns the rows of one validation: all, or so many from all over the set."""
         tokens = self.val_images.tokens
         n_val = -(-self.settings.batches_per_eval * self.settings.n_pictures // cluster.size())

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pixace.checkpoints import check_file
-from pixace.config import DEFAULT_WEIGHTS_DIR
 from pixace.downloads import drive
 from pixace.downloads.disk import disk_errors, locked
 from pixace.downloads.rules import DEFAULT_LIMITS, Limits, normal_sha256, shown
 from pixace.errors import UsageError
 from pixace.folders import LATEST_NAME, check_model_name
 from pixace.ready import READY_MODELS
+from pixace.settings import DEFAULT_WEIGHTS_DIR
+from pixace.values import require_path
 from pixace.zoo_install import Check, Progress, Wanted, install
 
 
@@ -120,6 +121,7 @@ def download_model(
       PixaceError: whatever `check` raised.
     """
     name = _check_name(model_name)
+    require_path("weights_dir", weights_dir)
     known = CATALOGUE.get(name)
     _check_choice(name, known, checkpoint, url)
     wanted = Wanted(
@@ -156,7 +158,7 @@ def _check_choice(name: str, known: Model | None, checkpoint: str | None, url: s
 
 def _source(url: str) -> str | Path:
     """Tells an address from a path, and turns a file:// address into a path."""
-    if not url or "\0" in url:
+    if not isinstance(url, str) or not url or "\0" in url:
         raise UsageError(f"url must be an address or a path, not {url!r}")
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", url):
         return Path(url).expanduser()

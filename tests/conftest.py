@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.fault_tally import Tally, table
 from tests.tiny import TINY
 
 # The tests compile the same few tiny models again and again, in many processes: JAX's own cache on
@@ -28,6 +29,28 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_opti
 # inherit that. The tests send these signals, and expect what a terminal would give them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+# Where what holds for one most likely holds for the other, `make test` tries only one.
+TRANSFORMER_AND_SLOWLY_REFORMER = ["transformer", pytest.param("reformer", marks=pytest.mark.slow)]
+
+
+def pytest_addoption(parser) -> None:
+    parser.addoption("--faults", action="store_true", help="fault tests try all of their cases")
+
+
+@pytest.fixture
+def tally(request) -> Tally:
+    """How many cases a fault test tries, and where it says what came of them."""
+    return Tally(request.config.getoption("--faults"), request.node.user_properties)
+
+
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    """Prints what the fault suite tried."""
+    if config.getoption("--faults"):
+        reports = [r for key in ("passed", "failed") for r in terminalreporter.getreports(key)]
+        terminalreporter.section("faults")
+        terminalreporter.write_line("\n".join(table(r for r in reports if r.when == "call")))
 
 
 def paint(folder: Path, count: int, seed: int) -> list[Path]:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from pixace.config import DrawingSettings, ModelConfig
+from pixace.config import ModelConfig
 from pixace.drawing import Drawing
 from pixace.recipe import Recipe
+from pixace.settings import DrawingSettings
 
 
 def a_recipe(*, image_size: int = 4, bitdepth=(4, 2, 2), **fields) -> Recipe:

@@ -32,6 +32,7 @@ def advice_on(**flaws) -> list[str]:
 
 def test_there_is_nothing_to_say_about_a_good_folder():
     assert advice_on() == []
+    assert advice_on(n_grey=5000, bitdepth="0,0,4") == []
 
 
 @pytest.mark.parametrize(

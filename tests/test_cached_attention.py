@@ -21,7 +21,15 @@ def layers(batch_size: int):
     return plain, cached
 
 
-@pytest.mark.parametrize("pieces", [[1] * LENGTH, [5, 1, 1, 3, 2], [LENGTH], [LENGTH - 1, 1]])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [1] * LENGTH,
+        [5, 1, 1, 3, 2],
+        pytest.param([LENGTH], marks=pytest.mark.slow),
+        pytest.param([LENGTH - 1, 1], marks=pytest.mark.slow),
+    ],
+)
 def test_it_gives_what_trax_gives(pieces):
     plain, cached = layers(batch_size=3)
     x = np.random.default_rng(0).normal(size=(3, LENGTH, 8)).astype(np.float32)

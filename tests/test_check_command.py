@@ -106,7 +106,7 @@ def test_a_split_that_cannot_be_made_does_not_cost_the_figures(folder, capsys):
     ("words", "status", "message"),
     [
         ([], 2, "check needs --images=FOLDER"),
-        (["--images="], 2, "the name of the folder of images is empty"),
+        (["--images="], 2, "images must name a file or folder, not ''"),
         (["--images=absent"], 1, "absent: no such folder of images"),
         (["--images=images", "--val_images=absent"], 1, "absent: no such folder of images"),
         (["--images=images", "--split=0.1"], 2, "--split=SHARE and --out=FOLDER go together"),

@@ -26,6 +26,7 @@ from pixace.folders import (
 )
 from pixace.stored import open_model
 from pixace.trax_compat import trax
+from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.plain_trax import plain_model
 
 LEGACY = Path(__file__).parent / "fixtures" / "legacy_checkpoints"
@@ -61,7 +62,7 @@ def test_the_same_state_gives_the_same_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-@pytest.mark.parametrize("model_type", ["transformer", "reformer"])
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_plain_trax_reads_our_files(weights_dir, model_type):
     """`Layer.init_from_file` and `Loop.load_checkpoint`, neither of which knows pixace."""
     folder = weights_dir / model_type

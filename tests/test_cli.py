@@ -16,6 +16,7 @@ from PIL import Image
 from pixace import __version__
 from pixace.cli import main
 from pixace.commands import COMMANDS, evaluate, predict, train
+from pixace.model_types import TYPE_DEFAULTS, spelled_defaults
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("trax", "jax", "tensorflow", "requests", "tqdm", "matplotlib")
@@ -25,12 +26,13 @@ MODEL = {
     "model_type": "reformer",
     "image_size": "32",
     "bitdepth": "5,4,4",
-    "d_model": "512",
-    "d_ff": "2048",
-    "n_layers": "6",
-    "n_heads": "8",
+    "d_model": None,
+    "d_ff": None,
+    "n_layers": None,
+    "n_heads": None,
+    "kernel_size": None,
     "background": "black",
-    "positions": "sequence",
+    "positions": None,
 }
 STEP = {
     "images": "images/train",
@@ -41,7 +43,15 @@ STEP = {
     "dropout": "0.1",
     "steps_per_epoch": "1000",
 }
-SWITCHES = {"recompute", "mirror", "preview", "measure", "json"}
+SWITCHES = {
+    "allow_private_urls",
+    "recompute",
+    "mirror",
+    "preview",
+    "measure",
+    "json",
+    "receptive_field",
+}
 # command -> flag -> default, or None where there is none
 FLAGS = {
     "completion": {"shell": "bash"},
@@ -75,6 +85,7 @@ FLAGS = {
         "best_of": "1",
         "checkpoint": None,
         "prompt": "",
+        "allow_private_urls": "false",
         "nearest": None,
         "cache_dir": None,
         "cut": None,
@@ -96,7 +107,7 @@ FLAGS = {
         "images": None,
         "json": "false",
     },
-    "plot": {**LOCATION, "model_name": "", "out": "curves.png"},
+    "plot": {**LOCATION, "model_name": "", "out": "curves.png", "receptive_field": "false"},
     "report": {**LOCATION, "out": "report.html"},
     "quantize": {
         "images": None,
@@ -176,6 +187,13 @@ def test_full_help_lists_them_too(command):
         start = done.stdout.index(f"  --{'[no]' * (name in SWITCHES)}{name}: ")
         explained = done.stdout[start:].split("\n  --")[0]
         assert default is None or f"(default: '{default}')" in explained, name
+
+
+def test_help_names_the_defaults_of_each_model_type():
+    listed = " ".join(pixace("train", "--help").stdout.split())
+    settings = {name for defaults in TYPE_DEFAULTS.values() for name in defaults}
+    for name in settings:
+        assert f"(default: {spelled_defaults(name)})" in listed, name
 
 
 @pytest.mark.parametrize("words", [("--help",), ("train", "--help"), ("predict", "--helpfull")])
@@ -261,7 +279,7 @@ def album(folder, n_images=1):
         ("--dropout=1", "dropout must be from 0.0 to 0.95, not 1.0"),
         ("--learning_rate=nan", "learning_rate must be from 1e-09 to 10.0, not nan"),
         ("--mirror=maybe", "--mirror=maybe"),  # yes or no
-        ("--model_type=gpt", "--model_type=gpt: value should be one of <transformer|reformer>"),
+        ("--model_type=gpt", "--model_type=gpt: value should be one of <transformer|reformer|"),
         ("--bitdepth=5,4", "bitdepth must be three numbers"),  # a list
         ("--bitdepth=", "bitdepth must be three numbers"),
         ("--bitdepth=5,4,x", "--bitdepth=5,4,x: not a list of numbers such as 5,4,4"),
@@ -269,8 +287,8 @@ def album(folder, n_images=1):
         ("--background=reddish", "background must be a colour such as black"),  # text
         ("--model_name=../x", "model_name must be a plain folder name"),
         ("--model_name=", "model_name must be a plain folder name"),
-        ("--images=", "the name of the folder of images is empty"),
-        ("--val_images=", "the name of the folder of images is empty"),
+        ("--images=", "images must name a file or folder, not ''"),
+        ("--val_images=", "val_images must name a file or folder, not ''"),
     ],
 )
 def test_a_bad_value_is_told_before_a_training_starts(tmp_path, flag, wording):
@@ -287,7 +305,7 @@ def test_a_bad_value_is_told_before_a_training_starts(tmp_path, flag, wording):
         ("--temperature=-1", "temperature must be from 0.0 to 1000000.0, not -1.0"),
         ("--temperature=1.0,nan", "temperature must be from 0.0 to 1000000.0, not nan"),
         ("--top_p=1.5", "top_p must be from 1e-09 to 1.0, not 1.5"),
-        ("--top_k=-1", "top_k must be 0 or more, not -1"),
+        ("--top_k=-1", "top_k must be from 0 to 1000000, not -1"),
         ("--batch_size=0", "batch_size must be from 1 to 10000, not 0"),
         ("--n_images=10001", "batch_size must be from 1 to 10000, not 10001"),
         ("--best_of=0", "best_of must be from 1 to 1000, not 0"),
@@ -335,6 +353,10 @@ def model(folder, **settings):
         (("predict", "--model_name=faces", "--prompt=nowhere.png"), "nowhere.png: No such file"),
         (("predict", "--model_name=faces", "--prompt=album/0.png,gone.png"), "gone.png: No such"),
         (("predict", "--model_name=faces", "--prompt=config.png"), "config.png: not an image"),
+        (
+            ("predict", "--model_name=faces", "--prompt=album/0.png,http://127.0.0.1:1/b.png"),
+            "http://127.0.0.1:1/b.png: the address of 127.0.0.1 is private",
+        ),
         (("predict", "--model_name=faces", "--out=config.png/o.png"), "config.png/o.png: cannot"),
         (("predict", "--model_name=faces", "--film=config.png/o.gif"), "config.png/o.gif: cannot"),
         (("predict", "--like=nowhere.png"), "nowhere.png: No such file"),
@@ -406,9 +428,12 @@ def test_ctrl_c_ends_without_a_traceback(tmp_path):
         silent.settimeout(30)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.png"
         process = subprocess.Popen(
-            [sys.executable, "-m", "pixace", "predict", "--model_name=faces", f"--prompt={url}"],
+            [
+                *(sys.executable, "-m", "pixace", "predict", "--model_name=faces"),
+                *(f"--prompt={url}", "--allow_private_urls"),
+            ],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -95,6 +95,7 @@ def test_a_folder_that_vanishes_or_fills_up_is_done_without(tmp_path):
     assert entries(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_a_command_keeps_its_programs_and_stays_quiet(weights_dir, tmp_path):
     def predict(out):
         command = ["predict", "--model_name=reformer", f"--weights_dir={weights_dir}", "--seed=1"]

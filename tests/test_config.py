@@ -10,15 +10,13 @@ from pixace.config import (
     CONFIG_NAME,
     SETTING_NAMES,
     ModelConfig,
-    TrainingSettings,
-    check_bitdepth,
-    check_colour,
     load_config,
     resolve_config,
     save_config,
-    spell,
 )
 from pixace.errors import CheckpointError, UsageError
+from pixace.settings import TrainingSettings
+from pixace.values import check_bitdepth, check_colour, spell
 
 OTHER = ModelConfig(
     model_type="transformer",
@@ -63,7 +61,11 @@ def test_settings_cannot_be_changed_and_can_be_compared():
 @pytest.mark.parametrize(
     ("name", "value", "wording"),
     [
-        ("model_type", "gpt", "one of transformer, reformer, not 'gpt'"),
+        (
+            "model_type",
+            "gpt",
+            "one of transformer, reformer, pixelcnn, pixelcnn_residual, not 'gpt'",
+        ),
         ("model_type", None, "not None"),
         ("model_type", ["reformer"], "not ['reformer']"),
         ("image_size", 0, "from 1 to 256, not 0"),

@@ -39,6 +39,8 @@ from tests.crashing import (
     train_words,
 )
 
+pytestmark = pytest.mark.fault
+
 KEEP = 2
 
 
@@ -126,7 +128,7 @@ def prepared(folder: Path, epochs: list[int], latest: int | None) -> Path:
 
 
 @pytest.mark.parametrize("name", SAVES)
-def test_a_save_killed_at_every_system_call(crasher, tmp_path, name):
+def test_a_save_killed_at_every_system_call(crasher, tmp_path, name, tally):
     epochs, latest, save = SAVES[name]
     before = prepared(tmp_path / "before", epochs, latest)
     contents = {path.name: path.read_bytes() for path in before.iterdir()}
@@ -141,7 +143,7 @@ def test_a_save_killed_at_every_system_call(crasher, tmp_path, name):
         checkpoint = assert_next_start_goes_on(folder)
         found.append(checkpoint.step if checkpoint else None)
         shutil.rmtree(folder)
-    print(f"{name}: killed at each of {len(found)} system calls, and went on")
+    tally.add("SIGKILL at every system call of a save", len(found), lost="the save under way")
     assert len(found) > 30
     turn = found.index(save["step"])
     assert set(found[:turn]) <= {old}
@@ -208,15 +210,13 @@ def kill_again_and_again(crasher: Crasher, folder: Path, n_kills: int, seed: int
     print(f"{n_kills} kills among {n_saves} saves: {n_lost} times the save under way was lost")
 
 
-def test_killed_at_random_instants(crasher, tmp_path):
-    kill_again_and_again(crasher, tmp_path / "model", 15, seed=1)
+def test_killed_at_random_instants(crasher, tmp_path, tally):
+    n_kills = tally.cases(15, 200)
+    kill_again_and_again(crasher, tmp_path / "model", n_kills, seed=2 if tally.thorough else 1)
+    tally.add("SIGKILL at random instants of saving", n_kills, lost="the save under way")
 
 
 @pytest.mark.long
-def test_killed_at_random_instants_200_times(crasher, tmp_path):
-    kill_again_and_again(crasher, tmp_path / "model", 200, seed=2)
-
-
 def test_plain_trax_opens_what_a_kill_leaves(crasher, tmp_path):
     """`Layer.init_from_file`, which does not know pixace, reads every file of the folder."""
     from pixace.models import flat_weights, init_model
@@ -272,7 +272,7 @@ def run_and_kill(command: list[str], environment: dict, moment, fraction: float)
 
 
 @pytest.mark.long
-def test_a_command_killed_20_times_ends_as_if_never_killed(tmp_path):
+def test_a_command_killed_20_times_ends_as_if_never_killed(tmp_path, tally):
     """The weights are bit by bit those of a training that nobody killed."""
     paint(tmp_path / "images", 12, seed=3)
     # A cache of its own, filled before the first kill: JAX does not write its files atomically.
@@ -315,3 +315,4 @@ def test_a_command_killed_20_times_ends_as_if_never_killed(tmp_path):
     assert killed.slots and whole.slots
     for one, two in zip(killed.weights + killed.slots, whole.weights + whole.slots, strict=True):
         np.testing.assert_array_equal(one, two)
+    tally.add("SIGKILL of a training, which then goes on", 20, lost="the epoch under way")

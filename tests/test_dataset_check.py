@@ -82,9 +82,11 @@ def test_transparency_shows_the_background(mixed):
 
 def test_quantisation_errors(tmp_path):
     Image.new("RGB", (5, 5), (100, 100, 100)).save(tmp_path / "grey.png")
-    errors = quantisation_errors(find_images(tmp_path), 4, [(1, 1, 1), (0, 0, 8)], "black")
+    bitdepths = [(1, 1, 1), (0, 0, 8), (3, 2, 0)]
+    errors = quantisation_errors(find_images(tmp_path), 4, bitdepths, "black")
     # As black; this grey has the lightness L* = 42.37 (CIE 1976).
-    assert errors == {"1,1,1": pytest.approx(42.37, abs=0.01), "0,0,8": pytest.approx(0)}
+    black = pytest.approx(42.37, abs=0.01)
+    assert errors == {"1,1,1": black, "0,0,8": pytest.approx(0), "3,2,0": black}
 
 
 def test_nothing_to_read(tmp_path):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pixace.checkpoints import read_checkpoint
 
@@ -18,6 +19,7 @@ def snippets(name: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_trax_opens_a_checkpoint_as_the_document_shows(weights_dir, tmp_path):
     (tmp_path / "model-weights").mkdir()
     (tmp_path / "model-weights" / "faces").symlink_to(weights_dir / "transformer")

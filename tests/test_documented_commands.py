@@ -24,6 +24,8 @@ DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks
 ONLY_PARSED = {
     "--coordinator": "waits for the processes of other machines",
     "--model_name=animalfaces": "fetches from the web",
+    "cifar10/train": "trains on what comes from the web",
+    "fashion_mnist/train": "trains on what comes from the web",
 }
 
 # What the documents write -> what there is here.
@@ -151,6 +153,7 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", RUN)
 def test_a_command_runs(line, trained, tmp_path, monkeypatch, capsys):
     place = shutil.copytree(trained, tmp_path / "place")

@@ -27,6 +27,7 @@ import requests  # noqa: F401 (imported before a test gives up its rights to rea
 from pixace.downloads import Limits, drive, fetch, install_file
 from pixace.downloads import attempt as download_attempt
 from pixace.downloads.disk import Partial, Record, locked
+from pixace.downloads.http import ask, new_session
 from pixace.downloads.progress import ProgressLine, progress_text
 from pixace.downloads.rules import shown
 from pixace.errors import DownloadError, UsageError
@@ -473,6 +474,17 @@ SLOW: dict[str, tuple[Play, str]] = {
         then(lambda h: send_header_only(h, FILE[:CUT]), lambda h: drip(h, FILE[CUT:], 0.02)),
         "only [0-9]+ bytes a second came",
     ),
+    "size of a chunk drips": (
+        then(lambda h: send_chunked(h, FILE[:CUT], end=False), lambda h: drip(h, b"0" * 200, 0.02)),
+        "nothing came for 0.4 s",
+    ),
+    "end of the chunks drips": (
+        then(
+            lambda h: send_chunked(h, FILE[:CUT], end=False),
+            lambda h: drip(h, b"0\r\n" + b"X-A: b\r\n" * 25, 0.02),
+        ),
+        "nothing came for 0.4 s",
+    ),
     "beginning drips": (
         then(send_header_only, lambda h: drip(h, FILE, 0.02)),
         "only [0-9]+ bytes a second came",
@@ -487,6 +499,19 @@ def test_slow_servers_do_not_hold_us(server: Server, target: Path, name: str) ->
     start = time.monotonic()
     assert_refused(server, target, words, limits)
     assert time.monotonic() - start < 3
+
+
+def test_a_slow_reader_is_not_a_slow_server(server: Server) -> None:
+    """Nobody hangs up on a chunked body while its receiver is busy with what has come."""
+    server.play = lambda h: send_chunked(h, FILE)
+    with new_session() as session:
+        answer = ask(session, f"{server.url}/f", {}, FAST, time.monotonic() + 60)
+        body = b""
+        for piece in answer.body():
+            if not body:
+                time.sleep(2 * FAST.idle_seconds)
+            body += piece
+    assert body == FILE
 
 
 def test_slow_progress_does_not_count_as_progress(server: Server, target: Path) -> None:

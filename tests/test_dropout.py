@@ -119,7 +119,9 @@ def test_no_two_positions_share_their_noise():
     assert len(np.intersect1d(one, other)) < 4 + 5 * math.sqrt(4)
 
 
-@pytest.mark.parametrize("shape", [(4, 6, 10), (1, 6, 1), (240,)])
+@pytest.mark.parametrize(
+    "shape", [pytest.param((4, 6, 10), marks=pytest.mark.slow), (1, 6, 1), (240,)]
+)
 def test_the_noise_is_that_of_the_position_in_memory(shape):
     noise = np.asarray(hashed_bits(KEYS["split"][0], shape))
     np.testing.assert_array_equal(noise.ravel(), bits(KEYS["split"][0], noise.size))

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pixace.errors import shown
+from pixace.errors import shortage, shown
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,21 @@ from pixace.errors import shown
 )
 def test_a_name_is_one_line_without_a_password(name, spelt):
     assert shown(name) == spelt
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "out of memory"),
+        (ImportError("libx.so: failed to map segment from shared object"), "out of memory"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes"), "out of memory"),
+        (RuntimeError("can't start new thread"), "no more threads"),
+    ],
+)
+def test_what_the_machine_lacks_is_told_in_one_line(error, words):
+    line = shortage(error)
+    assert line.startswith(words) and "\n" not in line
+
+
+def test_other_errors_are_no_shortage():
+    assert shortage(RuntimeError("a mistake")) is None

@@ -40,7 +40,11 @@ def test_units():
 
 
 @pytest.mark.parametrize(
-    "model_type", [pytest.param("transformer", marks=pytest.mark.long), "reformer"]
+    "model_type",
+    [
+        pytest.param("transformer", marks=pytest.mark.long),
+        pytest.param("reformer", marks=pytest.mark.slow),
+    ],
 )
 def test_the_sum_of_the_logits_by_hand(painted, weights_dir, model_type):
     path = weights_dir / model_type / "model.pkl.gz"

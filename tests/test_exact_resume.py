@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,10 +23,11 @@ import pixace.scoring
 import pixace.training
 import pixace.worker
 from pixace.checkpoints import read_checkpoint
-from pixace.config import ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.data import load_images
 from pixace.folders import epoch_steps
 from pixace.interruption import Interrupted
+from pixace.settings import TrainingSettings
 from pixace.summaries import RUNS
 from pixace.trax_compat import tf
 from tests.conftest import TINY, assert_same_state, flags_of, paint, train_tiny, wait_for
@@ -188,7 +188,9 @@ def check(album, weights_dir, wholes, watcher, model_type, stops, **settings) ->
     ("model_type", "settings"),
     [
         pytest.param("transformer", {}, marks=pytest.mark.long),
-        ("reformer", {"schedule": "cosine", "positions": "grid"}),
+        pytest.param(
+            "reformer", {"schedule": "cosine", "positions": "grid"}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_five_stops_in_a_row_change_nothing(album, tmp_path, wholes, watcher, model_type, settings):
@@ -197,6 +199,7 @@ def test_five_stops_in_a_row_change_nothing(album, tmp_path, wholes, watcher, mo
     check(album, tmp_path, wholes, watcher, model_type, stops, **settings)
 
 
+@pytest.mark.slow
 def test_every_pass_holds_every_image_once(wholes):
     """The reference itself: 24 batches of 4 are five passes over 19 images, and one image."""
     _, batches = wholes("transformer")
@@ -305,6 +308,7 @@ def test_more_epochs_later_change_nothing(album, tmp_path, wholes, watcher, mode
     assert_same_training(folder, whole)
 
 
+@pytest.mark.slow
 def test_pictures_of_an_abandoned_training_do_not_pass_for_new_ones(
     album, tmp_path, watcher, monkeypatch
 ):
@@ -328,15 +332,15 @@ def test_pictures_of_an_abandoned_training_do_not_pass_for_new_ones(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
 )
 def test_the_command_goes_on_after_a_signal_from_outside(painted, tmp_path, number):
-    command = flags_of(painted, tmp_path, "stopped", steps_per_epoch=40, n_epochs=2)
+    command = flags_of(painted, tmp_path, "stopped", steps_per_epoch=40, n_epochs=4)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     folder = tmp_path / "stopped"
-    wait_for(lambda: list((folder / "train").glob("events*")), process)
-    time.sleep(2)
+    wait_for((folder / "model-00040.pkl.gz").exists, process)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 128 + number, stderr
@@ -348,13 +352,14 @@ def test_the_command_goes_on_after_a_signal_from_outside(painted, tmp_path, numb
     resumed = subprocess.run(command, capture_output=True, text=True)
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout == f"{folder}\n"
-    assert read_checkpoint(folder / "model.pkl.gz").step == 80
+    assert read_checkpoint(folder / "model.pkl.gz").step == 160
     whole = train_tiny(
         painted,
         tmp_path,
         "whole",
         "transformer",
         steps_per_epoch=40,
+        n_epochs=4,
         learning_rate=TrainingSettings.learning_rate,
         warmup_steps=TrainingSettings.warmup_steps,
     )

@@ -200,3 +200,29 @@ def test_syncing_a_folder_that_is_gone_is_no_error(tmp_path):
     sync_folder(tmp_path / "gone")
     sync_folder(tmp_path)
     assert len(os.listdir("/proc/self/fd")) == n_open, "no descriptor is left open"
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    """Not by its age, as clocks may jump: the process under way holds a lock."""
+    path, others = tmp_path / "file", [".file.notes.tmp", ".other.abcdefg1.tmp", "file.tmp"]
+    for name in others:
+        (tmp_path / name).touch()
+    code = (
+        "with replacing(path) as file:\n"
+        "    file.write(b'half'); file.flush()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert run_child(code, path).returncode == -signal.SIGKILL
+    (left,) = set(names(tmp_path)) - set(others)
+    assert (tmp_path / left).read_bytes() == b"half"
+
+    def verify(temporary):
+        write_atomically(path, b"of another process, meanwhile")
+        assert temporary.exists()
+
+    with replacing(path, verify) as file:
+        assert not (tmp_path / left).exists()
+        write_atomically(path, b"of another process")
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+    assert names(tmp_path) == sorted([*others, "file"])

@@ -24,6 +24,8 @@ from tests.conftest import paint
 from tests.crashing import TRAX_FIELDS, assert_whole, stamped, train_words
 from tests.small_disk import PAGE, NoSmallDisk, SmallDisk, small_disk
 
+pytestmark = pytest.mark.fault
+
 SHAPES = ((80, 100), (40,))  # about a hundred kilobytes with the optimiser's
 
 
@@ -58,7 +60,7 @@ def assert_all_whole(folder: Path, newest: int, epochs: list[int]) -> None:
     assert found[1].step == newest
 
 
-def test_a_save_fails_at_every_page_of_a_disk(disk):
+def test_a_save_fails_at_every_page_of_a_disk(disk, tally):
     """From no room at all to just enough: refused in one line, or saved whole."""
     folder = disk.path / "model"
     for step in (100, 200):
@@ -76,6 +78,7 @@ def test_a_save_fails_at_every_page_of_a_disk(disk):
     disk.fill(leave=n_needed)
     save(folder, 300)
     assert read_checkpoint(folder / LATEST_NAME).step == 300
+    tally.add("a disk that is full at each page of a save", n_needed, lost="the save under way")
 
 
 def out_of_files(disk: SmallDisk, but: int = 0) -> None:
@@ -179,6 +182,7 @@ def assert_told_and_whole(returncode: int, stderr: str, folder: Path) -> None:
     assert not list(folder.rglob(".*.tmp"))
 
 
+@pytest.mark.long
 def test_a_training_where_there_is_no_room(trained, disk, capfd):
     """No room for config.json, then for the curves, the state, the pictures; then for all."""
     folder = disk.path / "m"
@@ -211,6 +215,7 @@ def test_a_training_with_ever_more_room(trained, disk):
         disk.free()
 
 
+@pytest.mark.slow
 def test_a_training_on_a_read_only_disk_is_refused(trained, disk, capfd):
     shutil.copytree(trained / "m", disk.path / "m")
     words = train_words(disk.path, trained / "images", n_epochs=2)

@@ -19,6 +19,8 @@ from pixace.errors import shown
 from tests import hostile_pickles
 from tests.hostile_pickles import PLACEMENTS, placed
 
+pytestmark = pytest.mark.fault
+
 TESTS = Path(__file__).parent
 FIXTURES = TESTS / "fixtures" / "legacy_checkpoints"
 REAL_FILES = ("reformer-jaxarrays", "transformer-jaxarrays", "transformer-numpy")
@@ -157,8 +159,10 @@ def test_the_child_sees_what_a_real_unpickler_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", "ABCDEFGHIJKL")
-def test_payloads_are_refused_wherever_they_are(family: str, tmp_path: Path) -> None:
-    assert_refused(placed_cases(tmp_path, family))
+def test_payloads_are_refused_wherever_they_are(family: str, tmp_path: Path, tally) -> None:
+    cases = placed_cases(tmp_path, family)
+    assert_refused(cases)
+    tally.add("code, gadgets and forged arrays in a checkpoint", len(cases))
 
 
 def file_cases(folder: Path, files: list[hostile_pickles.HostileFile]) -> list[Case]:
@@ -171,17 +175,21 @@ def file_cases(folder: Path, files: list[hostile_pickles.HostileFile]) -> list[C
     return cases
 
 
-def test_hostile_files_are_refused(tmp_path: Path) -> None:
-    assert_refused(file_cases(tmp_path, hostile_pickles.hostile_files()))
+def test_hostile_files_are_refused(tmp_path: Path, tally) -> None:
+    cases = file_cases(tmp_path, hostile_pickles.hostile_files())
+    assert_refused(cases)
+    tally.add("bombs and other things that are no checkpoint", len(cases))
 
 
 @pytest.mark.long
-def test_large_bombs_are_refused_within_2_gib_and_20_s(tmp_path: Path) -> None:
-    for file in hostile_pickles.large_bombs():
+def test_large_bombs_are_refused_within_2_gib_and_20_s(tmp_path: Path, tally) -> None:
+    bombs = hostile_pickles.large_bombs()
+    for file in bombs:
         path = file.make(tmp_path)
         case = Case(file.name, path, (file.says,))
         assert_refused([case], seconds=20.0, address_space=2 * GIB)
         path.unlink()
+    tally.add("bombs and other things that are no checkpoint", len(bombs))
 
 
 def outcomes(fixture: str, kind: str, seeds: tuple[int, int], scratch: Path) -> dict[str, int]:
@@ -215,16 +223,18 @@ def assert_no_damage_passes(fixture: str, counts: dict[str, int], scratch: Path)
 
 
 @pytest.mark.parametrize("fixture", REAL_FILES)
-def test_a_damaged_file_is_refused(fixture: str, tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused(fixture: str, tmp_path: Path, tally) -> None:
     counts = {"cut": 9, "flip": 9, "swap": 3}
     assert_no_damage_passes(fixture, counts, tmp_path / "damaged.pkl.gz")
+    tally.add("a checkpoint cut short, a bit flipped, two bytes swapped", sum(counts.values()))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fixture", REAL_FILES)
-def test_every_damaged_file_of_1100_is_refused(fixture: str, tmp_path: Path) -> None:
+def test_every_damaged_file_of_1100_is_refused(fixture: str, tmp_path: Path, tally) -> None:
     counts = {"cut": 500, "flip": 500, "swap": 100}
     assert_no_damage_passes(fixture, counts, tmp_path / "damaged.pkl.gz")
+    tally.add("a checkpoint cut short, a bit flipped, two bytes swapped", sum(counts.values()))
 
 
 def assert_mutations_are_inert(fixture: str, seeds: tuple[int, int], scratch: Path) -> None:
@@ -241,11 +251,13 @@ def assert_mutations_are_inert(fixture: str, seeds: tuple[int, int], scratch: Pa
 
 
 @pytest.mark.parametrize("fixture", REAL_FILES)
-def test_mutated_files_are_refused_or_plain_data(fixture: str, tmp_path: Path) -> None:
+def test_mutated_files_are_refused_or_plain_data(fixture: str, tmp_path: Path, tally) -> None:
     assert_mutations_are_inert(fixture, (0, 100), tmp_path / "mutated.pkl.gz")
+    tally.add("changed opcodes in a checkpoint, its checksum right", 100)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("fixture", REAL_FILES)
-def test_20000_mutated_files_are_refused_or_plain_data(fixture: str, tmp_path: Path) -> None:
+def test_20000_mutated_files_are_refused_or_plain_data(fixture: str, tmp_path: Path, tally) -> None:
     assert_mutations_are_inert(fixture, (1000, 7667), tmp_path / "mutated.pkl.gz")
+    tally.add("changed opcodes in a checkpoint, its checksum right", 6667)

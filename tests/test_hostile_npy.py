@@ -19,6 +19,8 @@ from pixace import safe_pickle
 from tests.hostile_pickles import HostileFile, npy_streams, packed, valid_pickle
 from tests.test_hostile_checkpoints import SECONDS, assert_refused, file_cases, run_child
 
+pytestmark = pytest.mark.fault
+
 GIB = 2**30
 READER = {"reader": "load_arrays", "address_space": GIB}
 NAME = "model.weights.npy.gz"
@@ -180,7 +182,7 @@ def files() -> list[HostileFile]:
     return [HostileFile("H", *file) for file in listed]
 
 
-def test_hostile_streams_are_refused(tmp_path: Path) -> None:
+def test_hostile_streams_are_refused(tmp_path: Path, tally) -> None:
     streams = [
         HostileFile("H", label, writer(packed(data)), says)
         for label, (data, says) in STREAMS.items()
@@ -190,10 +192,13 @@ def test_hostile_streams_are_refused(tmp_path: Path) -> None:
     ]
     assert len(streams) + len(files()) >= 30
     assert_refused(file_cases(tmp_path, streams), **READER)
+    tally.add("forged arrays beside a checkpoint", len(streams))
 
 
-def test_hostile_files_of_arrays_are_refused(tmp_path: Path) -> None:
-    assert_refused(file_cases(tmp_path, files()), **READER)
+def test_hostile_files_of_arrays_are_refused(tmp_path: Path, tally) -> None:
+    cases = file_cases(tmp_path, files())
+    assert_refused(cases, **READER)
+    tally.add("forged arrays beside a checkpoint", len(cases))
 
 
 def test_an_array_that_unpacks_to_10_gib_is_refused_within_memory(tmp_path: Path) -> None:

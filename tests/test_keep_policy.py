@@ -240,7 +240,8 @@ EVENTS = (
 )
 
 
-def test_the_newest_and_the_best_survive_any_schedule(tmp_path, monkeypatch):
+@pytest.mark.fault
+def test_the_newest_and_the_best_survive_any_schedule(tmp_path, monkeypatch, tally):
     machine = Machine(monkeypatch)
     for seed in range(N_SCHEDULES):
         rng = np.random.default_rng(seed)
@@ -253,3 +254,4 @@ def test_the_newest_and_the_best_survive_any_schedule(tmp_path, monkeypatch):
             except AssertionError as error:
                 error.add_note(f"schedule {seed}, event {number}: {event.__name__}")
                 raise
+    tally.add("crashes, restarts, lost files, clocks turned back (schedules)", N_SCHEDULES)

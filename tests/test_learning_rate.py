@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pixace.config import SCHEDULES, TrainingSettings
 from pixace.learning_rate import learning_rate_schedule
+from pixace.settings import SCHEDULES, TrainingSettings
 from pixace.trax_compat import trax
 
 

@@ -6,14 +6,17 @@ import math
 import numpy as np
 import pytest
 
-from pixace.config import MODEL_TYPES, PRECISIONS, ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.data import load_images, training_batches
 from pixace.devices import batch_mesh
 from pixace.loop import Loop
+from pixace.model_types import ATTENTION_TYPES
 from pixace.models import flat_weights
+from pixace.settings import PRECISIONS, TrainingSettings
 from pixace.tokens import token_count
 from pixace.training_step import TrainingStep
 from pixace.trax_compat import jax, trax
+from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.plain_trax import plain_model
 from tests.tiny import TINY
 
@@ -70,7 +73,7 @@ def assert_all_close(arrays, others, tolerance: float) -> None:
         np.testing.assert_allclose(array, other, atol=tolerance)
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_it_starts_and_trains_as_trax_s_loop_does(model_type):
     """Without dropout every step is the same; rounding alone differs."""
     config = ModelConfig(model_type, **TINY)
@@ -103,6 +106,7 @@ def test_no_second_copy_of_the_weights_is_kept():
     assert not any(isinstance(leaf, jax.Array) for leaf in kept)
 
 
+@pytest.mark.slow
 def test_dropout_hinders_as_much_as_trax_s():
     """Two batches learnt by heart: without dropout the loss would be lower by 0.8 and more.
 
@@ -121,7 +125,7 @@ def test_dropout_hinders_as_much_as_trax_s():
     assert abs(np.mean(differences)) < 0.1
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_bfloat16_learns_as_float32_does(painted, model_type):
     """The same steps but for 8 bits of mantissa; weights and optimiser stay float32."""
     config = ModelConfig(model_type, **TINY)
@@ -140,7 +144,7 @@ def test_bfloat16_learns_as_float32_does(painted, model_type):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
 def test_200_steps_with_dropout_learn_as_trax_s_do(painted, model_type):
     """Three seeds each on real pictures; the loss curves, in windows, differ as seeds differ."""
     config = ModelConfig(model_type, **{**TINY, "d_model": 32, "n_layers": 2})

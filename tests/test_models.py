@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from pixace.config import MODEL_TYPES, POSITIONS, ModelConfig
+from pixace.config import POSITIONS, ModelConfig
+from pixace.model_types import ATTENTION_TYPES
 from pixace.models import (
     build_model,
     count_weights,
@@ -15,6 +16,7 @@ from pixace.models import (
 )
 from pixace.tokens import token_count
 from pixace.trax_compat import jax, trax
+from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.plain_trax import plain_model
 
 
@@ -29,7 +31,7 @@ def random_tokens(config: ModelConfig, batch_size: int) -> np.ndarray:
     return rng.integers(2, high, (batch_size, config.n_pixels)).astype(np.int32)
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 @pytest.mark.parametrize(
     ("positions", "image_size", "prompt_length"),
     [
@@ -57,8 +59,8 @@ def test_step_by_step_equals_all_at_once(model_type, positions, image_size, prom
     np.testing.assert_allclose(got, expected[:, : end + 1], atol=2e-5)
 
 
-@pytest.mark.parametrize("image_size", [5, 24])
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("image_size", [5, pytest.param(24, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
 def test_the_logits_are_those_of_plain_trax(model_type, image_size):
     """Of the same weights: in every mode that sees whole pictures, in one block and in several."""
     config = small(model_type, image_size, d_model=16, d_ff=16, n_layers=1)
@@ -80,7 +82,7 @@ def test_the_logits_are_those_of_plain_trax(model_type, image_size):
         np.testing.assert_allclose(model(tokens), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_dropout_is_that_of_plain_trax(model_type):
     """Mean and deviation of the logits over many keys: the noise is another one."""
     config = small(model_type, 3, d_model=16, d_ff=16, n_layers=1)
@@ -102,10 +104,11 @@ def test_dropout_is_that_of_plain_trax(model_type):
     (mean, deviation), (our_mean, our_deviation) = moments
     assert deviation.min() > 0.1, "there is noise"
     assert (np.abs(our_mean - mean) < 6 * deviation * np.sqrt(2 / n_keys)).all()
-    np.testing.assert_allclose(our_deviation, deviation, rtol=0.25)
+    np.testing.assert_allclose(our_deviation, deviation, rtol=0.4)  # one of thousands may be rare
+    assert abs((our_deviation / deviation).mean() - 1) < 0.03
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
 def test_body_and_head_are_the_model(model_type):
     config = small(model_type)
     model = build_model(config, "eval")
@@ -123,7 +126,7 @@ def test_a_model_without_a_head_is_told():
 
 
 @pytest.mark.parametrize("positions", POSITIONS)
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
 def test_no_pixel_sees_itself_or_a_later_one(model_type, positions):
     config = small(model_type, positions=positions)
     model = build_model(config, "eval")
@@ -152,7 +155,7 @@ def test_default_sizes(model_type, weights):
     assert sum(int(np.prod(leaf.shape)) for leaf in jax.tree_util.tree_leaves(shapes)) == weights
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
 def test_a_grid_s_rows_and_columns_take_the_place_of_its_pixels(model_type):
     sequence, grid = small(model_type, 5), small(model_type, 5, positions="grid")
     more = sum(map(np.size, weight_shapes(sequence))) - sum(map(np.size, weight_shapes(grid)))
@@ -177,7 +180,7 @@ def test_count_weights_counts_every_number():
     assert count_weights(model.weights) == expected_weights(small("transformer"))
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
 def test_flat_weights_go_round(model_type):
     config = small(model_type)
     one, other = build_model(config, "eval"), build_model(config, "eval")
@@ -201,8 +204,9 @@ def test_dropout_acts_in_training_only():
     assert np.abs(train - plain).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["eval", "predict"])
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_given_weights_need_no_random_ones(model_type, mode):
     config = small(model_type)
     drawn = build_model(config, mode)

@@ -88,6 +88,7 @@ def test_one_image(folder):
     assert nearest.usual is None and len(nearest.lines()) == 1
 
 
+@pytest.mark.slow
 def test_the_command(painted, weights_dir, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = ["predict", "--model_name=transformer", f"--weights_dir={weights_dir}", "--scale=16"]

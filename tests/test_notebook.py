@@ -45,6 +45,7 @@ def pictures(cell: nbformat.NotebookNode) -> list[Image.Image]:
     ]
 
 
+@pytest.mark.slow
 def test_every_cell_runs(notebook, workplace):
     """In a training of 20 steps instead of 300."""
     environment = {

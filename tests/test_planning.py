@@ -1,13 +1,17 @@
+import dataclasses
 import json
+import math
 import re
 
 import pytest
 
 from pixace.cli import main
-from pixace.config import ModelConfig, TrainingSettings, load_config
+from pixace.config import ModelConfig, load_config
 from pixace.errors import PixaceError, UsageError
+from pixace.model_types import MODEL_TYPES
 from pixace.models import count_weights, weight_shapes
-from pixace.planning import Needs, make_plan, spelled
+from pixace.planning import Needs, fitting_step, make_plan, spelled
+from pixace.settings import TrainingSettings
 from tests.conftest import flags_of
 from tests.tiny import TINY
 
@@ -22,6 +26,7 @@ def needs():
     return Needs(CONFIG, SETTINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_the_estimate_is_near_what_xla_plans(needs, recompute):
     """Near only, for so small a model: some positions are computed in chunks of a fixed size."""
@@ -29,6 +34,7 @@ def test_the_estimate_is_near_what_xla_plans(needs, recompute):
     assert estimated == pytest.approx(needs.peak_bytes(48, recompute), rel=0.2)
 
 
+@pytest.mark.slow
 def test_the_largest_batch_fits_and_a_larger_one_does_not(needs):
     memory = needs.peak_bytes(16, recompute=True)
     largest = needs.largest(memory, recompute=True)
@@ -37,6 +43,7 @@ def test_the_largest_batch_fits_and_a_larger_one_does_not(needs):
     assert needs.largest(1000, recompute=True) == 0
 
 
+@pytest.mark.slow
 def test_activations_are_kept_where_they_fit_and_else_recomputed(needs):
     kept, recomputed = (needs.peak_bytes(16, recompute) for recompute in (False, True))
     assert recomputed < kept
@@ -45,6 +52,7 @@ def test_activations_are_kept_where_they_fit_and_else_recomputed(needs):
     assert needs.fitting(16, True, kept, n_images=100) == (16, True)
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(needs):
     memory = needs.peak_bytes(16, recompute=True) - 1
     wanted = r"a step with 16 pictures needs .*; try --batch_size=(\d+), or --accumulate"
@@ -58,12 +66,23 @@ def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(needs):
         needs.fitting("auto", None, 1000, n_images=100)
 
 
+@pytest.mark.slow
 def test_auto_takes_the_largest_but_no_picture_twice(needs):
     memory = needs.peak_bytes(16, recompute=True)
     size, recompute = needs.fitting("auto", None, memory, n_images=1000)
     assert size == needs.largest(memory, recompute=True) >= 12
     assert recompute
     assert needs.fitting("auto", None, memory, n_images=4) == (4, False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model_type", ["pixelcnn", pytest.param("pixelcnn_residual", marks=pytest.mark.long)]
+)
+def test_convolutions_need_less_where_they_are_computed_twice(model_type):
+    sizes = {"image_size": 12, "bitdepth": (2, 1, 2), "d_model": 16, "d_ff": 16, "n_layers": 3}
+    needs = Needs(ModelConfig(model_type, **sizes), SETTINGS)
+    assert needs.peak_bytes(16, recompute=True) < 0.8 * needs.peak_bytes(16, recompute=False)
 
 
 def test_passes_divide_what_a_step_needs():
@@ -74,6 +93,7 @@ def test_passes_divide_what_a_step_needs():
     assert divided < whole / 2
 
 
+@pytest.mark.slow
 def test_a_plan_that_was_measured():
     config = ModelConfig(**TINY, model_type="transformer")
     plan = make_plan(config, SETTINGS, memory=10**8, n_images=20, measure=True)
@@ -104,6 +124,7 @@ def plan(capsys):
     return run
 
 
+@pytest.mark.slow
 def test_the_command(painted, plan):
     status, out, _ = plan("--memory=3MB", f"--images={painted / 'train'}", "--batch_size=8")
     assert status == 0
@@ -143,12 +164,14 @@ def test_wrong_flags(plan, flag, message):
     assert message in line
 
 
+@pytest.mark.slow
 def test_a_plan_where_nothing_fits(plan):
     status, _, (line,) = plan("--memory=1KB", "--batch_size=auto")
     assert status == 1
     assert line.endswith("try a smaller model")
 
 
+@pytest.mark.slow
 def test_a_plan_takes_the_batch_that_training_would_take(painted, plan):
     flags = "--batch_size=auto", "--accumulate=3", "--memory=1GB", f"--images={painted / 'train'}"
     status, out, _ = plan(*flags, "--json")
@@ -170,3 +193,14 @@ def test_training_with_the_largest_batch(painted, tmp_path, capsys):
 def test_settings_of_a_step():
     with pytest.raises(UsageError, match="precision must be one of float32, bfloat16, not 'half'"):
         TrainingSettings(precision="half")
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_a_giant_is_refused_before_it_is_compiled(model_type):
+    giant = ModelConfig.from_dict({"model_type": model_type, "n_layers": 3, "image_size": 1})
+    n_bytes = 12 * sum(math.prod(array.shape) for array in weight_shapes(giant))
+    with pytest.raises(PixaceError, match="weights and optimiser of .* try a smaller model"):
+        fitting_step(giant, SETTINGS, n_bytes - 1, 10)
+    largest = {"d_model": 8192, "d_ff": 65536, "n_layers": 128, "image_size": 256}
+    with pytest.raises(PixaceError, match="weights and optimiser"):
+        fitting_step(dataclasses.replace(giant, **largest), SETTINGS, 2**36, 10)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pixace.cli import main
 from pixace.errors import PixaceError
-from pixace.plotting import plot_curves
+from pixace.plotting import plot_curves, plot_receptive_field
 from pixace.record import TrainingRecord
 
 RECORD = TrainingRecord(
@@ -89,13 +89,35 @@ def test_a_model_without_curves():
         plot_curves({"bare": bare})
 
 
-@pytest.mark.parametrize(("name", "start"), [("new/a.png", b"\x89PNG"), ("a.SVG", b"<?xml")])
-def test_the_command_writes_a_file(weights_dir, tmp_path, capsys, name, start):
+@pytest.mark.parametrize(
+    ("flags", "name", "start"),
+    [
+        (["--model_name=transformer,reformer"], "new/a.png", b"\x89PNG"),
+        (["--model_name=transformer,reformer"], "a.SVG", b"<?xml"),
+        (["--model_name=reformer", "--receptive_field"], "new/a.png", b"\x89PNG"),
+    ],
+)
+def test_the_command_writes_a_file(weights_dir, tmp_path, capsys, flags, name, start):
     out = tmp_path / name
-    models = "--model_name=transformer,reformer"
-    assert main(["plot", models, f"--weights_dir={weights_dir}", f"--out={out}"]) == 0
+    assert main(["plot", *flags, f"--weights_dir={weights_dir}", f"--out={out}"]) == 0
     assert capsys.readouterr().out == f"{out}\n"
     assert out.read_bytes().startswith(start)
+
+
+def test_a_pixel_that_is_seen_is_drawn_where_it_lies():
+    lengths = np.zeros(16, np.float32)
+    lengths[[0, 4]] = 1.0, 0.01  # what the colours stand for in both pictures
+    pictures = []
+    for seen in (0.0, 0.1):
+        lengths[8] = seen
+        with Image.open(io.BytesIO(plot_receptive_field(lengths, 9, "m"))) as png:
+            pictures.append(np.asarray(png.convert("RGB")).astype(int))
+    cell = np.argwhere((pictures[0] != pictures[1]).any(axis=-1))
+    mark = np.argwhere((pictures[1] == [255, 0, 0]).all(axis=-1))
+    edge = np.ptp(cell, axis=0) + 1
+    np.testing.assert_allclose(edge, edge[0], atol=2, err_msg="a square")
+    to_the_left = mark.mean(axis=0) - [0, edge[1]]
+    np.testing.assert_allclose(cell.mean(axis=0), to_the_left, atol=2)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +125,8 @@ def test_the_command_writes_a_file(weights_dir, tmp_path, capsys, name, start):
     [
         (["--model_name=transformer", "--out=a.jpg"], 2, "out must end in .png or .svg"),
         (["--model_name=nobody"], 1, "nobody: no such model"),
+        (["--receptive_field", "--model_name=nobody"], 1, "nobody: no such model"),
+        (["--receptive_field", "--model_name=a,b"], 2, "takes one --model_name"),
         (["--model_name=transformer", "--out=/dev/null/x.png"], 1, "/dev/null"),
     ],
 )

@@ -136,6 +136,7 @@ def test_like_repeats_every_format_from_every_format(run):
     assert messages == f"seed {recipe.drawing.seed}\n"
 
 
+@pytest.mark.slow
 def test_like_repeats_completions(run, painted):
     for index, path in enumerate(sorted((painted / "val").iterdir())[:2]):
         shutil.copy(path, f"{index}.png")
@@ -147,6 +148,7 @@ def test_like_repeats_completions(run, painted):
     assert read_recipe("b.gif").prompts == ("0.png", "1.png")
 
 
+@pytest.mark.slow
 def test_flags_given_win_over_the_recipe(run):
     assert run(*TINY_MODEL, "--n_images=2", "--seed=1", "--checkpoint=3", "--out=a.png")[0] == 0
     words = ("--temperature=0.5,0.7", "--seed=2", "--n_images=1", "--checkpoint=latest")
@@ -248,8 +250,9 @@ def test_a_recipe_fetches_nothing(run, strangers):
         assert code == 2
         assert f"{url}, which is not fetched unasked; name all its prompts" in messages
         assert asked == []
-        code, messages = run("--like=stranger.png", f"--prompt={url}")
+        code, messages = run("--like=stranger.png", f"--prompt={url}", "--allow_private_urls")
         assert (code, asked) == (1, ["/a.png"])
+        assert messages == f"pixace: {url}: the server answered 404 Not Found\n"
         server.shutdown()
 
 

@@ -1,9 +1,12 @@
 import dataclasses
+import functools
+import http.server
 import itertools
 import logging
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -11,17 +14,18 @@ from PIL import Image
 
 import pixace
 from pixace.checkpoints import read_checkpoint, write_checkpoint
-from pixace.config import DrawingSettings, ModelConfig
+from pixace.config import ModelConfig
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.images import open_image
-from pixace.models import build_model
+from pixace.models import build_model, init_model
 from pixace.prediction import bytes_per_row, rows_per_batch
 from pixace.recipe import Recipe
 from pixace.sampling import Sampler, complete
 from pixace.scoring import Scorer
+from pixace.settings import DrawingSettings
 from pixace.stored import open_model
 from pixace.tokens import image_to_tokens, tokens_to_image
-from pixace.trax_compat import trax
+from pixace.trax_compat import jax, trax
 from tests.conftest import TINY
 
 
@@ -74,6 +78,23 @@ def test_completions_show_prompt_cut_and_results(predictor, painted):
                 inside(result).reshape(36, 3)[:cut], expected.reshape(36, 3)[:cut]
             )
     assert (grid[0][3] != grid[0][4]).any(), "two columns at one temperature differ"
+
+
+def test_prompts_are_fetched_from_an_own_network_only_if_allowed(predictor, painted):
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    path = next((painted / "val").iterdir())
+    handler = functools.partial(Handler, directory=path.parent)
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/{path.name}"
+        with pytest.raises(ImageError, match=f"^{url}: .* unless --allow_private_urls is given"):
+            predictor.predict(prompts=[path, url])
+        collage = predictor.predict(prompts=url, seed=1, allow_private_urls=True)
+        server.shutdown()
+    assert collage.tobytes() == predictor.predict(prompts=path, seed=1).tobytes()
 
 
 @pytest.mark.parametrize("cut", [0, 1, 35, 36])
@@ -131,6 +152,7 @@ def test_the_stored_weights_are_those_that_were_trained(weights_dir):
     )
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_a_path_a_step_latest_or_best(weights_dir):
     folder = weights_dir / "transformer"
     history = read_checkpoint(folder / "model.pkl.gz").history["val"]["nats_per_pixel"]
@@ -146,6 +168,7 @@ def test_a_checkpoint_is_a_path_a_step_latest_or_best(weights_dir):
     assert alone.config.image_size == 6
 
 
+@pytest.mark.slow
 def test_weights_without_settings_take_them_from_the_caller(weights_dir, tmp_path):
     path = tmp_path / "bare.pkl.gz"
     checkpoint = read_checkpoint(weights_dir / "transformer" / "model.pkl.gz")
@@ -272,6 +295,7 @@ def test_tiles_tell_place_temperature_and_bits(predictor, painted):
     assert (whole["log_likelihood"], whole["bits_per_pixel"]) == (0.0, None)
 
 
+@pytest.mark.slow
 def test_the_best_of_several_is_the_likeliest(predictor, painted):
     options = {"prompts": sorted((painted / "val").iterdir())[:2], "temperature": [1, 1], "seed": 5}
     first = predictor.draw(**options)
@@ -296,6 +320,7 @@ def test_the_best_of_several_is_the_likeliest(predictor, painted):
     assert (nats.argmax(axis=-1) > 0).any(), "not all are the first"
 
 
+@pytest.mark.slow
 def test_more_than_a_batch_are_drawn_as_in_one(weights_dir):
     predictor = pixace.get_predictor("transformer", weights_dir=weights_dir)
     seen = []
@@ -335,12 +360,33 @@ def test_rows_of_a_batch(n_rows, row_bytes, expected):
     assert rows_per_batch(n_rows, row_bytes) == expected
 
 
+@pytest.mark.slow
 def test_a_row_s_bytes_are_mostly_keys_and_values():
     for model_type in ("transformer", "reformer"):
         config = ModelConfig(model_type=model_type, **TINY)
         keys_and_values = 2 * config.n_layers * config.d_model * config.n_pixels * 4
         assert keys_and_values < bytes_per_row(config, 0) < 1.2 * keys_and_values
         assert bytes_per_row(config, 36) > bytes_per_row(config, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model_type", ["pixelcnn", pytest.param("pixelcnn_residual", marks=pytest.mark.long)]
+)
+def test_a_row_s_bytes_are_what_xla_plans_where_there_is_no_attention(model_type):
+    """The same with a prompt, which goes through the same few rows of memory."""
+    sizes = {"bitdepth": (2, 1, 2), "d_model": 64, "d_ff": 64, "n_layers": 2}
+    config = ModelConfig(model_type, image_size=32, **sizes)
+    planned = []
+    for batch_size in (4, 12):
+        model = build_model(config, "predict")
+        init_model(model, batch_size, 1)
+        arguments = np.zeros((batch_size, 1), np.int32), model.weights, model.state, model.rng
+        step = jax.jit(model.pure_fn).lower(*arguments).compile().memory_analysis()
+        planned.append(step.temp_size_in_bytes + step.output_size_in_bytes)
+    per_row = (planned[1] - planned[0]) / 8
+    assert bytes_per_row(config, 0) == bytes_per_row(config, 500)
+    assert bytes_per_row(config, 0) < per_row < 2 * bytes_per_row(config, 0)  # XLA copies some
 
 
 def test_the_command_writes_what_the_api_returns(weights_dir, painted, tmp_path):

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from pixace.config import TrainingSettings
 from pixace.progress import Progress, Status
+from pixace.settings import TrainingSettings
 
 WHOLE = Status(
     step=2410,

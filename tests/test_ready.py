@@ -71,6 +71,7 @@ def smiley() -> Image.Image:
     return picture
 
 
+@pytest.mark.slow
 def test_it_knows_a_smiley_from_noise(tmp_path):
     import pixace
 

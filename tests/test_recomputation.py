@@ -4,8 +4,9 @@ import functools
 
 import pytest
 
-from pixace.config import ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.devices import batch_mesh
+from pixace.settings import TrainingSettings
 from pixace.training_step import TrainingStep
 from tests.tiny import TINY
 
@@ -17,6 +18,7 @@ def peak_bytes(model_type: str, recompute: bool, batch_size: int) -> int:
     return TrainingStep(config, settings, batch_mesh()).peak_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model_type", ["transformer", pytest.param("reformer", marks=pytest.mark.long)]
 )

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pixace.config import check_sampling
 from pixace.errors import UsageError
 from pixace.sampling import Sampler, choose, complete, keep_top_k, keep_top_p
 from pixace.trax_compat import jnp, trax
+from pixace.values import check_sampling
 
 PROBABILITIES = np.array([0.4, 0.3, 0.15, 0.1, 0.05])
 
@@ -60,6 +60,7 @@ def test_frequencies_are_those_of_the_softmax(temperature, top_k, top_p):
     assert chi_square < 23.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("temperature", "top_k"), [(1, 0), (0.6, 0), (1.5, 0), (1, 150)])
 def test_frequencies_over_many_colours(temperature, top_k):
     """As above, over more tokens than are summed at once, some of them without any mass."""

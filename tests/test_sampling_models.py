@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pixace import matrices, sampling
-from pixace.config import MODEL_TYPES, ModelConfig
+from pixace.config import ModelConfig
 from pixace.errors import UsageError
 from pixace.models import (
     build_model,
@@ -21,6 +21,7 @@ from pixace.ready import ready_folder
 from pixace.sampling import Sampler
 from pixace.stored import open_model
 from pixace.trax_compat import jax, trax
+from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.plain_trax import plain_model
 
 LEGACY = Path(__file__).parent / "fixtures" / "legacy_checkpoints"
@@ -85,8 +86,11 @@ def likeliest_of_both(config, arrays, prompt, end):
     return [np.stack([next(stream) for _ in range(given, end)], axis=1) for stream in (plain, ours)]
 
 
-@pytest.mark.parametrize("prompt_length", [pytest.param(0, marks=pytest.mark.long), 1, 250])
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize(
+    "prompt_length",
+    [pytest.param(0, marks=pytest.mark.long), 1, pytest.param(250, marks=pytest.mark.slow)],
+)
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_the_likeliest_tokens_are_those_of_trax_s_stream(model_type, prompt_length):
     """Also where the memory grows on the way, after 256 tokens."""
     config = ModelConfig(model_type=model_type, image_size=17, **SMALL)
@@ -113,7 +117,7 @@ def test_the_ready_model_s_likeliest_pictures_are_those_of_trax_s_stream():
         pytest.param(3, "grid", marks=pytest.mark.long),
     ],
 )
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_probabilities_are_those_of_mode_eval(model_type, batch_size, positions, small_blocks):
     config = ModelConfig(model_type=model_type, image_size=17, positions=positions, **SMALL)
     arrays = random_weights(config)

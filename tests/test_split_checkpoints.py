@@ -84,6 +84,7 @@ def test_the_model_gives_trax_s_logits(written):
     np.testing.assert_allclose(logits, written.logits, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["nothing", "slots"])
 def test_training_goes_on_from_it(one_written, folder, painted, caplog, lost):
     if lost == "slots":

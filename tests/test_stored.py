@@ -32,6 +32,7 @@ def test_settings_beside_must_not_contradict_those_inside(weights_dir, tmp_path)
         open_model(tmp_path / "model.pkl.gz", {})
 
 
+@pytest.mark.slow
 def test_settings_of_a_giant_take_no_memory(tmp_path):
     giant = ModelConfig(
         "transformer", 64, d_model=8192, d_ff=65536, n_layers=24, n_heads=64

@@ -3,6 +3,8 @@
 import html
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -24,6 +26,27 @@ def test_any_folder_will_do(tmp_path, name):
         assert tag in events.read_bytes()
     with Image.open(folder / "pictures" / "samples-00012.png") as picture:
         assert picture.convert("RGB").getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.slow
+def test_points_do_not_stay_in_memory(tmp_path):
+    """In a process of its own, whose memory nothing else fills."""
+    code = """
+import sys
+from pathlib import Path
+from pixace.summaries import Summaries
+summaries = Summaries(Path(sys.argv[1]))
+for step in range(8001):
+    summaries.scalars("train", {"loss": step / 7, "rate": step / 9}, step)
+    if step % 4000 == 0:
+        summaries.flush()
+        print(open("/proc/self/statm").read().split()[1])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True
+    )
+    _, half, whole = map(int, done.stdout.split())
+    assert (whole - half) * os.sysconf("SC_PAGE_SIZE") < 2_000_000
 
 
 @pytest.mark.parametrize(

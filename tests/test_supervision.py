@@ -52,7 +52,7 @@ def start(work: str, **variables: str) -> subprocess.Popen:
             "Interrupted: saved\n",
             "",
         ),
-        ("open('/no/such')", 1, "PixaceError: /no/such: No such file or directory\n", ""),
+        ("open('/no-such')", 1, "PixaceError: /no-such: No such file or directory\n", ""),
         ("say(''); os.abort()", 0, "parent goes on\n", ""),
         (f"{NATIVE_NOISE}; os.abort()", 1, "PixaceError: the first words\n", ""),
         ("say('other words'); os.abort()", 1, "PixaceError: other words\n", ""),

@@ -108,6 +108,39 @@ def test_one_bit_of_value_is_a_threshold():
     assert set(tokens_to_image(tokens, bitdepth=(0, 0, 1)).tobytes()) == {0, 255}
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "P", "1", "I;16"])
+def test_black_and_white_stay_black_and_white(mode):
+    board = np.random.default_rng(0).integers(0, 2, (9, 9), dtype=np.uint8) * 255
+    grey = Image.fromarray(board)
+    img = Image.fromarray(board.astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
+    for bitdepth in ((0, 0, 1), (0, 0, 8)):
+        tokens = image_to_tokens(img, size=9, bitdepth=bitdepth)
+        np.testing.assert_array_equal(tokens.reshape(9, 9) > N_RESERVED, board > 0)
+        decoded = np.asarray(tokens_to_image(tokens, bitdepth))
+        np.testing.assert_array_equal(decoded, np.repeat(board[..., None], 3, axis=2))
+
+
+def test_value_is_the_brightest_channel_and_not_luminance():
+    colours = np.array([[[255, 0, 0], [0, 0, 255]], [[10, 90, 30], [255, 255, 255]]], np.uint8)
+    tokens = image_to_tokens(Image.fromarray(colours), size=2, bitdepth=(0, 0, 8))
+    assert (tokens - N_RESERVED).tolist() == [255, 255, 90, 255]
+
+
+@pytest.mark.parametrize("bitdepth", [(3, 0, 0), (0, 2, 0), (8, 8, 0), (3, 0, 3), (0, 2, 3)])
+def test_a_channel_without_bits_is_zero(bitdepth):
+    """Without value all is black, without saturation grey, without hue tinted red."""
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    pixels[0, :2] = [[0], [255]]
+    with np.errstate(all="raise"):
+        tokens = image_to_tokens(Image.fromarray(pixels), size=16, bitdepth=bitdepth)
+        decoded = np.asarray(tokens_to_image(tokens, bitdepth)).astype(int)
+    red, green, blue = np.moveaxis(decoded, -1, 0)
+    assert N_RESERVED <= tokens.min() < tokens.max() < token_count(bitdepth)
+    assert decoded.any() == (bitdepth[2] > 0)
+    assert (green == blue).all() and (red >= green).all()
+    assert (red > green).any() == (bitdepth[1] > 0 and bitdepth[2] > 0)
+
+
 def test_eight_bits_of_hue_keep_the_primaries():
     img = Image.new("RGB", (2, 2), "red")
     img.putpixel((1, 0), (0, 255, 0))

@@ -26,6 +26,7 @@ def test_a_file_gets_plain_lines_and_no_pictures(painted, tmp_path, capsys, monk
     assert re.findall(r"^epoch \d: step \d", err, re.MULTILINE) == ["epoch 1: step 3"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_messages_as_before")
 def test_a_terminal_without_colours_keeps_its_live_line(painted, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -45,6 +46,7 @@ def test_a_terminal_without_colours_keeps_its_live_line(painted, tmp_path, capsy
     assert capsys.readouterr().out == f"{tmp_path / 'm'}\n"
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_a_terminal(painted, tmp_path):
     """A process of its own, with a terminal of its own, on which somebody presses Ctrl-C."""
     command = [*flags_of(painted, tmp_path, "m", n_epochs=10_000), "--preview"]

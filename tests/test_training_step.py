@@ -10,12 +10,15 @@ import sys
 import numpy as np
 import pytest
 
-from pixace.config import MODEL_TYPES, ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.devices import batch_mesh
+from pixace.model_types import ATTENTION_TYPES
 from pixace.models import flat_weights
+from pixace.settings import TrainingSettings
 from pixace.tokens import token_count
 from pixace.training_step import TrainingState, TrainingStep
 from pixace.trax_compat import jax, jnp, trax
+from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.plain_trax import plain_model
 from tests.tiny import TINY
 
@@ -79,8 +82,8 @@ def plain_gradients(model_type: str):
     return float(value), flat_weights(gradients)
 
 
-@pytest.mark.parametrize("way", [{}, RECOMPUTING_IN_PASSES])
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("way", [{}, pytest.param(RECOMPUTING_IN_PASSES, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
 def test_loss_and_gradients_are_those_of_plain_trax(model_type, way):
     losses, states = trained(model_type, **way)
     loss, gradients = plain_gradients(model_type)
@@ -97,7 +100,7 @@ def assert_same_weights(states, other_states) -> None:
         np.testing.assert_allclose(other, array, atol=1e-5)
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
 def test_recomputing_in_passes_leads_to_the_same_weights(model_type):
     losses, states = trained(model_type)
     other_losses, other_states = trained(model_type, **RECOMPUTING_IN_PASSES)
@@ -107,7 +110,7 @@ def test_recomputing_in_passes_leads_to_the_same_weights(model_type):
     assert_same_weights(states, other_states)
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_half_precision_is_close_and_weights_stay_whole(model_type):
     """bfloat16 rounds each activation by 1/256 at the most; sums of many stray less than that."""
     losses, states = trained(model_type)
@@ -125,7 +128,7 @@ def test_half_precision_is_close_and_weights_stay_whole(model_type):
     assert np.linalg.norm(ours - others) < 0.05 * np.linalg.norm(ours)
 
 
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_what_is_recomputed_was_dropped_before(model_type):
     """The way back meets the noise of the way forward."""
     losses, states = trained(model_type, dropout=0.3)

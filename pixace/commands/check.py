@@ -13,13 +13,14 @@ from absl import flags
 from pixace.advice import advise
 from pixace.collage import check_output, write_picture
 from pixace.commands.common import define_token_flags, typed_settings
-from pixace.config import ModelConfig, require_number
+from pixace.config import ModelConfig
 from pixace.contact_sheet import MOST, contact_sheet, sheet_size
 from pixace.dataset_check import Examined, Report, examine, make_report
 from pixace.duplicates import near_groups
 from pixace.errors import UsageError, shown
 from pixace.images import find_images
 from pixace.splitting import SIDES, check_split_folder, choose_val, make_split
+from pixace.values import require_number
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,9 @@ def run(values: flags.FlagValues) -> None:
     if folder is None:
         raise UsageError("check needs --images=FOLDER")
     config = ModelConfig.from_dict(typed_settings(values))
-    n_files = len(find_images(folder)) + (0 if val_folder is None else len(find_images(val_folder)))
+    n_files = len(find_images(folder))
+    if val_folder is not None:
+        n_files += len(find_images(val_folder, "val_images"))
     out = _split_folder(values)
     sheet = None if values["sheet"].value is None else Path(values["sheet"].value)
     if sheet is not None:

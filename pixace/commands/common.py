@@ -8,21 +8,13 @@ from typing import Any
 from absl import flags
 
 from pixace.checkpoints import stored_config
-from pixace.config import (
-    AUTO,
-    DEFAULT_WEIGHTS_DIR,
-    MODEL_TYPES,
-    POSITIONS,
-    PRECISIONS,
-    SETTING_NAMES,
-    ModelConfig,
-    TrainingSettings,
-    require_int,
-    resolve_config,
-)
+from pixace.config import POSITIONS, SETTING_NAMES, ModelConfig, resolve_config
 from pixace.errors import UsageError
 from pixace.folders import locate
 from pixace.images import find_images
+from pixace.model_types import MODEL_TYPES, spelled_defaults
+from pixace.settings import AUTO, DEFAULT_WEIGHTS_DIR, PRECISIONS, TrainingSettings
+from pixace.values import require_int
 
 
 def define_location_flags(values: flags.FlagValues, *, model_name_help: str) -> None:
@@ -127,19 +119,21 @@ def define_model_flags(values: flags.FlagValues) -> None:
     )
     define_token_flags(values)
     for name, purpose in (
-        ("d_model", "Width of the embeddings."),
-        ("d_ff", "Width of the feed-forward layers."),
-        ("n_layers", "Number of decoder blocks."),
-        ("n_heads", "Attention heads per block."),
+        ("d_model", "Width of the embeddings, or channels of a PixelCNN"),
+        ("d_ff", "Width of the feed-forward layers, or of a PixelCNN's last layer but one"),
+        ("n_layers", "Number of blocks"),
+        ("n_heads", "Attention heads per block"),
+        ("kernel_size", "Columns that convolutions see at once, an odd number"),
     ):
-        flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
+        flags.DEFINE_integer(name, None, _with_defaults(name, purpose), flag_values=values)
+    purpose = "What the model is told of a pixel's place: its number, or its row and column"
     flags.DEFINE_enum(
-        "positions",
-        default.positions,
-        POSITIONS,
-        "What the model is told of a pixel's place: its number, or its row and column.",
-        flag_values=values,
+        "positions", None, POSITIONS, _with_defaults("positions", purpose), flag_values=values
     )
+
+
+def _with_defaults(setting: str, purpose: str) -> str:
+    return f"{purpose} (default: {spelled_defaults(setting)})."
 
 
 def define_step_flags(values: flags.FlagValues) -> None:

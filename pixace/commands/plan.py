@@ -14,9 +14,10 @@ from pixace.commands.common import (
     define_step_flags,
     typed_settings,
 )
-from pixace.config import ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.errors import UsageError
 from pixace.images import find_images
+from pixace.settings import TrainingSettings
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_epoch")
@@ -40,7 +41,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     """Prints what fits and how long it takes."""
-    config = ModelConfig.from_dict({**ModelConfig().to_dict(), **typed_settings(values)})
+    config = ModelConfig.from_dict(typed_settings(values))
     settings = TrainingSettings(
         batch_size=batch_size(values), **{name: values[name].value for name in _STEP_SETTINGS}
     )

@@ -10,7 +10,7 @@ from pixace.commands.common import define_weights_dir_flag
 from pixace.errors import UsageError, shown
 from pixace.files import write_result
 from pixace.folders import locate
-from pixace.plotting import check_plot, plot_curves
+from pixace.plotting import check_plot, plot_curves, plot_receptive_field
 from pixace.record import read_record
 
 
@@ -20,6 +20,12 @@ def define_flags(values: flags.FlagValues) -> None:
         "model_name", [], "Folder under --weights_dir; several to compare them.", flag_values=values
     )
     define_weights_dir_flag(values)
+    flags.DEFINE_boolean(
+        "receptive_field",
+        False,
+        "Draw instead which pixels a model looks at for the one in the middle.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "out",
         "curves.png",
@@ -35,7 +41,24 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError("plot needs --model_name=NAME")
     out = Path(values["out"].value)
     check_plot(out)
+    kind = out.suffix.lower().removeprefix(".")
+    if values["receptive_field"].value:
+        if len(names) > 1:
+            raise UsageError("--receptive_field takes one --model_name")
+        write_result(out, _receptive_field(names[0], values["weights_dir"].value, kind))
+        print(shown(out))
+        return
     paths = {name: locate(name, values["weights_dir"].value, None) for name in names}
     records = {name: read_record(path) for name, path in paths.items()}
-    write_result(out, plot_curves(records, out.suffix.lower().removeprefix(".")))
+    write_result(out, plot_curves(records, kind))
     print(shown(out))
+
+
+def _receptive_field(name: str, weights_dir: str, kind: str) -> bytes:
+    """Returns the picture for the pixel in the middle of a picture of random colours."""
+    from pixace.receptive_field import receptive_field_of
+    from pixace.stored import open_model
+
+    model = open_model(locate(name, weights_dir, None), {})
+    pixel = model.config.n_pixels // 2 + model.config.image_size // 2
+    return plot_receptive_field(receptive_field_of(model, pixel), pixel, name, kind)

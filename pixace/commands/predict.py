@@ -20,12 +20,14 @@ from pixace.commands.common import (
     numbers,
     typed_settings,
 )
-from pixace.config import DrawingSettings, resolve_config
+from pixace.config import resolve_config
 from pixace.errors import UsageError, shown
 from pixace.film import check_film, write_film
 from pixace.folders import locate
 from pixace.images import find_images, is_url, open_image
 from pixace.recipe import Recipe, read_recipe
+from pixace.settings import DrawingSettings
+from pixace.values import require_path
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +43,12 @@ def define_flags(values: flags.FlagValues) -> None:
         [],
         "Image files or URLs to complete, separated by commas; a name that holds a comma goes "
         "into double quotes: --prompt='\"a,b.png\",c.png'.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "allow_private_urls",
+        False,
+        "Fetch prompts also from this machine and its own network, not only from the internet.",
         flag_values=values,
     )
     flags.DEFINE_integer(
@@ -134,10 +142,13 @@ def run(values: flags.FlagValues) -> None:
     out, film = _outputs(values, drawing, len(names))
     training_images = values["nearest"].value
     if training_images is not None:
-        find_images(training_images)
+        find_images(training_images, "nearest")
     elif values["cache_dir"].present:
         raise UsageError("cache_dir needs --nearest=FOLDER, whose images' tokens it keeps")
-    prompts = [open_image(name, config.background) for name in names]
+    allow_private_urls = values["allow_private_urls"].value
+    prompts = [
+        open_image(name, config.background, allow_private_urls=allow_private_urls) for name in names
+    ]
 
     from tqdm import tqdm
 
@@ -213,6 +224,8 @@ def _prompts(values: flags.FlagValues, recipe: Recipe | None) -> list[str]:
     if values["prompt"].present or recipe is None:
         if values["prompt"].present and not values["prompt"].value:
             raise UsageError("flag --prompt= is empty; name an image file or a URL")
+        for prompt in values["prompt"].value:
+            require_path("prompt", prompt)
         return values["prompt"].value
     names = []
     for name in recipe.prompts:

@@ -8,10 +8,10 @@ from absl import flags
 
 from pixace.collage import check_output, write_picture
 from pixace.commands.common import define_picture_file_flag, define_scaling_flags, numbers
-from pixace.config import require_int, spell
 from pixace.errors import UsageError, shown
 from pixace.quantisation_table import MAX_IMAGES, MIN_SCALE, quantisation_table
 from pixace.tokens import token_count
+from pixace.values import require_int, spell
 
 _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
 

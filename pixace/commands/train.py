@@ -18,9 +18,9 @@ from pixace.commands.common import (
     define_step_flags,
     typed_settings,
 )
-from pixace.config import DEFAULT_VAL_IMAGES, SCHEDULES, TrainingSettings
 from pixace.errors import ImageError, UsageError, shown
 from pixace.images import find_images
+from pixace.settings import DEFAULT_VAL_IMAGES, SCHEDULES, TrainingSettings
 from pixace.starting import training_folder
 from pixace.supervision import run_in_child
 from pixace.terminal import (
@@ -31,6 +31,7 @@ from pixace.terminal import (
     has_all_colours,
     why_no_pictures,
 )
+from pixace.values import check_cluster
 
 _log = logging.getLogger(__name__)
 
@@ -122,11 +123,11 @@ def run(values: flags.FlagValues) -> None:
         }
     )
     # What is cheap to find wrong is found before trax is imported.
+    others = _cluster_flags(values)
     for images in (settings.images, settings.val_images):
         if images is not None:
             _require_images(images)
 
-    others = _cluster_flags(values)
     is_first = others is None or others["process_id"] == 0
     if is_first:
         folder, config = training_folder(
@@ -199,7 +200,7 @@ def _cluster_flags(values: flags.FlagValues) -> dict[str, Any] | None:
     """Returns the arguments of `cluster.join`, or None for a process alone.
 
     Raises:
-      UsageError: only some are given.
+      UsageError: only some are given, or they are out of range.
     """
     given = {name: values[name].value for name in _CLUSTER_FLAGS}
     missing = [name for name, value in given.items() if value is None]
@@ -207,6 +208,7 @@ def _cluster_flags(values: flags.FlagValues) -> dict[str, Any] | None:
         return None
     if missing:
         raise UsageError(f"training in several processes needs --{missing[0]}, too")
+    check_cluster(**given)
     return given
 
 

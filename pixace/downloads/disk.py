@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pixace.errors import DownloadError
-from pixace.files import sync_folder, write_atomically
+from pixace.files import open_lock, sync_folder, write_atomically
 
 BLOCK = 1 << 20
 _RECORD_BYTES = 64 * 1024
@@ -192,8 +192,7 @@ def locked(path: Path, wait_seconds: float) -> Iterator[None]:
 
 def _try_lock(path: Path) -> int | None:
     """Returns the descriptor of the lock file once it is ours, None while it is not."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o666)
+    descriptor = open_lock(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False)):

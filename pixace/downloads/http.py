@@ -7,7 +7,10 @@ a server chose to compress.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -225,6 +228,8 @@ def _judged(error: Exception, url: str) -> Exception:
         )
     if isinstance(error, requests.exceptions.Timeout):
         return Broken("the server does not answer in time")
+    if isinstance(error, requests.exceptions.InvalidHeader):
+        return DownloadError(f"{shown(url)}: the answer makes no sense: {_innermost(error)}")
     if isinstance(error, ValueError):  # requests' family of unusable addresses, and bad IDNA
         return DownloadError(f"{shown(url)}: not an address that can be used; check it")
     if isinstance(error, requests.exceptions.RequestException | OSError):
@@ -240,31 +245,89 @@ def _innermost(error: BaseException) -> str:
     return "".join(c if c.isprintable() else " " for c in text)[:200]
 
 
+class _Watch:
+    """Hangs up where the next piece of a chunked body takes too long.
+
+    What frames the pieces of such a body, their sizes and what follows the last of them, can drip
+    for ever: each byte is in time for the socket, and none is one of the body.
+
+    Args:
+      response: the open response.
+      seconds: how long a piece may take.
+
+    Attributes:
+      reading_since: value of `time.monotonic()`; None while nothing is read.
+      hung_up: whether it has hung up.
+    """
+
+    def __init__(self, response: requests.Response, seconds: float) -> None:
+        self.reading_since: float | None = None
+        self.hung_up = False
+        self._ended = threading.Event()
+        if response.raw.chunked and not response.raw.closed:
+            # A descriptor of its own: the other's number may be used anew by the time that this is.
+            connection = socket.socket(fileno=os.dup(response.raw.fileno()))
+            arguments = (connection, seconds)
+            threading.Thread(target=self._work, args=arguments, daemon=True).start()
+
+    def _work(self, connection: socket.socket, seconds: float) -> None:
+        with connection:
+            while not self._ended.wait(seconds / 8):
+                since = self.reading_since
+                if since is not None and time.monotonic() - since > seconds:
+                    self.hung_up = True
+                    with contextlib.suppress(OSError):  # it is closed already
+                        connection.shutdown(socket.SHUT_RDWR)
+                    return
+
+    def end(self) -> None:
+        """Ends the watch."""
+        self._ended.set()
+
+
 def _pieces(response: requests.Response, limits: Limits, deadline: float) -> Iterator[bytes]:
     """Yields a body as it comes, never decompressed, and watches its pace."""
+    watch = _Watch(response, limits.idle_seconds)
+    window_start, window_bytes = time.monotonic(), 0
+    try:
+        while piece := _next_piece(response, limits, watch):
+            yield piece
+            now = time.monotonic()
+            if now > deadline:
+                raise DownloadError(
+                    f"{shown(response.url)}: not finished within the time limit; run the same "
+                    "command again"
+                )
+            window_bytes += len(piece)
+            if (seconds := now - window_start) >= limits.rate_window_seconds:
+                if window_bytes < limits.min_rate * seconds:
+                    rate = window_bytes / seconds
+                    raise Broken(f"only {rate:.0f} bytes a second came", slow=True)
+                window_start, window_bytes = now, 0
+    finally:
+        watch.end()
+
+
+def _next_piece(response: requests.Response, limits: Limits, watch: _Watch) -> bytes:
+    """Returns what has come of a body; nothing at its end.
+
+    Raises:
+      Broken: it was cut, or nothing came for some time.
+    """
     import urllib3
 
-    window_start, window_bytes = time.monotonic(), 0
-    while True:
-        try:
-            # read1 returns with what is there; read(n) would wait for n bytes, however slow.
-            piece = response.raw.read1(_CHUNK, decode_content=False)
-        except urllib3.exceptions.ReadTimeoutError:
-            raise Broken(f"nothing came for {limits.idle_seconds:g} s") from None
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise Broken(f"the connection was cut ({_innermost(error)})") from None
-        if not piece:
-            return
-        yield piece
-        now = time.monotonic()
-        if now > deadline:
-            raise DownloadError(
-                f"{shown(response.url)}: not finished within the time limit; run the same command "
-                "again"
-            )
-        window_bytes += len(piece)
-        if (seconds := now - window_start) >= limits.rate_window_seconds:
-            if window_bytes < limits.min_rate * seconds:
-                rate = window_bytes / seconds
-                raise Broken(f"only {rate:.0f} bytes a second came", slow=True)
-            window_start, window_bytes = now, 0
+    late, cut = False, ""
+    watch.reading_since = time.monotonic()
+    try:
+        # read1 returns with what is there; read(n) would wait for n bytes, however slow.
+        piece: bytes = response.raw.read1(_CHUNK, decode_content=False)
+    except urllib3.exceptions.ReadTimeoutError:
+        late = True
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        cut = _innermost(error)
+    watch.reading_since = None
+    if late or watch.hung_up:
+        raise Broken(f"nothing came for {limits.idle_seconds:g} s")
+    if cut:
+        raise Broken(f"the connection was cut ({cut})")
+    return piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -42,19 +43,22 @@ class ProgressLine:
                 self._draw(done, total, now)
         elif total and (tenth := done * 10 // total) > self._last_tenth:
             self._last_tenth = tenth
-            self._stream.write(progress_text(done, total, self._rate(done, now)) + "\n")
+            self._put(progress_text(done, total, self._rate(done, now)) + "\n")
 
     def close(self) -> None:
         """Ends the line, so that what is printed next starts on one of its own."""
         if self._unfinished:
-            self._stream.write("\n")
-            self._stream.flush()
+            self._put("\n")
             self._unfinished = False
+
+    def _put(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # nobody is watching any more
+            self._stream.write(text)
+            self._stream.flush()
 
     def _draw(self, done: int, total: int | None, now: float) -> None:
         text = progress_text(done, total, self._rate(done, now))
-        self._stream.write("\r" + text.ljust(self._width))
-        self._stream.flush()
+        self._put("\r" + text.ljust(self._width))
         self._width = len(text)
         self._last_drawn = now
         self._unfinished = True

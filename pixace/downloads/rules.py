@@ -6,6 +6,7 @@ import dataclasses
 import re
 from urllib.parse import urlsplit
 
+from pixace import errors
 from pixace.errors import DownloadError, UsageError
 
 
@@ -61,9 +62,8 @@ def check_url(url: str) -> None:
 
 
 def shown(url: str) -> str:
-    """Spells an address for a message or a record: one line, without user name and password."""
-    text = "".join(c if c.isprintable() else "?" for c in url)
-    text = re.sub(r"(?<=://)[^/?#]*@", "", text, count=1)
+    """Spells an address for a message or a record: as any name, but not at any length."""
+    text = errors.shown(url)
     return text if len(text) <= 300 else f"{text[:300]}..."
 
 
@@ -102,6 +102,6 @@ def normal_sha256(sha256: str | None) -> str | None:
     """
     if sha256 is None:
         return None
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
         raise UsageError(f"sha256 must be 64 hexadecimal digits, not {sha256!r}")
     return sha256.lower()

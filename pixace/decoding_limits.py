@@ -1,0 +1,110 @@
+"""What decoding one image may cost, however it was made.
+
+A file of a few kilobytes can claim the memory of the whole machine, or keep a decoder busy for
+hours: Pillow bounds some of it, and this module the rest. All bounds are on what a file holds and
+never on time, so that a slow machine reads the same images as a fast one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import re
+import threading
+from collections.abc import Iterator
+
+MAX_PIXELS = 50_000_000  # beyond that a picture of a few kilobytes can claim gigabytes of memory
+MAX_FILE_BYTES = 250_000_000  # Pillow reads the whole of a WebP; 50 million plain pixels are less
+# One by one, Pillow reads a PNG's chunks, a GIF's blocks and the markers of a JPEG: a file of
+# nothing else takes minutes. A PNG of 200 MB in chunks of 8 KB takes a third of this.
+MAX_READS = 300_000
+# Pillow copies the EXIF of a JPEG anew for each of its segments: 250 MB take many minutes.
+MAX_HEADER_BYTES = 32_000_000
+# A progressive JPEG passes over its pixels once for each scan, 10 times as a rule.
+MAX_SCANNED_PIXELS = 1_000_000_000
+_MAX_SEGMENTS = 100_000
+# A marker of a JPEG; 0xff inside of compressed pixels is followed by a zero or is a restart. Any
+# number of 0xff may come before it: one at a time, or a run without a marker takes hours.
+_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
+_START_OF_SCAN, _END_OF_IMAGE = b"\xda", b"\xd9"
+
+
+class LimitedReader(io.BufferedReader):
+    """A file that can be read only MAX_READS times, and MAX_HEADER_BYTES of it piece by piece.
+
+    Args:
+      raw: what is read; positioned at its start.
+    """
+
+    reads_left = MAX_READS
+    bytes_left: float = MAX_HEADER_BYTES
+
+    def let_pixels_follow(self) -> None:
+        """Ends the bound on bytes: what comes before the pixels has been read."""
+        self.bytes_left = math.inf
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Reads as any file does.
+
+        Raises:
+          OSError: it was read too often, or too much of it before the pixels.
+        """
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise OSError("made of too many small pieces")
+        data = super().read(size)
+        if size is not None and size >= 0:  # else the whole file at once, as WebP is read
+            self.bytes_left -= len(data)
+        if self.bytes_left < 0:
+            raise OSError(f"more than {MAX_HEADER_BYTES // 10**6} MB come before the pixels")
+        return data
+
+
+def check_scans(file: io.BufferedReader, n_pixels: int) -> None:
+    """Refuses a JPEG whose scans pass over more than MAX_SCANNED_PIXELS; keeps the position.
+
+    Raises:
+      OSError: it has too many scans for its size.
+    """
+    place = file.tell()
+    file.seek(0)
+    data = file.read()
+    file.seek(place)
+    position = n_scans = 0
+    for _ in range(_MAX_SEGMENTS):
+        marker = _MARKER.search(data, position)
+        if marker is None or marker[1] == _END_OF_IMAGE:
+            return
+        n_scans += marker[1] == _START_OF_SCAN
+        if n_scans * n_pixels > MAX_SCANNED_PIXELS:
+            break
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+    raise OSError("too many scans for its size")
+
+
+class PixelAllowance:
+    """How many pixels may be decoded at once, in all threads together.
+
+    Each takes up to 25 bytes on the way.
+
+    Args:
+      n_pixels: at least as many as the largest picture has.
+    """
+
+    def __init__(self, n_pixels: int) -> None:
+        self._left = n_pixels
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taking(self, n_pixels: int) -> Iterator[None]:
+        """Waits until so many pixels are allowed, and takes them for the length of the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= n_pixels)
+            self._left -= n_pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += n_pixels
+                self._changed.notify_all()

@@ -1,0 +1,344 @@
+"""Convolutions that see only pixels already drawn, as trax layers.
+
+Pictures come as rows of pixels, float32 (B, R, E, D), in modes train and eval: all R rows at once.
+In mode predict pixels come one at a time, and each layer remembers what the next ones need of the
+last rows (Ramachandran et al., https://arxiv.org/abs/1704.06001): drawing a pixel takes the same
+time whatever the size of the picture.
+
+Where an output may depend on all pixels before its own but not on it (mask A, a model's first
+layer), the input in mode predict is the pixel before; elsewhere (mask B) it is the pixel itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from pixace.matrices import BlockMatrix, product
+from pixace.trax_compat import jax, jnp, trax
+
+Mask = Literal["A", "B"]
+
+
+class MaskedConvolution(trax.layers.base.Layer):
+    """A convolution over the pixels above and to the left, those before a pixel in reading order.
+
+    The masks A and B of van den Oord et al. (https://arxiv.org/abs/1601.06759). The weights are
+    those of the taps that are seen, (n_taps, D, F), and a bias (F,).
+
+    Args:
+      n_filters: F.
+      shape: rows, those above and the pixel's own; columns, an odd number around the pixel's own.
+      mask: whether the pixel itself is seen (B) or not (A).
+      edge: E, pixels in a row.
+      mode: train, eval or predict.
+    """
+
+    weights: Any
+    state: Any
+
+    def __init__(
+        self, n_filters: int, shape: tuple[int, int], mask: Mask, edge: int, mode: str
+    ) -> None:
+        super().__init__(name=f"MaskedConvolution{mask}")
+        self._n_filters = n_filters
+        self._shape = shape
+        self._mask = mask
+        self._edge = edge
+        self._mode = mode
+        n_rows, n_columns = shape
+        own = (n_rows - 1) * n_columns + n_columns // 2  # number of the pixel's own tap
+        self._taps = np.arange(own + (mask == "B"))
+
+    def init_weights_and_state(self, input_signature: Any) -> None:
+        """Makes random weights, and an empty memory of the last rows."""
+        batch, _, _, depth = input_signature.shape
+        kernel = trax.layers.GlorotUniformInitializer()
+        self.weights = (
+            kernel((len(self._taps), depth, self._n_filters), self.rng),
+            jnp.zeros(self._n_filters),
+        )
+        if self._mode == "predict":
+            n_rows, n_columns = self._shape
+            rows = jnp.zeros((batch, n_rows, self._edge + n_columns - 1, depth), jnp.float32)
+            self.state = jnp.zeros((), jnp.int32), rows
+
+    def matrices(self, weights: Any) -> list[Any]:
+        """Returns the taps' matrices one above another, (n_taps * D, F), and the bias."""
+        kernel, bias = weights
+        return [kernel.reshape(-1, kernel.shape[-1]), bias]
+
+    def forward(self, x: Any) -> Any:
+        """Maps pixels (B, R, E, D) to features (B, R, E, F); in mode predict, of one pixel."""
+        if self._mode == "predict":
+            return self._next_pixel(x)
+        kernel, bias = self.weights
+        n_rows, n_columns = self._shape
+        if n_rows > 1:  # zeros for the taps that are not seen
+            missing = n_rows * n_columns - len(kernel)
+            kernel = jnp.pad(kernel, ((0, missing), (0, 0), (0, 0)))
+        whole = kernel.reshape(n_rows, -1, *kernel.shape[1:])
+        return convolved(x, whole, n_left=n_columns // 2) + bias
+
+    def _next_pixel(self, x: Any) -> Any:
+        """Returns the features of the next pixel, (B, 1, 1, F); see the module for x."""
+        kernel, bias = self.weights
+        if not isinstance(kernel, BlockMatrix) and kernel.ndim == 3:
+            kernel, bias = self.matrices(self.weights)
+        n_seen, rows = self.state
+        n_rows, n_columns = self._shape
+        margin = n_columns // 2
+        place = n_seen - (self._mask == "A")  # of the pixel that came
+        rows = _put(rows, x * (place >= 0), place, self._edge, margin)
+        self.state = n_seen + 1, rows
+        # Each row of a picture takes the place of the one n_rows above it.
+        row, column = n_seen // self._edge, n_seen % self._edge
+        window = jax.lax.dynamic_slice_in_dim(rows, column, n_columns, axis=2)
+        window = jnp.roll(window, n_rows - 1 - row % n_rows, axis=1)
+        seen = window.reshape(len(x), n_rows * n_columns, -1)[:, self._taps]
+        features = product(seen.reshape(len(x), -1), kernel) + bias
+        return features[:, None, None, :]
+
+
+class VerticalConvolution(trax.layers.base.Layer):
+    """A convolution over whole rows: those above, and with mask B the row itself.
+
+    With mask B the row itself counts as seen: it holds features of the rows above it. In mode
+    predict rows come one at a time, (B, 1, E, D): with mask A, the row before.
+
+    Args:
+      n_filters: F.
+      shape: rows and columns, an odd number, of the kernel.
+      mask: see above.
+      mode: train, eval or predict.
+    """
+
+    weights: Any
+    state: Any
+
+    def __init__(self, n_filters: int, shape: tuple[int, int], mask: Mask, mode: str) -> None:
+        super().__init__(name=f"VerticalConvolution{mask}")
+        self._n_filters = n_filters
+        self._shape = shape
+        self._mask = mask
+        self._mode = mode
+
+    def init_weights_and_state(self, input_signature: Any) -> None:
+        """Makes random weights, (rows, columns, D, F) and (F,), and an empty memory."""
+        batch, _, edge, depth = input_signature.shape
+        kernel = trax.layers.GlorotUniformInitializer()
+        shape = (*self._shape, depth, self._n_filters)
+        self.weights = kernel(shape, self.rng), jnp.zeros(self._n_filters)
+        if self._mode == "predict":
+            self.state = jnp.zeros((batch, self._shape[0] - 1, edge, depth), jnp.float32)
+
+    def forward(self, x: Any) -> Any:
+        """Maps rows (B, R, E, D) to features (B, R, E, F)."""
+        kernel, bias = self.weights
+        n_left = self._shape[1] // 2
+        if self._mode == "predict":
+            rows = jnp.concatenate([self.state, x], axis=1)
+            self.state = rows[:, 1:]
+            return convolved(rows, kernel, n_left)[:, -1:] + bias
+        if self._mask == "A":
+            x = jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
+        return convolved(x, kernel, n_left) + bias
+
+
+class _PixelByPixel(trax.layers.base.Layer):
+    """A layer that knows, in mode predict, where in its row a pixel is.
+
+    Args:
+      edge: E, pixels in a row.
+      mode: train, eval or predict.
+    """
+
+    state: Any
+
+    def __init__(self, edge: int, mode: str) -> None:
+        super().__init__()
+        self._edge = edge
+        self._mode = mode
+
+
+class LastRow(_PixelByPixel):
+    """In mode predict, collects pixels (B, 1, 1, D) to the last full row (B, 1, E, D).
+
+    In other modes pixels are in rows already. The input is the pixel before the next one.
+    """
+
+    def init_weights_and_state(self, input_signature: Any) -> None:
+        """Makes an empty row."""
+        if self._mode == "predict":
+            batch, _, _, depth = input_signature.shape
+            row = jnp.zeros((batch, 1, self._edge, depth), jnp.float32)
+            self.state = jnp.zeros((), jnp.int32), row
+
+    def forward(self, x: Any) -> Any:
+        """Returns the row, which is full when the next pixel starts a new one."""
+        if self._mode != "predict":
+            return x
+        n_seen, row = self.state
+        row = _put(row, x * (n_seen > 0), n_seen - 1, self._edge, 0)
+        self.state = n_seen + 1, row
+        return row
+
+
+class RowByRow(trax.layers.Serial):
+    """Layers over rows that work, in mode predict, only when the next pixel starts a new row.
+
+    Until then they give what they gave for the row's first pixel.
+
+    Args:
+      *layers: in mode predict from a row, (B, 1, E, D), to any number of outputs.
+      edge: E, pixels in a row.
+      mode: train, eval or predict.
+    """
+
+    state: Any
+
+    def __init__(self, *layers: Any, edge: int, mode: str) -> None:
+        inside = trax.layers.Serial(*layers)
+        super().__init__(inside, _Held(inside.n_out, mode))
+        self._edge = edge
+        self._mode = mode
+
+    def forward(self, x: Any) -> Any:
+        """Returns the outputs for the row that the next pixel is in."""
+        if self._mode != "predict":
+            return super().forward(x)
+        inside, _ = self.sublayers
+        weights, _ = self.weights
+        inner_state, (n_seen, held) = self.state
+
+        def new_row(state: Any, _: Any) -> Any:
+            outputs, state = inside.pure_fn(x, weights, state, self.rng)
+            return state, outputs
+
+        inner_state, outputs = jax.lax.cond(
+            n_seen % self._edge == 0, new_row, lambda *same: same, inner_state, held
+        )
+        self.state = inner_state, (n_seen + 1, outputs)
+        return outputs
+
+
+class _Held(trax.layers.base.Layer):
+    """Remembers what comes through: the number of pixels seen, and the outputs of the last row."""
+
+    state: Any
+
+    def __init__(self, n_outputs: int, mode: str) -> None:
+        super().__init__(n_in=n_outputs, n_out=n_outputs)
+        self._mode = mode
+
+    def init_weights_and_state(self, input_signature: Any) -> None:
+        """Remembers nothing yet."""
+        if self._mode == "predict":
+            empty = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), input_signature)
+            self.state = jnp.zeros((), jnp.int32), empty
+
+    def forward(self, x: Any) -> Any:
+        """Returns what came."""
+        return x
+
+
+class PixelOfRow(_PixelByPixel):
+    """In mode predict, takes the next pixel's features (B, 1, 1, D) from a row's (B, 1, E, D)."""
+
+    def init_weights_and_state(self, input_signature: Any) -> None:
+        """Starts at the first pixel."""
+        if self._mode == "predict":
+            self.state = jnp.zeros((), jnp.int32)
+
+    def forward(self, x: Any) -> Any:
+        """Returns the pixel's part, or in other modes all."""
+        if self._mode != "predict":
+            return x
+        n_seen = self.state
+        self.state = n_seen + 1
+        return jax.lax.dynamic_slice_in_dim(x, n_seen % self._edge, 1, axis=2)
+
+
+class Raster(trax.layers.Serial):
+    """Layers over pictures, fed a sequence of pixels in reading order: tokens, or their vectors.
+
+    Args:
+      *layers: from pixels (B, R, E, ...) to features (B, R, E, F); in mode predict, pixel by pixel.
+      edge: E, pixels in a row.
+      mode: train, eval or predict.
+    """
+
+    state: Any
+
+    def __init__(self, *layers: Any, edge: int, mode: str) -> None:
+        super().__init__(*layers)
+        self._edge = edge
+        self._mode = mode
+
+    def init_weights_and_state(self, input_signature: Any) -> None:
+        """Makes the layers' weights and states."""
+        batch, length, *rest = input_signature.shape
+        grid = (1, 1) if self._mode == "predict" else self._grid(length)
+        signature = trax.shapes.ShapeDtype((batch, *grid, *rest), input_signature.dtype)
+        super().init_weights_and_state(signature)
+
+    def _grid(self, length: int) -> tuple[int, int]:
+        """Returns the rows and columns that hold so many pixels."""
+        return -(-length // self._edge), self._edge
+
+    def forward(self, x: Any) -> Any:
+        """Maps pixels (B, T, ...) to features (B, T, F), as `models.build_model` has it."""
+        batch, length, *rest = x.shape
+        if self._mode != "predict":
+            n_rows, edge = self._grid(length)
+            missing = [(0, n_rows * edge - length), *[(0, 0)] * len(rest)]
+            pixels = jnp.pad(x, ((0, 0), *missing)).reshape(batch, n_rows, edge, *rest)
+            return super().forward(pixels).reshape(batch, n_rows * edge, -1)[:, :length]
+        if length == 1:
+            return super().forward(x[:, :, None])[:, 0]
+        layers = trax.layers.Serial(*self.sublayers)
+        weights, rng = self.weights, self.rng
+
+        def next_pixel(state: Any, pixel: Any) -> tuple[Any, Any]:
+            features, state = layers.pure_fn(pixel[:, None, None], weights, state, rng)
+            return state, features[:, 0, 0]
+
+        self.state, features = jax.lax.scan(next_pixel, self.state, jnp.moveaxis(x, 1, 0))
+        return jnp.moveaxis(features, 0, 1)
+
+
+def convolved(x: Any, kernel: Any, n_left: int) -> Any:
+    """Returns the convolution of a picture with the rows above and columns around.
+
+    Args:
+      x: (B, R, E, D), zeros outside.
+      kernel: (rows, columns, D, F), the last row at the pixel's own.
+      n_left: columns left of the pixel's own, which may be the one after the last.
+
+    Returns:
+      (B, R, E, F).
+    """
+    n_rows, n_columns = kernel.shape[:2]
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        window_strides=(1, 1),
+        padding=((n_rows - 1, 0), (n_left, n_columns - 1 - n_left)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def _put(rows: Any, pixel: Any, place: Any, edge: int, margin: int) -> Any:
+    """Writes a pixel (B, 1, 1, D) into rows (B, R, E + 2 margin, D), the row above R rows gone.
+
+    Args:
+      rows: the last R rows of a picture: number r is at r % R.
+      pixel: what to write.
+      place: the pixel's number in reading order; -1 is taken for 0.
+      edge: E, pixels in a row.
+      margin: columns left of the first pixel.
+    """
+    place = jnp.maximum(place, 0)
+    start = (0, place // edge % rows.shape[1], place % edge + margin, 0)
+    return jax.lax.dynamic_update_slice(rows, pixel.astype(rows.dtype), start)
