@@ -8,14 +8,16 @@ import importlib.metadata
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pixace.config import ModelConfig
+from pixace.loop import Loop
 from pixace.tokens import token_count
 from pixace.trax_compat import jax, jnp
 
@@ -95,6 +97,25 @@ def best_seconds(work: Callable[[], Any], n_times: int = 5, n_queued: int = 4) -
         jax.block_until_ready([work() for _ in range(n_queued)])
         times.append(time.perf_counter() - start)
     return min(times) / n_queued
+
+
+def seconds_per_step(loops: Mapping[str, Loop], n_rounds: int, n_steps: int) -> dict[str, float]:
+    """Returns the seconds that a step of each training takes; in every round, all take turns."""
+    times: dict[str, list[float]] = {name: [] for name in loops}
+    for _ in range(1 + n_rounds):
+        for name, loop in loops.items():
+            start = time.perf_counter()
+            for _ in range(n_steps):
+                loop.advance()
+            jax.block_until_ready(loop.loss)
+            times[name].append((time.perf_counter() - start) / n_steps)
+    # In the first round, steps are compiled.
+    return {name: statistics.median(series[1:]) for name, series in times.items()}
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """Returns the mean, and half the distance between the smallest and the largest."""
+    return f"{statistics.mean(values):.2f} ± {(max(values) - min(values)) / 2:.2f}"
 
 
 def n_cores() -> int:

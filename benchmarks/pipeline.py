@@ -29,10 +29,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pixace.config import ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.data import load_images, training_batches
 from pixace.images import find_images
 from pixace.loop import Loop
+from pixace.settings import TrainingSettings
 from pixace.trax_compat import jax
 
 SMALL_EDGE = 40  # of the PNG files: a little more than the 32 pixels they become
@@ -124,8 +125,7 @@ class Start(NamedTuple):
       first_batch: seconds from the tokens to the first batch.
       processor: seconds of all processors for the last two.
       peak: bytes of memory more than before, at the worst moment.
-      own: bytes of memory more than before after some seconds of batches, mapped files left out.
-      mapped: bytes of mapped files in memory then, which the system takes back when it needs them.
+      own: bytes of memory more than before after some seconds of batches.
       speed: images per second of the batches after the first.
     """
 
@@ -135,7 +135,6 @@ class Start(NamedTuple):
     processor: float
     peak: int
     own: int
-    mapped: int
     speed: float
 
 
@@ -150,7 +149,7 @@ def measure_start(folder: Path, warm_up: Path, cache_dir: Path | None) -> Start:
     config = ModelConfig()
     cached(load_images(warm_up, config).tokens, batch_size=16)
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before = {field: memory(field) for field in ("VmHWM", "RssAnon", "RssFile")}
+    before = {field: memory(field) for field in ("VmHWM", "RssAnon")}
     times = [time.perf_counter()]
     find_images(folder)
     times.append(time.perf_counter())
@@ -162,17 +161,17 @@ def measure_start(folder: Path, warm_up: Path, cache_dir: Path | None) -> Start:
     processor = time.process_time() - processor
     peak = memory("VmHWM") - before["VmHWM"]
     speed = cached(tokens, batch_size=16)
-    own, mapped = (memory(field) - before[field] for field in ("RssAnon", "RssFile"))
-    return Start(*np.diff(times), processor, peak, own, mapped, speed)
+    own = memory("RssAnon") - before["RssAnon"]
+    return Start(*np.diff(times), processor, peak, own, speed)
 
 
 def compare_sizes(sizes: list[int]) -> None:
     """Prints the table of folders of several sizes."""
     print(
         "| images | tokens | listing, s | loading, s | first batch, s | per image, ms | "
-        "processor, ms | peak, MB | own, MB | mapped, MB | then, images/s |"
+        "processor, ms | peak, MB | own, MB | then, images/s |"
     )
-    print("| --- |" + " ---: |" * 10)
+    print("| --- |" + " ---: |" * 9)
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         paint_icons(top / "warm-up", 300)
@@ -194,7 +193,7 @@ def compare_sizes(sizes: list[int]) -> None:
                     f"{start.first_batch:.2f} | {1000 * whole / size:.3f} | "
                     f"{1000 * start.processor / size:.3f} | "
                     f"{start.peak / 1e6:.1f} | {start.own / 1e6:.1f} | "
-                    f"{start.mapped / 1e6:.1f} | {start.speed:.0f} |",
+                    f"{start.speed:.0f} |",
                     flush=True,
                 )
 

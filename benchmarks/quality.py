@@ -21,22 +21,21 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import statistics
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from measuring import machine
+from measuring import machine, mean_and_spread, seconds_per_step
 
-from pixace.config import MODEL_TYPES, ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.data import load_images, training_batches
 from pixace.devices import batch_mesh
 from pixace.loop import Loop
+from pixace.model_types import ATTENTION_TYPES
 from pixace.scoring import Scorer
+from pixace.settings import TrainingSettings
 from pixace.training_step import TrainingStep
-from pixace.trax_compat import jax
 
 CONFIG = ModelConfig(image_size=16, bitdepth=(4, 3, 3), d_model=64, d_ff=256, n_layers=2, n_heads=2)
 SETTINGS = TrainingSettings(batch_size=8)
@@ -111,16 +110,7 @@ class Trainings:
         """Returns the seconds that a step of each alternative takes."""
         one_of_each = {work(training.name): training for training in trainings}
         loops = {key: self._loop(training) for key, training in one_of_each.items()}
-        times: dict[str, list[float]] = {key: [] for key in loops}
-        for _ in range(1 + N_ROUNDS):
-            for key, loop in loops.items():
-                start = time.perf_counter()
-                for _ in range(ROUND):
-                    loop.advance()
-                jax.block_until_ready(loop.loss)
-                times[key].append((time.perf_counter() - start) / ROUND)
-        # In the first round, steps are compiled.
-        medians = {key: statistics.median(series[1:]) for key, series in times.items()}
+        medians = seconds_per_step(loops, N_ROUNDS, ROUND)
         return {training.name: medians[work(training.name)] for training in trainings}
 
     def _loop(self, training: Training) -> Loop:
@@ -168,17 +158,12 @@ def table(trainings: list[Training], seconds: dict[str, float]) -> Iterator[str]
         yield f"| {' | '.join([name, str(len(bits)), *cells, f'{seconds[name]:.3f}'])} |"
 
 
-def mean_and_spread(values: tuple[float, ...]) -> str:
-    """Returns the mean, and half the distance between the smallest and the largest."""
-    return f"{statistics.mean(values):.2f} ± {(max(values) - min(values)) / 2:.2f}"
-
-
 def main() -> None:
     """Trains what has not been trained yet, and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", required=True, help="folder of training images")
     parser.add_argument("--val_images", required=True, help="folder of validation images")
-    parser.add_argument("--model", choices=MODEL_TYPES, default="transformer")
+    parser.add_argument("--model", choices=ATTENTION_TYPES, default="transformer")
     parser.add_argument("--steps", type=int, default=1000, help="steps of each training")
     parser.add_argument("--only", nargs="+", choices=ALTERNATIVES, default=[*ALTERNATIVES])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

@@ -65,8 +65,9 @@ from measuring import (
 
 from pixace.checkpoints import Checkpoint, write_checkpoint
 from pixace.compilation_cache import VARIABLE
-from pixace.config import MODEL_TYPES, ModelConfig, save_config
+from pixace.config import ModelConfig, save_config
 from pixace.folders import LATEST_NAME
+from pixace.model_types import ATTENTION_TYPES
 from pixace.models import init_model, model_with_weights, weight_shapes
 from pixace.sampling import Sampler
 from pixace.tokens import token_count
@@ -373,7 +374,7 @@ def print_starts(rounds: int) -> None:
 def main() -> None:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", choices=MODEL_TYPES, default=MODEL_TYPES)
+    parser.add_argument("--models", nargs="+", choices=ATTENTION_TYPES, default=ATTENTION_TYPES)
     parser.add_argument("--batch_sizes", nargs="+", type=int, default=[1, 4, 16])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--small", action="store_true", help="the shape of the ready model")

@@ -17,7 +17,8 @@ of the rounds; ratios are those of the medians. "In products" is the share of ou
 matrix products would take at the speed of one large product, measured in the same run.
 
 --memory compiles our step and shows the peak that XLA has planned, keeping activations and
-recomputing them, without doing a step; on a GPU also what the device says after one.
+recomputing them, without doing a step; on a GPU also what the device says after one. It takes all
+model types.
 """
 
 from __future__ import annotations
@@ -43,9 +44,11 @@ from measuring import (
     open_peer,
 )
 
-from pixace.config import MODEL_TYPES, PRECISIONS, ModelConfig, TrainingSettings
+from pixace.config import ModelConfig
 from pixace.devices import batch_mesh
 from pixace.loop import Loop
+from pixace.model_types import ATTENTION_TYPES, MODEL_TYPES
+from pixace.settings import PRECISIONS, TrainingSettings
 from pixace.tokens import token_count
 from pixace.training_step import TrainingStep
 from pixace.trax_compat import jax, trax
@@ -157,8 +160,9 @@ def print_speeds(arguments: argparse.Namespace) -> None:
 def cases(arguments: argparse.Namespace) -> Iterator[tuple[ModelConfig, TrainingSettings]]:
     """Yields what is to be measured."""
     for model_type in arguments.models:
-        config = READY_CONFIG if arguments.small else ModelConfig()
-        config = dataclasses.replace(config, model_type=model_type)
+        config = ModelConfig(model_type)
+        if arguments.small:
+            config = dataclasses.replace(READY_CONFIG, model_type=model_type)
         for batch_size in arguments.batch_sizes:
             yield config, TrainingSettings(batch_size=batch_size, precision=arguments.precision)
 
@@ -218,7 +222,7 @@ def print_memory(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", choices=MODEL_TYPES, default=MODEL_TYPES)
+    parser.add_argument("--models", nargs="+", choices=MODEL_TYPES, default=ATTENTION_TYPES)
     parser.add_argument("--batch_sizes", nargs="+", type=int, default=[2, 8])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=2, help="steps in a round")
@@ -227,6 +231,8 @@ def main() -> None:
     parser.add_argument("--torch_python", default=sys.executable, help="a Python with PyTorch")
     parser.add_argument("--memory", action="store_true", help="measure memory, not time")
     arguments = parser.parse_args()
+    if set(arguments.models) - set(ATTENTION_TYPES) and (arguments.small or not arguments.memory):
+        parser.error("a model without attention has no peer: only --memory, without --small")
     (print_memory if arguments.memory else print_speeds)(arguments)
 
 
