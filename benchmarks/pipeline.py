@@ -11,6 +11,11 @@ Without --images a folder of JPEG pictures is painted first.
 measures instead how long it takes, and how much memory, to the first batch of so many small PNG
 files, with their tokens in memory or on disk. Linux only.
 
+    python benchmarks/pipeline.py --photos 640x480 1600x1200 4000x3000
+
+measures instead what it takes to scale JPEG pictures of these sizes, beside Pillow, which decodes
+every pixel of them; and by how much the scaled pictures differ.
+
 Prints a Markdown table.
 """
 
@@ -27,26 +32,33 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+import PIL
+from PIL import Image, ImageDraw
 
 from pixace.config import ModelConfig
 from pixace.data import load_images, training_batches
-from pixace.images import find_images
+from pixace.images import find_images, open_image, resize
 from pixace.loop import Loop
 from pixace.settings import TrainingSettings
+from pixace.tokens import pixels_to_tokens
 from pixace.trax_compat import jax
 
 SMALL_EDGE = 40  # of the PNG files: a little more than the 32 pixels they become
 MEASURED_SECONDS = 3.0
+PHOTOS = 5
 
 
-def paint_photos(folder: Path, n_images: int, edge: int) -> None:
-    """Writes photo-like JPEG files: smooth colours with some noise."""
+def paint_photos(folder: Path, n_images: int, size: tuple[int, int]) -> None:
+    """Writes photo-like JPEG files: smooth colours, discs with hard edges, and some noise."""
     rng = np.random.default_rng(0)
     for index in range(n_images):
         coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3)).astype(np.uint8))
-        smooth = np.asarray(coarse.resize((edge, edge)), np.int16)
-        noisy = np.clip(smooth + rng.normal(0, 6, smooth.shape), 0, 255)
+        smooth = coarse.resize(size)
+        pen = ImageDraw.Draw(smooth)
+        for _ in range(12):
+            place, radius = rng.integers(0, size), int(rng.integers(8, min(size) // 4))
+            pen.circle(place.tolist(), radius, tuple(rng.integers(0, 256, 3).tolist()))
+        noisy = np.clip(smooth + rng.normal(0, 6, (size[1], size[0], 3)), 0, 255)
         Image.fromarray(noisy.astype(np.uint8)).save(folder / f"{index:05d}.jpg", quality=90)
 
 
@@ -104,7 +116,7 @@ def compare_with_training(images: Path | None, n_jpegs: int, edge: int) -> None:
     print("| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as painted:
         if images is None:
-            paint_photos(Path(painted), n_jpegs, edge)
+            paint_photos(Path(painted), n_jpegs, (edge, edge))
         folder = images or Path(painted)
         for name, config, n_steps in cases:
             tokens, cold_speed = cold(folder, config)
@@ -114,6 +126,40 @@ def compare_with_training(images: Path | None, n_jpegs: int, edge: int) -> None:
                 f"| {name} | {cold_speed:.0f} | {cached_speed:.0f} | {step_speed:.1f} | "
                 f"{cached_speed / step_speed:.0f} |"
             )
+
+
+def compare_with_all_pixels(sizes: list[str]) -> None:
+    """Prints the table of scaled JPEG pictures beside Pillow's, who decodes all their pixels."""
+    bitdepth = ModelConfig().bitdepth
+    print(f"Pillow {PIL.__version__}; {PHOTOS} pictures of each size\n")
+    print(
+        "| picture | scaled to | all pixels, ms | pixace, ms | times less | most levels of 255 | "
+        "mean levels | other tokens |"
+    )
+    print("| --- |" + " ---: |" * 7)
+    for name in sizes:
+        with tempfile.TemporaryDirectory() as painted:
+            paint_photos(Path(painted), PHOTOS, tuple(map(int, name.split("x"))))
+            paths = find_images(painted)
+            for size in (16, 32, 64):
+                times, scaled = [], []
+                for read in (
+                    lambda path, size=size: resize(Image.open(path).convert("RGB"), size),
+                    lambda path, size=size: open_image(path, size=size),
+                ):
+                    read(paths[0])
+                    start = time.process_time()
+                    pictures = [read(path) for path in paths]
+                    times.append(1000 * (time.process_time() - start) / PHOTOS)
+                    scaled.append(np.array([np.asarray(img) for img in pictures]))
+                levels = np.abs(np.subtract(*scaled, dtype=np.int16))
+                plain, ours = (pixels_to_tokens(pixels, bitdepth) for pixels in scaled)
+                print(
+                    f"| {name} | {size} | {times[0]:.1f} | {times[1]:.1f} | "
+                    f"{times[0] / times[1]:.1f} | {levels.max()} | {levels.mean():.2f} | "
+                    f"{100 * (plain != ours).mean():.1f} % |",
+                    flush=True,
+                )
 
 
 class Start(NamedTuple):
@@ -205,9 +251,12 @@ def main() -> None:
     parser.add_argument("--n_jpegs", type=int, default=200)
     parser.add_argument("--edge", type=int, default=256)
     parser.add_argument("--n_images", type=int, nargs="+")
+    parser.add_argument("--photos", nargs="+")
     arguments = parser.parse_args()
     if arguments.n_images:
         compare_sizes(arguments.n_images)
+    elif arguments.photos:
+        compare_with_all_pixels(arguments.photos)
     else:
         compare_with_training(arguments.images, arguments.n_jpegs, arguments.edge)
 

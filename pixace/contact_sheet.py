@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from pixace.collage import collage
-from pixace.images import ImagePaths, open_image, resize
+from pixace.images import ImagePaths, open_image
 from pixace.parallel import in_order
 from pixace.tokens import quantised
 
@@ -39,9 +39,11 @@ def contact_sheet(
     edge = _TILE - 2  # the collage adds a border of one pixel
 
     def work(path: Path) -> list[Image.Image]:
-        img = open_image(path, background)
-        seen = quantised(img, image_size, bitdepth)
-        return [resize(img, edge), seen.resize((edge, edge), Image.Resampling.NEAREST)]
+        seen = quantised(open_image(path, background, size=image_size), image_size, bitdepth)
+        return [
+            open_image(path, background, size=edge),
+            seen.resize((edge, edge), Image.Resampling.NEAREST),
+        ]
 
     tiles = [tile for pair in in_order(work, paths) for tile in pair]
     columns, rows = (length // _TILE for length in sheet_size(len(paths)))

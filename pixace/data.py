@@ -20,7 +20,7 @@ import numpy as np
 
 from pixace.config import ModelConfig
 from pixace.errors import ImageError, shown
-from pixace.images import ImagePaths, find_images, open_image, resize
+from pixace.images import ImagePaths, find_images, open_image
 from pixace.parallel import in_order
 from pixace.token_cache import TokenCache, TokenRows, fingerprints, token_dtype
 from pixace.tokens import pixels_to_tokens
@@ -170,8 +170,8 @@ def read_tokens(
         results: dict[int, np.ndarray | ImageError] = {}
         for number in map(int, chunk):
             try:
-                img = open_image(paths[number], config.background)
-                results[number] = np.asarray(resize(img, size))
+                img = open_image(paths[number], config.background, size=size)
+                results[number] = np.asarray(img)
             except ImageError as error:
                 results[number] = error
         good = [number for number, pixels in results.items() if isinstance(pixels, np.ndarray)]

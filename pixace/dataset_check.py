@@ -20,7 +20,6 @@ from pixace.images import (
     find_images,
     open_image,
     read_image,
-    resize,
     to_rgb,
 )
 from pixace.parallel import in_order
@@ -240,7 +239,7 @@ def quantisation_errors(
 
     def work(path: Path) -> list[float]:
         try:
-            img = resize(open_image(path, background), image_size)
+            img = open_image(path, background, size=image_size)
         except ImageError:  # it was there a moment ago
             return []
         return [

@@ -71,6 +71,8 @@ def check_scans(file: io.BufferedReader, n_pixels: int) -> None:
     file.seek(0)
     data = file.read()
     file.seek(place)
+    if data.count(b"\xff" + _START_OF_SCAN) * n_pixels <= MAX_SCANNED_PIXELS:
+        return  # there cannot be more of them; this is faster than to look where they are
     position = n_scans = 0
     for _ in range(_MAX_SEGMENTS):
         marker = _MARKER.search(data, position)

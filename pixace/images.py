@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import os
 import stat
@@ -42,6 +41,9 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")
 _ORIENTATION = 0x0112  # EXIF's tag, and its value for a picture stored upright
 _UPRIGHT = 1
 _PIECE = 1 << 20
+# A JPEG is decoded at a half, a quarter or an eighth of its width and height, if that leaves so
+# many times what is asked for. With less to spare, one sees in the pixels that it was done.
+_SPARE = 8
 _allowance = PixelAllowance(2 * MAX_PIXELS)
 
 T = TypeVar("T")
@@ -164,13 +166,19 @@ def _label(entry: os.DirEntry[str]) -> str:
 
 
 def open_image(
-    source: Path | str, background: str = "black", *, allow_private_urls: bool = False
+    source: Path | str,
+    background: str = "black",
+    *,
+    size: int | None = None,
+    allow_private_urls: bool = False,
 ) -> Image.Image:
     """Reads an image file or an http(s) URL as plain RGB.
 
     Args:
       source: a path, or a URL.
       background: colour behind transparent pixels.
+      size: scale it to a square of so many pixels each way, as `resize` does; a large JPEG takes a
+        tenth of the time then.
       allow_private_urls: fetch also from this machine and its own network.
 
     Returns:
@@ -179,7 +187,17 @@ def open_image(
     Raises:
       ImageError: it cannot be fetched or read; the message names it.
     """
-    work = functools.partial(to_rgb, background=background)
+
+    def work(img: Image.Image) -> Image.Image:
+        if size is None:
+            return to_rgb(img, background)
+        whole = img.size
+        drafted = img.draft(None, (size * _SPARE, size * _SPARE))  # None for all but a JPEG
+        if drafted is not None and img.size != whole:
+            # The box leaves out what only fills up the last blocks of a row and a column.
+            img = img.convert("RGB").resize((size, size), box=drafted[1])
+        return resize(to_rgb(img, background), size)
+
     if is_url(source):
         return _read_url(str(source), work, allow_private_urls)
     return read_image(source, work)

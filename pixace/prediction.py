@@ -174,7 +174,12 @@ class Predictor:
         pictures = (
             prompt
             if isinstance(prompt, Image.Image)
-            else open_image(prompt, config.background, allow_private_urls=allow_private_urls)
+            else open_image(
+                prompt,
+                config.background,
+                size=config.image_size,
+                allow_private_urls=allow_private_urls,
+            )
             for prompt in prompts
         )
         return np.stack(

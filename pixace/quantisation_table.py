@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pixace.collage import collage
 from pixace.colour_error import colour_error
 from pixace.errors import ImageError, UsageError, shown
-from pixace.images import find_images, open_image, resize
+from pixace.images import find_images, open_image
 from pixace.tokens import quantised
 from pixace.values import check_bitdepth, check_colour, require_int
 
@@ -113,7 +113,7 @@ def _originals(
     originals = []
     for path in paths.spread(count):
         try:
-            originals.append(resize(open_image(path, background), image_size))
+            originals.append(open_image(path, background, size=image_size))
         except ImageError as error:
             _log.warning("skipped %s", error)
     if not originals:

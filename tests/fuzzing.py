@@ -182,6 +182,8 @@ class Watched:
 
     def try_one(self, data: bytes) -> None:
         """Reads an input; raises whatever is not a proper refusal."""
+        # Some file systems flush a file at once that is emptied and written anew.
+        self._path.unlink(missing_ok=True)
         self._path.write_bytes(self.target.pack(data))
         self._seen.clear()
         self._reading = True

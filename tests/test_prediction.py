@@ -15,6 +15,7 @@ from PIL import Image
 import pixace
 from pixace.checkpoints import read_checkpoint, write_checkpoint
 from pixace.config import ModelConfig
+from pixace.data import load_images
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.images import open_image
 from pixace.models import build_model, init_model
@@ -58,6 +59,17 @@ def test_new_pictures_are_a_row_each_and_a_column_per_temperature(predictor):
     collage = predictor.predict(batch_size=3, temperature=[0.5, 1.0], scale=40, seed=1)
     assert collage.mode == "RGB"
     assert collage.size == (2 * 40, 3 * 40)
+
+
+def test_a_prompt_has_the_tokens_that_training_would_give_it(predictor, tmp_path):
+    """Also a large JPEG, which is not decoded in full."""
+    rng = np.random.default_rng(0)
+    soft = Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)).resize((999, 777))
+    soft.save(tmp_path / "large.jpg")
+    (learned,) = load_images(tmp_path, predictor.config).tokens
+    collage = predictor.predict(prompts=[tmp_path / "large.jpg"], cut=14, scale=SCALE)
+    expected = tokens_to_image(learned.astype(np.int32), predictor.config.bitdepth)
+    np.testing.assert_array_equal(inside(tiles(collage, SCALE)[0][0]), np.asarray(expected))
 
 
 def test_completions_show_prompt_cut_and_results(predictor, painted):

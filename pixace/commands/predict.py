@@ -147,7 +147,13 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError("cache_dir needs --nearest=FOLDER, whose images' tokens it keeps")
     allow_private_urls = values["allow_private_urls"].value
     prompts = [
-        open_image(name, config.background, allow_private_urls=allow_private_urls) for name in names
+        open_image(
+            name,
+            config.background,
+            size=config.image_size,
+            allow_private_urls=allow_private_urls,
+        )
+        for name in names
     ]
 
     from tqdm import tqdm
