@@ -277,7 +277,8 @@ def _decode(file: io.RawIOBase | io.BytesIO, name: str, work: Callable[[Image.Im
     except MemoryError:
         raise ImageError(f"{name}: not enough memory to decode it") from None
     except Exception as error:  # decoders of damaged files raise nearly anything
-        reason = str(error).split("\n")[0] or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
+        reason = reason or type(error).__name__
         if isinstance(error, Image.UnidentifiedImageError):
             reason = f"not an image of a known kind ({', '.join(s[1:] for s in SUFFIXES)})"
         raise ImageError(f"{name}: {reason}") from None

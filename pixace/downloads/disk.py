@@ -23,11 +23,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from pixace.errors import DownloadError
-from pixace.files import open_lock, sync_folder, write_atomically
+from pixace.files import NO_ROOM, open_lock, sync_folder, write_atomically
 
 BLOCK = 1 << 20
 _RECORD_BYTES = 64 * 1024
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
@@ -213,7 +212,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror or str(error)
-        if error.errno in _FULL:
+        if error.errno in NO_ROOM:
             remedy = "free some space and run the same command again"
         elif error.errno in _FORBIDDEN:
             remedy = "choose a folder that you may write to (--weights_dir)"
