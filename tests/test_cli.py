@@ -107,7 +107,13 @@ FLAGS = {
         "images": None,
         "json": "false",
     },
-    "plot": {**LOCATION, "model_name": "", "out": "curves.png", "receptive_field": "false"},
+    "plot": {
+        **LOCATION,
+        **MODEL,
+        "model_name": "",
+        "out": "curves.png",
+        "receptive_field": "false",
+    },
     "report": {**LOCATION, "out": "report.html"},
     "quantize": {
         "images": None,

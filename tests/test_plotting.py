@@ -1,18 +1,24 @@
 """The curves as a picture."""
 
 import dataclasses
+import gzip
 import html
 import io
+import pickle
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pixace.checkpoints import read_checkpoint
 from pixace.cli import main
+from pixace.config import load_config
 from pixace.errors import PixaceError
 from pixace.plotting import plot_curves, plot_receptive_field
 from pixace.record import TrainingRecord
+from pixace.values import spell
+from tests.crashing import TRAX_FIELDS
 
 RECORD = TrainingRecord(
     step=20,
@@ -104,6 +110,26 @@ def test_the_command_writes_a_file(weights_dir, tmp_path, capsys, flags, name, s
     assert out.read_bytes().startswith(start)
 
 
+def test_weights_without_settings_get_them_from_flags(weights_dir, tmp_path, capsys):
+    """As those of the program of 2020 have none."""
+    model = tmp_path / "bare"
+    model.mkdir()
+    stored = load_config(weights_dir / "transformer")
+    assert stored is not None
+    checkpoint = read_checkpoint(weights_dir / "transformer" / "model.pkl.gz")
+    with gzip.open(model / "model.pkl.gz", "wb") as file:
+        pickle.dump({"step": 8, "flat_weights": checkpoint.weights, **TRAX_FIELDS}, file)
+    words = ["plot", "--model_name=bare", f"--weights_dir={tmp_path}", "--receptive_field"]
+    flags = [f"--{name}={spell(value)}" for name, value in stored.to_dict().items()]
+    out = tmp_path / "seen.png"
+    assert main([*words, *flags, f"--out={out}"]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    capsys.readouterr()
+    assert main([*words, f"--out={out}"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--image_size" in line
+
+
 def test_a_pixel_that_is_seen_is_drawn_where_it_lies():
     lengths = np.zeros(16, np.float32)
     lengths[[0, 4]] = 1.0, 0.01  # what the colours stand for in both pictures
@@ -127,6 +153,7 @@ def test_a_pixel_that_is_seen_is_drawn_where_it_lies():
         (["--model_name=nobody"], 1, "nobody: no such model"),
         (["--receptive_field", "--model_name=nobody"], 1, "nobody: no such model"),
         (["--receptive_field", "--model_name=a,b"], 2, "takes one --model_name"),
+        (["--model_name=transformer", "--n_layers=2"], 2, "n_layers is for --receptive_field"),
         (["--model_name=transformer", "--out=/dev/null/x.png"], 1, "/dev/null"),
     ],
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
-from pixace.commands.common import define_weights_dir_flag
+from pixace.commands.common import define_model_flags, define_weights_dir_flag, typed_settings
 from pixace.errors import UsageError, shown
 from pixace.files import write_result
 from pixace.folders import locate
@@ -32,6 +34,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "Output file; its suffix says the format: png or svg.",
         flag_values=values,
     )
+    define_model_flags(values)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -42,23 +45,26 @@ def run(values: flags.FlagValues) -> None:
     out = Path(values["out"].value)
     check_plot(out)
     kind = out.suffix.lower().removeprefix(".")
+    settings = typed_settings(values)
     if values["receptive_field"].value:
         if len(names) > 1:
             raise UsageError("--receptive_field takes one --model_name")
-        write_result(out, _receptive_field(names[0], values["weights_dir"].value, kind))
+        write_result(out, _receptive_field(names[0], values["weights_dir"].value, settings, kind))
         print(shown(out))
         return
+    if settings:
+        raise UsageError(f"{next(iter(settings))} is for --receptive_field")
     paths = {name: locate(name, values["weights_dir"].value, None) for name in names}
     records = {name: read_record(path) for name, path in paths.items()}
     write_result(out, plot_curves(records, kind))
     print(shown(out))
 
 
-def _receptive_field(name: str, weights_dir: str, kind: str) -> bytes:
+def _receptive_field(name: str, weights_dir: str, settings: Mapping[str, Any], kind: str) -> bytes:
     """Returns the picture for the pixel in the middle of a picture of random colours."""
     from pixace.receptive_field import receptive_field_of
     from pixace.stored import open_model
 
-    model = open_model(locate(name, weights_dir, None), {})
+    model = open_model(locate(name, weights_dir, None), settings)
     pixel = model.config.n_pixels // 2 + model.config.image_size // 2
     return plot_receptive_field(receptive_field_of(model, pixel), pixel, name, kind)
