@@ -13,6 +13,7 @@ What comes is compared with the SHA-256 of the published archives, wherever it c
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import gzip
 import os
@@ -239,8 +240,14 @@ def make_folders(
     work = out.with_name(f".{out.name}.part")
     archives = work / "archives"
     archives.mkdir(parents=True, exist_ok=True)
-    for name, sha256 in data_set.archives.items():
-        _get(url or data_set.url, archives / name, sha256)
+    try:
+        for name, sha256 in data_set.archives.items():
+            _get(url or data_set.url, archives / name, sha256)
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty: there is something to go on with
+            archives.rmdir()
+            work.rmdir()
+        raise
     counts = {}
     for split, pictures in data_set.read(archives).items():
         shutil.rmtree(work / split, ignore_errors=True)

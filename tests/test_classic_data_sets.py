@@ -404,4 +404,4 @@ def test_errors_are_one_line(arguments, code, words, tmp_path):
     assert done.stdout == ""
     assert done.stderr.startswith("classic_data_sets.py: ") and words in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "new").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["here"], "nothing is left behind"
