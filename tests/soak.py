@@ -38,7 +38,7 @@ from tests.conftest import flags_of, paint
 from tests.small_disk import SmallDisk, small_disk
 
 INTERVAL = 100  # steps between two checkpoints
-N_PAGES = 1 << 15  # of the disk: 128 MiB
+N_PAGES = 1 << 18  # of the disk: 1 GiB, room for the pictures of 6,000 epochs
 N_IMAGES = 60
 MARK = "PIXACE_SOAK"  # in the environment of every process of a training
 MOST_GROWTH = 0.05
