@@ -22,6 +22,7 @@ Prints a Markdown table.
 from __future__ import annotations
 
 import argparse
+import functools
 import multiprocessing
 import platform
 import re
@@ -48,7 +49,9 @@ MEASURED_SECONDS = 3.0
 PHOTOS = 5
 
 
-def paint_photos(folder: Path, n_images: int, size: tuple[int, int]) -> None:
+def paint_photos(
+    folder: Path, n_images: int, size: tuple[int, int], progressive: bool = False
+) -> None:
     """Writes photo-like JPEG files: smooth colours, discs with hard edges, and some noise."""
     rng = np.random.default_rng(0)
     for index in range(n_images):
@@ -56,10 +59,11 @@ def paint_photos(folder: Path, n_images: int, size: tuple[int, int]) -> None:
         smooth = coarse.resize(size)
         pen = ImageDraw.Draw(smooth)
         for _ in range(12):
-            place, radius = rng.integers(0, size), int(rng.integers(8, min(size) // 4))
+            place, radius = rng.integers(0, size), int(rng.integers(1, max(2, min(size) // 4)))
             pen.circle(place.tolist(), radius, tuple(rng.integers(0, 256, 3).tolist()))
         noisy = np.clip(smooth + rng.normal(0, 6, (size[1], size[0], 3)), 0, 255)
-        Image.fromarray(noisy.astype(np.uint8)).save(folder / f"{index:05d}.jpg", quality=90)
+        path = folder / f"{index:05d}.jpg"
+        Image.fromarray(noisy.astype(np.uint8)).save(path, quality=90, progressive=progressive)
 
 
 def paint_icons(folder: Path, n_images: int) -> None:
@@ -128,38 +132,56 @@ def compare_with_training(images: Path | None, n_jpegs: int, edge: int) -> None:
             )
 
 
+def paint_pages(folder: Path, n_images: int, size: tuple[int, int]) -> None:
+    """Writes JPEG files of black strokes on white, as scanned pages are."""
+    rng = np.random.default_rng(0)
+    for index in range(n_images):
+        page = Image.new("RGB", size, "white")
+        pen = ImageDraw.Draw(page)
+        for top in range(20, size[1] - 20, 24):
+            for left in range(20, size[0] - 20, 9):
+                ends = rng.integers([left, top], [left + 9, top + 14], (2, 2))
+                pen.line(ends.ravel().tolist(), "black", 2)
+        page.save(folder / f"{index:05d}.jpg", quality=75)
+
+
 def compare_with_all_pixels(sizes: list[str]) -> None:
     """Prints the table of scaled JPEG pictures beside Pillow's, who decodes all their pixels."""
-    bitdepth = ModelConfig().bitdepth
-    print(f"Pillow {PIL.__version__}; {PHOTOS} pictures of each size\n")
+    config = ModelConfig()
+    edge = config.image_size
+    print(f"Pillow {PIL.__version__}; {PHOTOS} pictures of each kind, scaled to {edge}x{edge}\n")
     print(
-        "| picture | scaled to | all pixels, ms | pixace, ms | times less | most levels of 255 | "
+        "| picture | all pixels, ms | pixace, ms | times less | most levels of 255 | "
         "mean levels | other tokens |"
     )
-    print("| --- |" + " ---: |" * 7)
-    for name in sizes:
-        with tempfile.TemporaryDirectory() as painted:
-            paint_photos(Path(painted), PHOTOS, tuple(map(int, name.split("x"))))
-            paths = find_images(painted)
-            for size in (16, 32, 64):
+    print("| --- |" + " ---: |" * 6)
+    for size in sizes:
+        for kind, paint in (
+            ("photograph", paint_photos),
+            ("photograph, progressive", functools.partial(paint_photos, progressive=True)),
+            ("page of strokes", paint_pages),
+        ):
+            with tempfile.TemporaryDirectory() as painted:
+                paint(Path(painted), PHOTOS, tuple(map(int, size.split("x"))))
                 times, scaled = [], []
                 for read in (
-                    lambda path, size=size: resize(Image.open(path).convert("RGB"), size),
-                    lambda path, size=size: open_image(path, size=size),
+                    lambda path: resize(Image.open(path).convert("RGB"), edge),
+                    lambda path: open_image(path, size=edge),
                 ):
+                    paths = find_images(painted)
                     read(paths[0])
                     start = time.process_time()
                     pictures = [read(path) for path in paths]
                     times.append(1000 * (time.process_time() - start) / PHOTOS)
                     scaled.append(np.array([np.asarray(img) for img in pictures]))
-                levels = np.abs(np.subtract(*scaled, dtype=np.int16))
-                plain, ours = (pixels_to_tokens(pixels, bitdepth) for pixels in scaled)
-                print(
-                    f"| {name} | {size} | {times[0]:.1f} | {times[1]:.1f} | "
-                    f"{times[0] / times[1]:.1f} | {levels.max()} | {levels.mean():.2f} | "
-                    f"{100 * (plain != ours).mean():.1f} % |",
-                    flush=True,
-                )
+            levels = np.abs(np.subtract(*scaled, dtype=np.int16))
+            plain, ours = (pixels_to_tokens(pixels, config.bitdepth) for pixels in scaled)
+            print(
+                f"| {size}, {kind} | {times[0]:.1f} | {times[1]:.1f} | "
+                f"{times[0] / times[1]:.1f} | {levels.max()} | {levels.mean():.2f} | "
+                f"{100 * (plain != ours).mean():.1f} % |",
+                flush=True,
+            )
 
 
 class Start(NamedTuple):

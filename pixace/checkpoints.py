@@ -22,7 +22,7 @@ import numpy as np
 from pixace import __version__, safe_pickle
 from pixace.config import ModelConfig, load_config, resolve_config
 from pixace.errors import CheckpointError, UsageError, shown
-from pixace.files import cure, replacing
+from pixace.files import NO_ROOM, cure, replacing
 from pixace.safe_pickle.records import quote
 from pixace.split_checkpoints import read_split_arrays
 
@@ -116,7 +116,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, trax_fields: dict[str, 
         reason = error.strerror or str(error)
         raise CheckpointError(
             f"{shown(path)}: cannot save: {reason}; older checkpoints are untouched, "
-            f"{cure(error)} and run the command again"
+            f"{cure(error.errno in NO_ROOM)} and run the command again"
         ) from None
 
 

@@ -72,7 +72,7 @@ def check_scans(file: io.BufferedReader, n_pixels: int) -> None:
     data = file.read()
     file.seek(place)
     if data.count(b"\xff" + _START_OF_SCAN) * n_pixels <= MAX_SCANNED_PIXELS:
-        return  # there cannot be more of them; this is faster than to look where they are
+        return  # there cannot be more of them, and this is faster than to look where they are
     position = n_scans = 0
     for _ in range(_MAX_SEGMENTS):
         marker = _MARKER.search(data, position)

@@ -18,9 +18,9 @@ from pixace.errors import PixaceError, shown
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # on a disk, within a quota, for one file
 
 
-def cure(error: OSError) -> str:
+def cure(is_full: bool) -> str:
     """Says what may help where something could not be written."""
-    return "free some space" if error.errno in NO_ROOM else "see to that folder and its disk"
+    return "free some space" if is_full else "see to that folder and its disk"
 
 
 def read_small(path: Path, most: int) -> bytes:

@@ -23,7 +23,7 @@ from typing import Any
 
 from pixace.checkpoints import Checkpoint, History, read_checkpoint, write_checkpoint
 from pixace.errors import CheckpointError, UsageError, shown
-from pixace.files import cure, open_lock, replacing, sync_folder
+from pixace.files import NO_ROOM, cure, open_lock, replacing, sync_folder
 from pixace.ready import ready_folder, ready_models
 from pixace.values import require_path
 
@@ -283,7 +283,7 @@ def save_epoch(
     except OSError as error:
         raise CheckpointError(
             f"{shown(path)}: cannot save: {error.strerror}; {shown(latest)} holds this state, "
-            f"{cure(error)} and run the command again"
+            f"{cure(error.errno in NO_ROOM)} and run the command again"
         ) from None
     best = best_step(checkpoint.history, folder)
     older = [step for step in epoch_steps(folder) if step < checkpoint.step]

@@ -42,7 +42,7 @@ _ORIENTATION = 0x0112  # EXIF's tag, and its value for a picture stored upright
 _UPRIGHT = 1
 _PIECE = 1 << 20
 # A JPEG is decoded at a half, a quarter or an eighth of its width and height, if that leaves so
-# many times what is asked for. With less to spare, one sees in the pixels that it was done.
+# many times what is asked for. With less to spare, one sees in a photograph that it was done.
 _SPARE = 8
 _allowance = PixelAllowance(2 * MAX_PIXELS)
 
@@ -177,8 +177,8 @@ def open_image(
     Args:
       source: a path, or a URL.
       background: colour behind transparent pixels.
-      size: scale it to a square of so many pixels each way, as `resize` does; a large JPEG takes a
-        tenth of the time then.
+      size: scale it to a square of so many pixels each way, as `resize` does; of a large JPEG
+        not all is decoded then, see `_draft`.
       allow_private_urls: fetch also from this machine and its own network.
 
     Returns:
@@ -191,16 +191,27 @@ def open_image(
     def work(img: Image.Image) -> Image.Image:
         if size is None:
             return to_rgb(img, background)
-        whole = img.size
-        drafted = img.draft(None, (size * _SPARE, size * _SPARE))  # None for all but a JPEG
-        if drafted is not None and img.size != whole:
-            # The box leaves out what only fills up the last blocks of a row and a column.
-            img = img.convert("RGB").resize((size, size), box=drafted[1])
-        return resize(to_rgb(img, background), size)
+        return resize(to_rgb(_draft(img, size), background), size)
 
     if is_url(source):
         return _read_url(str(source), work, allow_private_urls)
     return read_image(source, work)
+
+
+def _draft(img: Image.Image, size: int) -> Image.Image:
+    """Scales a large JPEG to `size` x `size` pixels without decoding all of it; returns others.
+
+    Not one of inks, whose mean is no mean of colours, and not a lossless one, which has no tables
+    of quantisation and which no decoder scales.
+    """
+    if not (isinstance(img, _jpeg.JpegImageFile) and img.mode in ("RGB", "L") and img.quantization):
+        return img
+    whole = img.size
+    drafted = img.draft(None, (size * _SPARE, size * _SPARE))
+    if drafted is None or img.size == whole:
+        return img
+    # The box leaves out what only fills up the last blocks of a row and a column.
+    return img.convert("RGB").resize((size, size), box=drafted[1])
 
 
 def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from pixace.collage import write_picture
 from pixace.errors import PixaceError, shown
+from pixace.files import cure
 from pixace.folders import picture_path
 from pixace.trax_compat import tf
 from pixace.values import spell
@@ -91,15 +92,16 @@ class Summaries:
         """Turns an error of TensorFlow's writers into one line.
 
         Raises:
-          PixaceError: the disk is full, or the folder read-only.
+          PixaceError: the disk is full or broken, or the folder read-only.
         """
         try:
             yield
         except tf.errors.OpError as error:
             reason = error.message.partition("\n")[0].rpartition("; ")[2]
+            remedy = cure(isinstance(error, tf.errors.ResourceExhaustedError))
             raise PixaceError(
                 f"{shown(self._folder)}: cannot write the curves: {reason}; checkpoints are "
-                "untouched, free some space and run the command again"
+                f"untouched, {remedy} and run the command again"
             ) from None
 
 

@@ -35,7 +35,7 @@ class FailingDisk:
 
     def refuse_writes(self) -> None:
         """Lets everything be read from now on, but nothing be written any more."""
-        os.sync()
+        self._flush()
         fcntl.fcntl(self._memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE)
 
     def fill_up_to(self, n_bytes: int) -> None:
@@ -44,21 +44,29 @@ class FailingDisk:
         for filler in fillers:
             with contextlib.suppress(OSError):  # full
                 filler.write_bytes(bytes(1 << 18))
-        os.sync()
+        self._flush()
         for filler in fillers:
-            with open(filler, "rb") as file:
-                block = fcntl.ioctl(file, _FIBMAP, bytes(4))
-            if int.from_bytes(block, sys.byteorder) * _BLOCK >= n_bytes:
+            if _place(filler) >= n_bytes:
                 filler.unlink()
 
     def lose_all_after(self, n_bytes: int) -> None:
         """Lets only the first part of the disk be read from now on."""
-        os.sync()
+        self._flush()
         for path in self.path.rglob("*"):
             if path.is_file():  # nor does the system remember it
                 with open(path, "rb") as file:
                     os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         os.ftruncate(self._memory, n_bytes)
+
+    def _flush(self) -> None:
+        subprocess.run(["sync", "-f", self.path], check=True)
+
+
+def _place(path: Path) -> int:
+    """Returns the byte of the disk at which a file begins."""
+    with open(path, "rb") as file:
+        block = fcntl.ioctl(file, _FIBMAP, bytes(4))
+    return int.from_bytes(block, sys.byteorder) * _BLOCK
 
 
 @contextlib.contextmanager
@@ -73,7 +81,18 @@ def failing_disk(mount_point: Path) -> Iterator[FailingDisk]:
     device = f"/proc/{os.getpid()}/fd/{memory}"
     try:
         for words in (
-            ["mkfs.ext4", "-q", "-F", "-b", str(_BLOCK), "-O", "^has_journal", device],
+            [
+                "mkfs.ext4",
+                "-q",
+                "-F",
+                "-b",
+                str(_BLOCK),
+                "-e",
+                "continue",
+                "-O",
+                "^has_journal",
+                device,
+            ],
             ["mount", "-t", "ext4", "-o", "loop", device, str(mount_point)],
         ):
             try:
@@ -83,6 +102,10 @@ def failing_disk(mount_point: Path) -> Iterator[FailingDisk]:
             if done.returncode:
                 raise NoFailingDisk(" ".join(done.stderr.split()))
         try:
+            try:
+                _place(mount_point / "lost+found")
+            except PermissionError as error:
+                raise NoFailingDisk(f"cannot ask where files lie: {error}") from None
             yield FailingDisk(mount_point, memory)
         finally:
             subprocess.run(["umount", str(mount_point)], check=True)

@@ -47,6 +47,7 @@ def hostile_images() -> list[Hostile]:
         *_floods(),
         *_damaged_pngs(),
         *_damaged_jpegs(),
+        *_large_jpegs(),
         *_odd_gifs_and_bmps(),
         *_noise(),
     ]
@@ -268,6 +269,33 @@ def _damaged_jpegs() -> Contents:
         yield f"exif-{name}.png", png(chunk(b"eXIf", exif), PIXELS), True
     segment = b"\xff\xe1\xff\xffExif\0\0" + bytes(65527)
     yield "exif-10-MB.jpg", whole[:2] + segment * 160 + whole[2:], True
+
+
+def lossless_jpeg(edge: int) -> bytes:
+    """Returns a lossless JPEG of one grey, as doctors use them."""
+
+    def segment(marker: int, data: bytes) -> bytes:
+        return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+
+    return b"".join(
+        [
+            b"\xff\xd8",
+            segment(0xC3, struct.pack(">BHHB", 8, edge, edge, 1) + b"\1\x11\0"),
+            segment(0xC4, b"\0\1" + bytes(16)),  # one code, of one bit: as the pixel before
+            segment(0xDA, b"\1\1\0\1\0\0"),
+            bytes(-(-edge * edge // 8)),
+            b"\xff\xd9",
+        ]
+    )
+
+
+def _large_jpegs() -> Contents:
+    """Yields JPEGs of which not all is decoded, cut at ten places, and one that is decoded."""
+    for label, options in (("baseline", {}), ("progressive", {"progressive": True})):
+        data = encode(_picture().resize((320, 240)), "JPEG", **options)
+        for tenth in range(10):
+            yield f"large-{label}-{tenth}.jpg", data[: len(data) * tenth // 10 + 700], False
+    yield "large-lossless.jpg", lossless_jpeg(256), True
 
 
 def _odd_gifs_and_bmps() -> Contents:

@@ -66,6 +66,7 @@ def test_a_training_ends_with_one_line(disk, tmp_path, tally):
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert "Input/output error" in done.stderr.splitlines()[-1]
+    assert "free some space" not in done.stderr
     newest = read_newest(disk.path / "m")
     assert newest is not None
     assert newest[1].step == 4
