@@ -80,21 +80,9 @@ def failing_disk(mount_point: Path) -> Iterator[FailingDisk]:
     os.ftruncate(memory, N_BYTES)
     device = f"/proc/{os.getpid()}/fd/{memory}"
     try:
-        for words in (
-            [
-                "mkfs.ext4",
-                "-q",
-                "-F",
-                "-b",
-                str(_BLOCK),
-                "-e",
-                "continue",
-                "-O",
-                "^has_journal",
-                device,
-            ],
-            ["mount", "-t", "ext4", "-o", "loop", device, str(mount_point)],
-        ):
+        make = ["mkfs.ext4", "-q", "-F", "-e", "continue", "-O", "^has_journal", "-b", str(_BLOCK)]
+        mount = ["mount", "-t", "ext4", "-o", "loop", device, str(mount_point)]
+        for words in ([*make, device], mount):
             try:
                 done = subprocess.run(words, capture_output=True, text=True)
             except FileNotFoundError as error:
@@ -102,10 +90,13 @@ def failing_disk(mount_point: Path) -> Iterator[FailingDisk]:
             if done.returncode:
                 raise NoFailingDisk(" ".join(done.stderr.split()))
         try:
+            probe = mount_point / "probe"
+            probe.write_bytes(b"x")
             try:
-                _place(mount_point / "lost+found")
+                _place(probe)
             except PermissionError as error:
                 raise NoFailingDisk(f"cannot ask where files lie: {error}") from None
+            probe.unlink()
             yield FailingDisk(mount_point, memory)
         finally:
             subprocess.run(["umount", str(mount_point)], check=True)
