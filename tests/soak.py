@@ -2,9 +2,9 @@
 
     python -m tests.soak --minutes=120 [--seed=0]
 
-A small model trains on a small disk. It is killed at random instants, its disk fills up, its images
-are damaged, removed and replaced by odd things; then it is started again. In between it is left in
-peace for a while, and its memory is watched. After every end, all of this must be true:
+A small model trains on a disk of its own. It is killed at random instants, its disk fills up, its
+images are damaged, removed and replaced by odd things; then it is started again. In between it is
+left in peace for a while, and its memory is watched. After every end, all of this must be true:
 
 - it ended as it should (of the signal's exit code; or 1 and one line, where the disk was full);
 - the newest checkpoint is whole, and no step is lost beyond one interval;
