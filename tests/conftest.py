@@ -1,5 +1,6 @@
 """What several test modules need: a painted folder of images and a model trained on it."""
 
+import importlib.util
 import logging
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -124,6 +126,22 @@ def _messages_as_before():
     yield
     logger.handlers[:], logger.propagate = handlers, propagate
     logger.setLevel(level)
+
+
+def paint_stripes(path: Path) -> None:
+    """Writes a JPEG whose tokens are others where not all of it is decoded."""
+    stripes = np.indices((600, 600))[1] % 2 * 255  # greys of 127 and 128, between two tokens
+    Image.fromarray(stripes.astype(np.uint8)).convert("RGB").save(path, quality=75)
+
+
+def load_example(script: Path) -> ModuleType:
+    """Imports a script of `examples/`, which is no package."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[script.stem] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def flags_of(painted: Path, weights_dir: Path, name: str, **flags) -> list[str]:

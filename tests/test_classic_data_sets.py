@@ -3,7 +3,6 @@
 import dataclasses
 import gzip
 import hashlib
-import importlib.util
 import io
 import signal
 import struct
@@ -19,20 +18,13 @@ from PIL import Image
 
 from pixace.errors import DownloadError, PixaceError, UsageError
 from pixace.images import find_images
+from tests.conftest import load_example
 from tests.test_downloads import Server
 
 SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "classic_data_sets.py"
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("classic_data_sets", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load_example(SCRIPT)
 BATCHES = [f"cifar-10-batches-bin/data_batch_{n}.bin" for n in range(1, 6)]
 BATCHES.append("cifar-10-batches-bin/test_batch.bin")
 

@@ -498,7 +498,7 @@ def test_slow_servers_do_not_hold_us(server: Server, target: Path, name: str) ->
     limits = Limits(**{**vars(FAST), "attempts": 1})
     start = time.monotonic()
     assert_refused(server, target, words, limits)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 3
 
 
 def test_a_slow_reader_is_not_a_slow_server(server: Server) -> None:
@@ -879,7 +879,7 @@ def test_hostile_pages_are_read_in_bounded_time() -> None:
     start = time.process_time()
     for piece in (b"<!--", b"<![CDATA[", b"<script>", b"<a b=", b"<!x[", b"&#", b"<?", b"</"):
         drive.read_page(b"<title>x</title>" + piece * 60_000)
-    assert time.process_time() - start < 60, "4 s, as a rule; all of it would take 20 minutes"
+    assert time.process_time() - start < 10, "4 s, as a rule; all of it would take 20 minutes"
 
 
 # --- processes, kills, disks -----------------------------------------------------------------

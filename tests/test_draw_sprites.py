@@ -1,6 +1,5 @@
 """The sample pictures: reproducible, varied, drawn on the pixel grid, never the same one twice."""
 
-import importlib.util
 import subprocess
 import sys
 from collections import Counter
@@ -10,18 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import load_example
+
 SCRIPT = Path(__file__).resolve().parent.parent / "examples" / "draw_sprites.py"
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("draw_sprites", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-sprites = load_script()
+sprites = load_example(SCRIPT)
 
 
 def run_script(*args):

@@ -20,6 +20,7 @@ from pixace.cli import main
 from pixace.collage import write_picture
 from pixace.ready import ready_folder
 from pixace.recipe import file_sha256, read_recipe
+from tests.conftest import paint_stripes
 from tests.drawings import a_recipe
 
 ROOT = Path(__file__).parent.parent
@@ -120,6 +121,17 @@ TINY_MODEL = ("--model_name=transformer", "--scale=16")
 
 def same_bytes(suffix):
     return Path(f"a{suffix}").read_bytes() == Path(f"b{suffix}").read_bytes()
+
+
+def test_a_prompt_is_the_same_picture_as_for_the_library(run, weights_dir):
+    """Also a large JPEG, which is not decoded in full."""
+    paint_stripes(Path("large.jpg"))
+    words = (*TINY_MODEL, "--prompt=large.jpg", "--cut=14", "--temperature=0", "--seed=1")
+    assert run(*words, "--out=a.png") == (0, "")
+    predictor = pixace.get_predictor("transformer", weights_dir=weights_dir)
+    collage = predictor.predict(prompts=["large.jpg"], cut=14, temperature=0, seed=1, scale=16)
+    with Image.open("a.png") as img:
+        assert img.convert("RGB").tobytes() == collage.tobytes()
 
 
 @pytest.mark.long

@@ -27,7 +27,7 @@ from pixace.settings import DrawingSettings
 from pixace.stored import open_model
 from pixace.tokens import image_to_tokens, tokens_to_image
 from pixace.trax_compat import jax, trax
-from tests.conftest import TINY
+from tests.conftest import TINY, paint_stripes
 
 
 @pytest.fixture(
@@ -63,12 +63,12 @@ def test_new_pictures_are_a_row_each_and_a_column_per_temperature(predictor):
 
 def test_a_prompt_has_the_tokens_that_training_would_give_it(predictor, tmp_path):
     """Also a large JPEG, which is not decoded in full."""
-    rng = np.random.default_rng(0)
-    soft = Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)).resize((999, 777))
-    soft.save(tmp_path / "large.jpg")
-    (learned,) = load_images(tmp_path, predictor.config).tokens
-    collage = predictor.predict(prompts=[tmp_path / "large.jpg"], cut=14, scale=SCALE)
-    expected = tokens_to_image(learned.astype(np.int32), predictor.config.bitdepth)
+    path, config = tmp_path / "large.jpg", predictor.config
+    paint_stripes(path)
+    (learned,) = load_images(tmp_path, config).tokens
+    assert (learned != image_to_tokens(open_image(path), 6, config.bitdepth)).any()
+    collage = predictor.predict(prompts=[path], cut=14, scale=SCALE)
+    expected = tokens_to_image(learned.astype(np.int32), config.bitdepth)
     np.testing.assert_array_equal(inside(tiles(collage, SCALE)[0][0]), np.asarray(expected))
 
 

@@ -23,6 +23,7 @@ from pixace.checkpoints import read_checkpoint
 from pixace.folders import LATEST_NAME, epoch_path, epoch_steps, read_newest
 from tests.conftest import paint
 from tests.crashing import train_words
+from tests.test_interruption import start_program
 
 pytestmark = pytest.mark.fault
 
@@ -163,14 +164,7 @@ def test_the_second_signal_ends_native_code_too(tmp_path, number, tally):
         "    lock = (ctypes.c_char * 64)(); libc.pthread_mutex_lock(lock)\n"
         "    libc.pthread_mutex_lock(lock)\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parent.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == BEGINNING
+    process = start_program(code, "begins")
     time.sleep(0.1)
     process.send_signal(number)
     with pytest.raises(subprocess.TimeoutExpired):
