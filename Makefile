@@ -25,11 +25,11 @@ FUZZ_MINUTES = 30
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet 'atheris>=3.1,<4'
 	for reader in checkpoint config image; do \
-		$(BIN)/python -m tests.fuzzing $$reader --minutes=$(FUZZ_MINUTES) || exit 1; done
+		$(BIN)/python -m tests.tools.fuzzing $$reader --minutes=$(FUZZ_MINUTES) || exit 1; done
 
 SOAK_MINUTES = 120
 soak: $(VENV)/.dev
-	$(BIN)/python -m tests.soak --minutes=$(SOAK_MINUTES)
+	$(BIN)/python -m tests.tools.soak --minutes=$(SOAK_MINUTES)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -28,24 +28,24 @@ from unittest import mock
 from measuring import READY_CONFIG, machine
 
 import pixace
-import pixace.training
-from pixace.epoch_pictures import EpochPictures
-from pixace.loop import Loop
-from pixace.summaries import Summaries
-from pixace.worker import Worker
+import pixace.training.trainer
+from pixace.training.learner import Loop
+from pixace.training.watching.epoch_pictures import EpochPictures
+from pixace.training.watching.summaries import Summaries
+from pixace.training.worker import Worker
 
 # Runs the command line to the end of the first step; tells when the imports and it were done.
 _FIRST_STEP = """
 import os, sys, time
-import pixace.trax_compat
-from pixace.trax_compat import jax, tf
+import pixace.backend.door
+from pixace.backend.door import jax, tf
 jax.devices()
 tf.data.Dataset
 imported = time.time()
-import pixace.loop
+import pixace.training.learner
 from pixace.cli import main
 
-advance = pixace.loop.Loop.advance
+advance = pixace.training.learner.Loop.advance
 
 def first_step(loop):
     started = time.time()
@@ -54,7 +54,7 @@ def first_step(loop):
     print(imported, started, time.time(), flush=True)
     os._exit(0)
 
-pixace.loop.Loop.advance = first_step
+pixace.training.learner.Loop.advance = first_step
 sys.exit(main())
 """
 
@@ -97,7 +97,7 @@ def train(weights_dir: Path, arguments: argparse.Namespace) -> tuple[dict[str, f
         mock.patch.object(Loop, "advance", noted),
         clocks(
             validation=(Worker, "validate"),
-            checkpoint=(pixace.training, "save_epoch"),
+            checkpoint=(pixace.training.trainer, "save_epoch"),
             pictures=(EpochPictures, "draw"),
             curves=(Summaries, "scalars"),
         ) as seconds,

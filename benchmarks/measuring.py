@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixace.config import ModelConfig
-from pixace.loop import Loop
-from pixace.tokens import token_count
-from pixace.trax_compat import jax, jnp
+from pixace.backend.door import jax, jnp
+from pixace.settings.model import ModelConfig
+from pixace.tokens.vocabulary import token_count
+from pixace.training.learner import Loop
 
 READY_CONFIG = ModelConfig(
     image_size=16, bitdepth=(4, 3, 3), d_model=128, d_ff=512, n_layers=4, n_heads=4

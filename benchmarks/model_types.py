@@ -26,14 +26,15 @@ from typing import Any
 from measuring import machine, mean_and_spread, seconds_per_step
 
 import pixace
-from pixace.config import ModelConfig
-from pixace.data import load_images, training_batches
-from pixace.devices import batch_mesh
-from pixace.loop import Loop
-from pixace.model_types import MODEL_TYPES
-from pixace.models import weight_shapes
-from pixace.settings import TrainingSettings
-from pixace.training_step import TrainingStep
+from pixace.dataset.batches import training_batches
+from pixace.dataset.reading import load_images
+from pixace.models.build import weight_shapes
+from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import MODEL_TYPES
+from pixace.settings.training import TrainingSettings
+from pixace.training.devices import batch_mesh
+from pixace.training.learner import Loop
+from pixace.training.step import TrainingStep
 
 BATCH_SIZE = 8
 N_ROUNDS, ROUND = 3, 2  # of timing, and steps in each

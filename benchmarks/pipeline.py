@@ -36,13 +36,16 @@ import numpy as np
 import PIL
 from PIL import Image, ImageDraw
 
-from pixace.config import ModelConfig
-from pixace.data import load_images, training_batches
-from pixace.images import find_images, open_image, resize
-from pixace.loop import Loop
-from pixace.settings import TrainingSettings
-from pixace.tokens import pixels_to_tokens
-from pixace.trax_compat import jax
+from pixace.backend.door import jax
+from pixace.dataset.batches import training_batches
+from pixace.dataset.reading import load_images
+from pixace.pictures.folder import find_images
+from pixace.pictures.reading import open_image
+from pixace.pictures.rgb import resize
+from pixace.settings.model import ModelConfig
+from pixace.settings.training import TrainingSettings
+from pixace.tokens.hsv import pixels_to_tokens
+from pixace.training.learner import Loop
 
 SMALL_EDGE = 40  # of the PNG files: a little more than the 32 pixels they become
 MEASURED_SECONDS = 3.0

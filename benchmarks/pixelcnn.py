@@ -2,11 +2,11 @@
 
 Default sizes, float32, random weights, in three tables:
 
-- drawing: `pixace.sampling.Sampler`, whose convolutions remember the last rows, beside the same
+- drawing: `Sampler` of `pixace.drawing`, whose convolutions remember the last rows, beside the same
   network run again over the whole picture for every pixel, compiled, its last layer for the pixel
   that is drawn alone; up to 1024 pixels of pictures of several sizes, to see that a pixel costs the
   same in all of them;
-- training: a step of `pixace.loop.Loop` on random tokens, dropout 0.1;
+- training: a step of `pixace.training.learner.Loop` on random tokens, dropout 0.1;
 - convolutions: those of the models by XLA's convolution, beside the same as one product of matrices
   over the taps' pixels one after another, and as the sum of one product for each tap; forward and
   gradient together.
@@ -31,13 +31,14 @@ from measuring import machine
 from sampling import random_weights
 from training import prepare_ours
 
-from pixace.config import ModelConfig
-from pixace.masked_convolutions import convolved
-from pixace.model_types import CONVOLUTION_TYPES
-from pixace.models import model_with_weights, split_weights, without_head
-from pixace.sampling import Sampler
-from pixace.settings import TrainingSettings
-from pixace.trax_compat import jax, jnp
+from pixace.backend.door import jax, jnp
+from pixace.drawing.sampler import Sampler
+from pixace.models.build import model_with_weights
+from pixace.models.layers.masked_convolutions import convolved
+from pixace.models.weights import split_weights, without_head
+from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import CONVOLUTION_TYPES
+from pixace.settings.training import TrainingSettings
 
 _MOST_PIXELS = 1024  # drawn in a round
 _TRAINED = 8  # pictures in a step

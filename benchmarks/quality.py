@@ -28,14 +28,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from measuring import machine, mean_and_spread, seconds_per_step
 
-from pixace.config import ModelConfig
-from pixace.data import load_images, training_batches
-from pixace.devices import batch_mesh
-from pixace.loop import Loop
-from pixace.model_types import ATTENTION_TYPES
-from pixace.scoring import Scorer
-from pixace.settings import TrainingSettings
-from pixace.training_step import TrainingStep
+from pixace.dataset.batches import training_batches
+from pixace.dataset.reading import load_images
+from pixace.insight.likelihood import Scorer
+from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import ATTENTION_TYPES
+from pixace.settings.training import TrainingSettings
+from pixace.training.devices import batch_mesh
+from pixace.training.learner import Loop
+from pixace.training.step import TrainingStep
 
 CONFIG = ModelConfig(image_size=16, bitdepth=(4, 3, 3), d_model=64, d_ff=256, n_layers=2, n_heads=2)
 SETTINGS = TrainingSettings(batch_size=8)

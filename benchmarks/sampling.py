@@ -2,7 +2,7 @@
 
 Draws whole pictures, float32, random weights, temperature 1, no prompt, in these ways:
 
-- ours: `pixace.sampling.Sampler`;
+- ours: `pixace.drawing.sampler.Sampler`;
 - peer: a plain GPT of the same shape in PyTorch with a cache of keys and values (`pytorch_gpt.py`).
   Beside a Reformer its head has two times d_model inputs, as the Reformer's has, so that both have
   the same matrices;
@@ -63,15 +63,16 @@ from measuring import (
     open_peer,
 )
 
-from pixace.checkpoints import Checkpoint, write_checkpoint
-from pixace.compilation_cache import VARIABLE
-from pixace.config import ModelConfig, save_config
-from pixace.folders import LATEST_NAME
-from pixace.model_types import ATTENTION_TYPES
-from pixace.models import init_model, model_with_weights, weight_shapes
-from pixace.sampling import Sampler
-from pixace.tokens import token_count
-from pixace.trax_compat import jax, jnp, trax
+from pixace.backend.compilation_cache import VARIABLE
+from pixace.backend.door import jax, jnp, trax
+from pixace.checkpoints.config_file import save_config
+from pixace.checkpoints.file import Checkpoint, write_checkpoint
+from pixace.checkpoints.folder import LATEST_NAME
+from pixace.drawing.sampler import Sampler
+from pixace.models.build import init_model, model_with_weights, weight_shapes
+from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import ATTENTION_TYPES
+from pixace.tokens.vocabulary import token_count
 
 READY = "emoji"
 _STREAM_PIXELS = 16  # of trax's own stream, in each round
@@ -355,7 +356,7 @@ def print_starts(rounds: int) -> None:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             print(pool.submit(machine).result())
             pool.submit(write_model, weights_dir / "default").result()
-        for module in ("pixace", "pixace.trax_compat"):
+        for module in ("pixace", "pixace.backend.door"):
             times = [run_python("-c", _IMPORT, module) for _ in range(rounds)]
             print(f"`import {module}`: {statistics.median(times):.2f} s")
         print("\n| model | batch | programs | whole, s | first pixels, s | peak, MB | TensorFlow |")

@@ -26,11 +26,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixace.checkpoints import Checkpoint, read_checkpoint
-from pixace.config import ModelConfig
-from pixace.folders import LATEST_NAME, save_epoch
-from pixace.models import weight_shapes
-from pixace.trax_compat import trax
+from pixace.backend.door import trax
+from pixace.checkpoints.file import Checkpoint, read_checkpoint
+from pixace.checkpoints.folder import LATEST_NAME
+from pixace.checkpoints.keeping import save_epoch
+from pixace.models.build import weight_shapes
+from pixace.settings.model import ModelConfig
 
 _RNG = np.random.default_rng(0)
 _CHUNK = 1 << 24

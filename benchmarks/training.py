@@ -2,7 +2,7 @@
 
 A step is a batch of random tokens, dropout 0.1, the gradient and Adam, done in these ways:
 
-- ours: `pixace.loop.Loop`;
+- ours: `pixace.training.learner.Loop`;
 - peer: a plain GPT of the same shape in PyTorch with fused Adam (`pytorch_gpt.py`);
 - compiled: the same through `torch.compile`;
 - trax: trax 1.4.1's own `Loop`, trax's own model.
@@ -44,14 +44,14 @@ from measuring import (
     open_peer,
 )
 
-from pixace.config import ModelConfig
-from pixace.devices import batch_mesh
-from pixace.loop import Loop
-from pixace.model_types import ATTENTION_TYPES, MODEL_TYPES
-from pixace.settings import PRECISIONS, TrainingSettings
-from pixace.tokens import token_count
-from pixace.training_step import TrainingStep
-from pixace.trax_compat import jax, trax
+from pixace.backend.door import jax, trax
+from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import ATTENTION_TYPES, MODEL_TYPES
+from pixace.settings.training import PRECISIONS, TrainingSettings
+from pixace.tokens.vocabulary import token_count
+from pixace.training.devices import batch_mesh
+from pixace.training.learner import Loop
+from pixace.training.step import TrainingStep
 
 Work = Callable[[], float]  # does some steps; returns seconds per step
 

@@ -29,10 +29,11 @@ from typing import IO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pixace.downloads import fetch, install_file
-from pixace.downloads.progress import ProgressLine
-from pixace.errors import PixaceError, UsageError, reason, shown
-from pixace.images import is_url
+from pixace.errors import PixaceError, UsageError
+from pixace.pictures.reading import is_url
+from pixace.web.download import fetch, install_file
+from pixace.web.progress import ProgressLine
+from pixace.wording import reason, shown
 
 MAX_BYTES = 1 << 28  # unpacked: the largest file has 47 MB, and a damaged one may claim any size
 GZIP_MAGIC = b"\x1f\x8b"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pixace.checkpoints import Checkpoint, read_checkpoint, stored_config, write_checkpoint
-from pixace.config import save_config
-from pixace.files import write_atomically
-from pixace.folders import LATEST_NAME, find_checkpoint
+from pixace.checkpoints.config_file import save_config
+from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config, write_checkpoint
+from pixace.checkpoints.folder import LATEST_NAME, find_checkpoint
+from pixace.system.files import write_atomically
 
 
 def pack(folder: Path, out: Path, which: str) -> Path:

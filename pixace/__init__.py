@@ -18,10 +18,10 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it.
 _PUBLIC = {
-    "download_model": "pixace.zoo",
-    "get_trainer": "pixace.training",
-    "get_predictor": "pixace.prediction",
-    "get_evaluator": "pixace.evaluation",
+    "download_model": "pixace.zoo.download",
+    "get_trainer": "pixace.training.trainer",
+    "get_predictor": "pixace.drawing.predictor",
+    "get_evaluator": "pixace.insight.evaluator",
 }
 _MODULES = ("tokens",)
 

@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from pixace.interruption import end_at_once
+from pixace.system.signals import end_at_once
 
 
 def main() -> int:

@@ -16,10 +16,11 @@ from absl import flags
 
 from pixace import __version__
 from pixace.commands import COMMANDS
-from pixace.errors import PixaceError, UsageError, one_line, reason, shortage
-from pixace.interruption import Interrupted, Stopped, signals_held_back, stopping
-from pixace.limits import THREADS_OF_PYTHON, require_threads
-from pixace.standard_streams import lead_nowhere, open_standard_streams, tell
+from pixace.errors import PixaceError, UsageError
+from pixace.system.limits import THREADS_OF_PYTHON, require_threads
+from pixace.system.signals import Interrupted, Stopped, signals_held_back, stopping
+from pixace.system.streams import lead_nowhere, open_standard_streams, tell
+from pixace.wording import one_line, reason, shortage
 
 _HELP_WORDS = ("-h", "-help", "--help", "-helpshort", "--helpshort")
 _FULL_HELP_WORDS = ("-helpfull", "--helpfull")

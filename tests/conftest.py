@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.fault_tally import Tally, table
-from tests.tiny import TINY
+from tests.tools.fault_tally import Tally, table
+from tests.tools.tiny import TINY
 
 # The tests compile the same few tiny models again and again, in many processes: JAX's own cache on
 # disk saves most of that time. It is keyed by version, code and machine.
@@ -164,7 +164,7 @@ def flags_of(painted: Path, weights_dir: Path, name: str, **flags) -> list[str]:
 
 def assert_same_state(folder: Path, other: Path, name: str = "model.pkl.gz") -> None:
     """Compares weights, optimiser, random key and position in the data bit by bit."""
-    from pixace.checkpoints import read_checkpoint
+    from pixace.checkpoints.file import read_checkpoint
 
     one, two = (read_checkpoint(path / name) for path in (folder, other))
     assert one.step == two.step

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from absl import flags
@@ -16,9 +15,9 @@ from PIL import Image
 from pixace import __version__
 from pixace.cli import main
 from pixace.commands import COMMANDS, evaluate, predict, train
-from pixace.model_types import TYPE_DEFAULTS, spelled_defaults
+from pixace.settings.model_types import TYPE_DEFAULTS, spelled_defaults
+from tests.tools.places import ROOT
 
-ROOT = Path(__file__).parent.parent
 HEAVY = ("trax", "jax", "tensorflow", "requests", "tqdm", "matplotlib")
 
 LOCATION = {"model_name": None, "weights_dir": "model-weights", "model_dir": "model-weights"}

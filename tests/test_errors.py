@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pixace.errors import shortage, shown
+from pixace.wording import shortage, shown
 
 
 @pytest.mark.parametrize(

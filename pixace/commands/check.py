@@ -10,17 +10,19 @@ from pathlib import Path
 
 from absl import flags
 
-from pixace.advice import advise
-from pixace.collage import check_output, write_picture
-from pixace.commands.common import define_token_flags, typed_settings
-from pixace.config import ModelConfig
-from pixace.contact_sheet import MOST, contact_sheet, sheet_size
-from pixace.dataset_check import Examined, Report, examine, make_report
-from pixace.duplicates import near_groups
-from pixace.errors import UsageError, shown
-from pixace.images import find_images
-from pixace.splitting import SIDES, check_split_folder, choose_val, make_split
-from pixace.values import require_number
+from pixace.commands.flags import define_token_flags, typed_settings
+from pixace.dataset.advice import advise
+from pixace.dataset.contact_sheet import MOST, contact_sheet, sheet_size
+from pixace.dataset.duplicates import near_groups
+from pixace.dataset.examine import Examined, examine
+from pixace.dataset.findings import Report, make_report
+from pixace.dataset.split import SIDES, check_split_folder, choose_val, make_split
+from pixace.errors import UsageError
+from pixace.pictures.folder import find_images
+from pixace.pictures.writing import check_output, write_picture
+from pixace.settings.checks import require_number
+from pixace.settings.model import ModelConfig
+from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 

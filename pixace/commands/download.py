@@ -6,10 +6,11 @@ import sys
 
 from absl import flags
 
-from pixace.commands.common import define_location_flags
-from pixace.downloads.progress import ProgressLine
+from pixace.commands.flags import define_location_flags
 from pixace.errors import UsageError
-from pixace.zoo import download_model, list_models
+from pixace.web.progress import ProgressLine
+from pixace.zoo.catalogue import list_models
+from pixace.zoo.download import download_model
 
 
 def define_flags(values: flags.FlagValues) -> None:

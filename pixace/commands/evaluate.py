@@ -6,7 +6,7 @@ import json
 
 from absl import flags
 
-from pixace.commands.common import define_measuring_flags, define_model_flags, measured
+from pixace.commands.flags import define_measuring_flags, define_model_flags, measured
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -20,8 +20,8 @@ def run(values: flags.FlagValues) -> None:
     """Prints the likelihood of a folder's images."""
     path, settings, _ = measured("evaluate", values)
 
-    from pixace.evaluation import Evaluator
-    from pixace.stored import open_model
+    from pixace.insight.evaluator import Evaluator
+    from pixace.models.stored import open_model
 
     evaluator = Evaluator(open_model(path, settings))
     likelihood = evaluator.evaluate(values["images"].value, values["batch_size"].value)

@@ -8,16 +8,11 @@ import re
 
 from absl import flags
 
-from pixace.commands.common import (
-    batch_size,
-    define_model_flags,
-    define_step_flags,
-    typed_settings,
-)
-from pixace.config import ModelConfig
+from pixace.commands.flags import batch_size, define_model_flags, define_step_flags, typed_settings
 from pixace.errors import UsageError
-from pixace.images import find_images
-from pixace.settings import TrainingSettings
+from pixace.pictures.folder import find_images
+from pixace.settings.model import ModelConfig
+from pixace.settings.training import TrainingSettings
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_epoch")
@@ -48,7 +43,7 @@ def run(values: flags.FlagValues) -> None:
     memory = None if values["memory"].value is None else _bytes(values["memory"].value)
     n_images = len(find_images(values["images"].value)) if values["images"].present else None
 
-    from pixace.planning import make_plan
+    from pixace.training.planning import make_plan
 
     plan = make_plan(config, settings, memory, n_images, measure=values["measure"].value)
     print(json.dumps(dataclasses.asdict(plan)) if values["json"].value else plan)

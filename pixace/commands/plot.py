@@ -8,12 +8,13 @@ from typing import Any
 
 from absl import flags
 
-from pixace.commands.common import define_model_flags, define_weights_dir_flag, typed_settings
-from pixace.errors import UsageError, shown
-from pixace.files import write_result
-from pixace.folders import locate
-from pixace.plotting import check_plot, plot_curves, plot_receptive_field
-from pixace.record import read_record
+from pixace.checkpoints.folder import locate
+from pixace.checkpoints.record import read_record
+from pixace.commands.flags import define_model_flags, define_weights_dir_flag, typed_settings
+from pixace.errors import UsageError
+from pixace.insight.plots import check_plot, plot_curves, plot_receptive_field
+from pixace.system.files import write_result
+from pixace.wording import shown
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -62,8 +63,8 @@ def run(values: flags.FlagValues) -> None:
 
 def _receptive_field(name: str, weights_dir: str, settings: Mapping[str, Any], kind: str) -> bytes:
     """Returns the picture for the pixel in the middle of a picture of random colours."""
-    from pixace.receptive_field import receptive_field_of
-    from pixace.stored import open_model
+    from pixace.insight.receptive_field import receptive_field_of
+    from pixace.models.stored import open_model
 
     model = open_model(locate(name, weights_dir, None), settings)
     pixel = model.config.n_pixels // 2 + model.config.image_size // 2

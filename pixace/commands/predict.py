@@ -11,23 +11,25 @@ from pathlib import Path
 
 from absl import flags
 
-from pixace.checkpoints import stored_config
-from pixace.collage import check_output, write_picture
-from pixace.commands.common import (
+from pixace.checkpoints.file import stored_config
+from pixace.checkpoints.folder import locate
+from pixace.commands.flags import (
     define_location_flags,
     define_model_flags,
     define_picture_file_flag,
     numbers,
     typed_settings,
 )
-from pixace.config import resolve_config
-from pixace.errors import UsageError, shown
-from pixace.film import check_film, write_film
-from pixace.folders import locate
-from pixace.images import find_images, is_url, open_image
-from pixace.recipe import Recipe, read_recipe
-from pixace.settings import DrawingSettings
-from pixace.values import require_path
+from pixace.drawing.film import check_film, write_film
+from pixace.drawing.recipe import Recipe, read_recipe
+from pixace.errors import UsageError
+from pixace.pictures.folder import find_images
+from pixace.pictures.reading import is_url, open_image
+from pixace.pictures.writing import check_output, write_picture
+from pixace.settings.checks import require_path
+from pixace.settings.drawing import DrawingSettings
+from pixace.settings.model import resolve_config
+from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
@@ -158,10 +160,10 @@ def run(values: flags.FlagValues) -> None:
 
     from tqdm import tqdm
 
-    from pixace.data import load_images
-    from pixace.nearest import find_nearest
-    from pixace.prediction import Predictor
-    from pixace.stored import open_model
+    from pixace.dataset.reading import load_images
+    from pixace.drawing.nearest import find_nearest
+    from pixace.drawing.predictor import Predictor
+    from pixace.models.stored import open_model
 
     model = open_model(path, settings)
     images = None

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from absl import flags
 
-from pixace.collage import check_output, write_picture
-from pixace.commands.common import define_picture_file_flag, define_scaling_flags, numbers
-from pixace.errors import UsageError, shown
-from pixace.quantisation_table import MAX_IMAGES, MIN_SCALE, quantisation_table
-from pixace.tokens import token_count
-from pixace.values import require_int, spell
+from pixace.commands.flags import define_picture_file_flag, define_scaling_flags, numbers
+from pixace.dataset.quantisation import MAX_IMAGES, MIN_SCALE, quantisation_table
+from pixace.errors import UsageError
+from pixace.pictures.writing import check_output, write_picture
+from pixace.settings.checks import require_int
+from pixace.tokens.vocabulary import token_count
+from pixace.wording import shown, spell
 
 _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
 

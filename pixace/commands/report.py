@@ -6,12 +6,13 @@ from pathlib import Path
 
 from absl import flags
 
-from pixace.commands.common import define_location_flags
-from pixace.errors import UsageError, shown
-from pixace.files import write_result
-from pixace.folders import locate
-from pixace.record import read_record
-from pixace.report import report
+from pixace.checkpoints.folder import locate
+from pixace.checkpoints.record import read_record
+from pixace.commands.flags import define_location_flags
+from pixace.errors import UsageError
+from pixace.insight.report import report
+from pixace.system.files import write_result
+from pixace.wording import shown
 
 
 def define_flags(values: flags.FlagValues) -> None:

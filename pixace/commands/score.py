@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from pixace.collage import check_output, write_picture
-from pixace.commands.common import define_measuring_flags, define_model_flags, measured
-from pixace.errors import UsageError, shown
-from pixace.surprise import MAX_ROWS, sheet_size, surprise_sheet
+from pixace.commands.flags import define_measuring_flags, define_model_flags, measured
+from pixace.errors import UsageError
+from pixace.insight.surprise import MAX_ROWS, sheet_size, surprise_sheet
+from pixace.pictures.writing import check_output, write_picture
+from pixace.wording import shown
 
 if TYPE_CHECKING:
-    from pixace.evaluation import Ranking
+    from pixace.insight.evaluator import Ranking
 
 _log = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ def run(values: flags.FlagValues) -> None:
 
     from tqdm import tqdm
 
-    from pixace.evaluation import Evaluator
-    from pixace.stored import open_model
+    from pixace.insight.evaluator import Evaluator
+    from pixace.models.stored import open_model
 
     stored = open_model(path, settings)
     with tqdm(total=n_files, unit="img", leave=False, disable=not sys.stderr.isatty()) as bar:

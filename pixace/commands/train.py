@@ -11,19 +11,19 @@ from typing import Any
 from absl import flags
 from PIL import Image
 
-from pixace.commands.common import (
+from pixace.commands.flags import (
     batch_size,
     define_location_flags,
     define_model_flags,
     define_step_flags,
     typed_settings,
 )
-from pixace.errors import ImageError, UsageError, shown
-from pixace.images import find_images
-from pixace.settings import DEFAULT_VAL_IMAGES, SCHEDULES, TrainingSettings
-from pixace.starting import training_folder
-from pixace.supervision import run_in_child
-from pixace.terminal import (
+from pixace.errors import ImageError, UsageError
+from pixace.pictures.folder import find_images
+from pixace.settings.checks import check_cluster
+from pixace.settings.training import DEFAULT_VAL_IMAGES, SCHEDULES, TrainingSettings
+from pixace.system.child import run_in_child
+from pixace.system.terminal import (
     LiveLine,
     can_redraw,
     columns,
@@ -31,7 +31,8 @@ from pixace.terminal import (
     has_all_colours,
     why_no_pictures,
 )
-from pixace.values import check_cluster
+from pixace.training.start import training_folder
+from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
@@ -139,14 +140,14 @@ def run(values: flags.FlagValues) -> None:
 
     def train() -> None:
         if is_first:
-            from pixace.training import Trainer
+            from pixace.training.trainer import Trainer
 
             trainer = Trainer(folder, config)
             with _shown_on_terminal(values["preview"].value) as display:
                 trainer.train(**display, **{name: getattr(settings, name) for name in names})
             print(shown(trainer.folder))
         else:
-            from pixace.worker import follow
+            from pixace.training.worker import follow
 
             follow(settings)
 
@@ -186,7 +187,7 @@ def _with_others(train: Callable[[], None], arguments: dict[str, Any]) -> None:
     """
 
     def join_and_train(set_last_words: Callable[[str], None]) -> None:
-        from pixace import cluster
+        from pixace.training import cluster
 
         set_last_words(cluster.NOT_JOINED)
         cluster.join(**arguments)

@@ -1,0 +1,1 @@
+"""One model's folder and files: read safely, written whole, kept, locked."""

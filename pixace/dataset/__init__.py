@@ -1,0 +1,1 @@
+"""A folder of pictures: its tokens, cache and batches; its examination, advice and split."""

@@ -1,0 +1,135 @@
+"""What the figures of a folder of images mean for a training, in plain words."""
+
+from __future__ import annotations
+
+from pixace.dataset.findings import LONGER, Report
+from pixace.wording import shown
+
+_FEW = 1000  # images; the model in the box learned from 2976
+_SMALL_SHARE = 0.1  # of the images: fewer are not worth a word
+_DUPLICATE_SHARE = 0.01
+_UNBALANCED = 5.0  # largest class by smallest
+_FAINT = 2.5  # a colour error that is hardly seen
+_SIZES = (8, 16, 24, 32, 48, 64)
+
+
+def advise(report: Report, background: str, *, is_split: bool = False) -> list[str]:
+    """Returns a sentence or two for each thing that deserves attention, and none for the rest.
+
+    Args:
+      report: the figures.
+      background: colour behind transparent pixels.
+      is_split: whether the images are being divided into training and validation.
+    """
+    n_images = report.n_images
+    if not n_images:
+        return ["No image can be read; nothing can be learned from this folder."]
+    advice = []
+    if report.unreadable:
+        advice.append(
+            f"{_files(len(report.unreadable))} cannot be read and will be skipped: replace or "
+            "delete what is named above."
+        )
+    if n_images < _FEW:
+        advice.append(
+            f"A model soon knows {_images(n_images)} by heart. Watch the validation loss, keep the "
+            "best checkpoint, use a small model, and --mirror where left and right do not matter."
+        )
+    if report.n_oblong > _SMALL_SHARE * n_images:
+        advice.append(
+            f"{_images(report.n_oblong)} of {n_images}, at least {LONGER:.2f} times as long one "
+            "way as the other, will be squeezed into a square. If shapes matter, crop or pad them "
+            "first."
+        )
+    advice += _about_sizes(report)
+    if report.n_transparent:
+        advice.append(
+            f"Transparent pixels, in {_images(report.n_transparent)} of {n_images}, will show "
+            f"--background={background}. Choose the colour before training: it is part of the "
+            "model."
+        )
+    if report.n_grey < n_images:
+        advice += _about_colours(report)
+    elif not report.bitdepth.startswith("0,0,"):
+        advice.append("No image has colour: --bitdepth=0,0,6 spends no bits on it.")
+    advice += _about_duplicates(report) + _about_classes(report)
+    if report.n_val_images is None and not is_split:
+        advice.append(
+            "There is no validation folder here: without one nobody sees when the model begins to "
+            "learn by heart. --split=0.05 --out=FOLDER divides the images, duplicates on one side."
+        )
+    return advice
+
+
+def _about_sizes(report: Report) -> list[str]:
+    if report.n_enlarged <= _SMALL_SHARE * report.n_images:
+        return []
+    fitting = [size for size in _SIZES if size <= report.median_short_edge]
+    smaller = max(fitting, default=_SIZES[0])
+    advice = (
+        f"{_images(report.n_enlarged)} of {report.n_images}, smaller than "
+        f"{report.image_size}x{report.image_size}, will be enlarged, which costs time and adds no "
+        "detail."
+    )
+    return [advice + (f" Try --image_size={smaller}." if smaller < report.image_size else "")]
+
+
+def _about_colours(report: Report) -> list[str]:
+    """Compares the bit depth with the coarsest one that is fine enough."""
+    own = report.quantisation[report.bitdepth]
+    fine = [bits for bits, error in report.quantisation.items() if error <= _FAINT]
+    if not fine or fine[0] == report.bitdepth:
+        return []
+    error = report.quantisation[fine[0]]
+    if own <= _FAINT:
+        return [
+            f"--bitdepth={fine[0]} is fine enough: its colour error is {error:.1f}, and 2 is just "
+            "visible. Fewer colours are learned faster."
+        ]
+    return [
+        f"--bitdepth={report.bitdepth} is coarse: its colour error is {own:.1f}, that of "
+        f"--bitdepth={fine[0]} {error:.1f}; 2 is just visible."
+    ]
+
+
+def _about_duplicates(report: Report) -> list[str]:
+    advice = []
+    groups = report.exact_duplicates + report.near_duplicates
+    n_more = len({path for group in groups for path in group[1:]})
+    if n_more > _DUPLICATE_SHARE * report.n_images:
+        advice.append(
+            f"{_images(n_more)} of {report.n_images} can be taken for another one: the model will "
+            "see these pictures more often than others, and draw them more often. Keep one of each."
+        )
+    if report.shared_with_val:
+        advice.append(
+            f"{len(report.shared_with_val)} of {report.n_val_images} validation images can be "
+            "taken for a training image: the validation loss will look better than it is. Remove "
+            "them from one side, or let --split divide the images."
+        )
+    return advice
+
+
+def _about_classes(report: Report) -> list[str]:
+    if len(report.classes) < 2:
+        return []
+    (largest, most), (smallest, fewest) = _extremes(report.classes)
+    if most < _UNBALANCED * fewest:
+        return []
+    return [
+        f"Of the sub-folders, {shown(largest)} has {_images(most)} and {shown(smallest)} has "
+        f"{fewest}: the model is not told of them, and will draw their pictures about as often as "
+        "it has seen them."
+    ]
+
+
+def _extremes(classes: dict[str, int]) -> tuple[tuple[str, int], tuple[str, int]]:
+    return max(classes.items(), key=lambda c: c[1]), min(classes.items(), key=lambda c: c[1])
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"

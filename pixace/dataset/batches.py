@@ -1,0 +1,81 @@
+"""Batches of tokens for training, by `tf.data`, and for measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pixace.backend.door import tf
+from pixace.dataset.cache import TokenRows
+
+
+def training_batches(
+    tokens: TokenRows, batch_size: int, seed: int, *, start: int = 0, mirror: bool = False
+) -> Iterator[np.ndarray]:
+    """Yields batches for ever: every image once in each pass, each pass in a new order.
+
+    Image number i of the stream depends on `seed` and i alone, so that a stream opened at `start`
+    continues exactly where another one stopped. Batches are always full; the last batch of a pass
+    holds the first images of the next one. Of `tokens`, which may be a file larger than memory,
+    only the rows of a batch are touched.
+
+    Args:
+      tokens: unsigned integers (N, L).
+      batch_size: B; may be larger than N.
+      seed: of the shuffle and of the mirroring.
+      start: number of images that the stream has already yielded.
+      mirror: flip every picture left to right with probability one half.
+
+    Yields:
+      int32 tokens (B, L).
+    """
+    n_images, length = tokens.shape
+    edge = round(length**0.5)
+
+    def choose(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        passes, place = position // n_images, position % n_images
+        # A keyed permutation of the whole set, computed per image: nothing to store or replay.
+        key = tf.stack([tf.constant(seed, tf.int64), passes])
+        row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
+        coin_key = tf.stack([tf.constant(seed, tf.int64), position])
+        return row, mirror and tf.random.stateless_uniform([], coin_key) < 0.5
+
+    dataset = (
+        tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        .map(choose, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    for rows, flips in dataset.as_numpy_iterator():
+        pictures = tokens[rows].astype(np.int32)
+        if mirror:
+            squares = pictures.reshape(batch_size, edge, edge)
+            squares[flips] = squares[flips, :, ::-1]
+        yield pictures
+
+
+def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:
+    """Returns rows from all over a set, at even distances; of fewer than `count`, some repeatedly.
+
+    Args:
+      tokens: unsigned integers (N, L).
+      count: how many rows to return.
+    """
+    return tokens[np.linspace(0, len(tokens), count, endpoint=False).astype(int)]
+
+
+def padded_batches(tokens: TokenRows, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields each image once, in order, in batches of one shape, which compile once.
+
+    Args:
+      tokens: unsigned integers (N, L).
+      batch_size: B.
+
+    Yields:
+      int32 tokens (B, L), and the number of rows that count: the last batch repeats its last image.
+    """
+    batch_size = min(batch_size, len(tokens))
+    for start in range(0, len(tokens), batch_size):
+        rows = tokens[start : start + batch_size].astype(np.int32)
+        yield np.pad(rows, ((0, batch_size - len(rows)), (0, 0)), mode="edge"), len(rows)

@@ -1,0 +1,57 @@
+"""A look at what becomes of a folder's pictures: each beside its tokens, drawn again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from pixace.pictures.collage import collage
+from pixace.pictures.folder import ImagePaths
+from pixace.pictures.reading import open_image
+from pixace.system.threads import in_order
+from pixace.tokens import quantised
+
+MOST = 40  # pictures
+
+_PAIRS = 4  # in a row
+_TILE = 100  # pixels, edge of a picture on the sheet
+
+
+def contact_sheet(
+    paths: ImagePaths, image_size: int, bitdepth: Sequence[int], background: str = "black"
+) -> Image.Image:
+    """Lays out pictures, each squeezed into a square, with what the model sees at its right.
+
+    Args:
+      paths: 1 to MOST image files.
+      image_size: edge of the square in the model's pixels.
+      bitdepth: bits of hue, saturation and value.
+      background: colour behind transparent pixels.
+
+    Returns:
+      An RGB picture of `sheet_size(len(paths))`.
+
+    Raises:
+      ImageError: one of them cannot be read.
+    """
+    edge = _TILE - 2  # the collage adds a border of one pixel
+
+    def work(path: Path) -> list[Image.Image]:
+        seen = quantised(open_image(path, background, size=image_size), image_size, bitdepth)
+        return [
+            open_image(path, background, size=edge),
+            seen.resize((edge, edge), Image.Resampling.NEAREST),
+        ]
+
+    tiles = [tile for pair in in_order(work, paths) for tile in pair]
+    columns, rows = (length // _TILE for length in sheet_size(len(paths)))
+    tiles += [Image.new("RGB", (edge, edge))] * (rows * columns - len(tiles))
+    return collage([tiles[row * columns : (row + 1) * columns] for row in range(rows)], _TILE)
+
+
+def sheet_size(n_pictures: int) -> tuple[int, int]:
+    """Returns the width and the height of the sheet of so many pictures."""
+    return 2 * min(_PAIRS, n_pictures) * _TILE, math.ceil(n_pictures / _PAIRS) * _TILE

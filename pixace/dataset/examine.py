@@ -1,0 +1,112 @@
+"""What a folder of images holds: sizes, modes, transparency, duplicates, classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from pixace.dataset.duplicates import thumbnail
+from pixace.errors import ImageError
+from pixace.pictures.folder import ImagePaths, Unreadable, find_images
+from pixace.pictures.reading import read_image
+from pixace.pictures.rgb import to_rgb
+from pixace.system.files import file_sha256
+from pixace.system.threads import in_order
+from pixace.wording import shown
+
+
+class Facts(NamedTuple):
+    """What is worth knowing of one image file.
+
+    Attributes:
+      size: width and height in pixels, of the picture turned upright.
+      mode: Pillow's name of how the file stores pixels, such as RGB, RGBA, L or P.
+      is_transparent: whether any pixel is, even a little.
+      digest: SHA-256 of the file's bytes.
+      thumbnail: see `duplicates.thumbnail`.
+    """
+
+    size: tuple[int, int]
+    mode: str
+    is_transparent: bool
+    digest: bytes
+    thumbnail: np.ndarray
+
+
+class Examined(NamedTuple):
+    """The image files of a folder.
+
+    Attributes:
+      paths: the N that can be read, in order.
+      facts: theirs.
+      unreadable: the others.
+    """
+
+    paths: ImagePaths
+    facts: list[Facts]
+    unreadable: list[Unreadable]
+
+    @property
+    def thumbnails(self) -> np.ndarray:
+        """Those of all pictures, uint8 (N, 8, 9, 3)."""
+        return np.array([facts.thumbnail for facts in self.facts], np.uint8).reshape(-1, 8, 9, 3)
+
+
+def examine(
+    folder: Path | str,
+    background: str = "black",
+    progress: Callable[[int], None] = lambda n_images: None,
+) -> Examined:
+    """Reads all images of a folder and its sub-folders, in parallel.
+
+    Args:
+      folder: the top folder.
+      background: colour behind transparent pixels.
+      progress: called after each image, with 1.
+
+    Raises:
+      ImageError: no such folder, or no image files in it.
+    """
+    paths = find_images(folder)
+    numbers, all_facts, unreadable = [], [], []
+
+    def work(number: int) -> Facts | ImageError:
+        try:
+            return _facts(paths[number], background)
+        except ImageError as error:
+            return error
+
+    for number, facts in enumerate(in_order(work, range(len(paths)))):
+        if isinstance(facts, ImageError):
+            unreadable.append(Unreadable.because(paths[number], facts))
+        else:
+            numbers.append(number)
+            all_facts.append(facts)
+        progress(1)
+    return Examined(paths.select(numbers), all_facts, unreadable)
+
+
+def _facts(path: Path, background: str) -> Facts:
+    """Reads one image.
+
+    Raises:
+      ImageError: it cannot be read.
+    """
+
+    def work(img: Image.Image) -> tuple[tuple[int, int], str, bool, np.ndarray]:
+        mode, rgb = img.mode, to_rgb(img, background)
+        is_transparent = img.has_transparency_data and bool(
+            (np.asarray(img.convert("RGBA"))[..., 3] < 255).any()
+        )
+        return rgb.size, mode, is_transparent, thumbnail(rgb)
+
+    size, mode, is_transparent, small = read_image(path, work)
+    try:
+        digest = bytes.fromhex(file_sha256(path))
+    except OSError as error:  # it was there a moment ago
+        raise ImageError(f"{shown(path)}: {error.strerror}") from None
+    return Facts(size, mode, is_transparent, digest, small)

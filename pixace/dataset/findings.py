@@ -1,0 +1,179 @@
+"""What `check` finds in a folder of images, in figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixace.dataset.duplicates import near_groups, same_groups
+from pixace.dataset.examine import Examined
+from pixace.errors import ImageError
+from pixace.pictures.colour_error import colour_error
+from pixace.pictures.folder import ImagePaths
+from pixace.pictures.reading import open_image
+from pixace.system.threads import in_order
+from pixace.tokens import quantised
+from pixace.tokens.vocabulary import token_count
+from pixace.wording import spell
+
+LONGER = 4 / 3  # a picture is oblong if its long edge is this many times its short one
+TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
+
+_COMPARED = ((3, 2, 2), (4, 3, 3), (5, 4, 4))  # bit depths that are tried besides the user's
+_GREY = 4  # of 255: channels that differ by no more show no colour, only a JPEG file's noise
+_MAX_SAMPLE = 200  # pictures whose colours are compared
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """The figures of a folder of images, all of them plain JSON values.
+
+    Attributes:
+      n_images: files that can be read.
+      unreadable: path and problem of the others.
+      sizes: how many pictures have which "WIDTHxHEIGHT", the most frequent first.
+      n_oblong: pictures whose long edge is at least 4/3 of the short one.
+      image_size: the edge to which they will be scaled.
+      n_enlarged: pictures with an edge shorter than that.
+      median_short_edge: of all pictures, in pixels.
+      modes: how many files store their pixels in which of Pillow's modes.
+      n_transparent: pictures with transparent pixels.
+      n_grey: pictures without colour.
+      classes: how many pictures each sub-folder holds.
+      exact_duplicates: groups of paths of files with the same bytes.
+      near_duplicates: groups of paths of pictures that look the same, in different files.
+      n_val_images: files of the validation folder that can be read; None if there is none.
+      shared_with_val: pairs of paths, of a validation picture and one that looks the same among
+        the training pictures.
+      bitdepth: that of the model to be trained, as in "5,4,4".
+      quantisation: for it and some others, coarse ones first, how far colours are off; see
+        `quantisation_errors`.
+    """
+
+    n_images: int
+    unreadable: list[dict[str, str]]
+    sizes: dict[str, int]
+    n_oblong: int
+    image_size: int
+    n_enlarged: int
+    median_short_edge: float
+    modes: dict[str, int]
+    n_transparent: int
+    n_grey: int
+    classes: dict[str, int]
+    exact_duplicates: list[list[str]]
+    near_duplicates: list[list[str]]
+    n_val_images: int | None
+    shared_with_val: list[list[str]]
+    bitdepth: str
+    quantisation: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the figures under the names that `check --json` prints."""
+        return dataclasses.asdict(self)
+
+
+def make_report(
+    train: Examined,
+    val: Examined | None = None,
+    *,
+    image_size: int,
+    bitdepth: Sequence[int],
+    background: str = "black",
+) -> Report:
+    """Sums up what `examine` has found.
+
+    Args:
+      train: the training images.
+      val: the validation images, if there are any.
+      image_size: edge of the square to which they will be scaled.
+      bitdepth: bits of hue, saturation and value.
+      background: colour behind transparent pixels.
+    """
+    sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
+    short, long = sizes.min(axis=1), sizes.max(axis=1)
+    small = train.thumbnails.astype(int)
+    unreadable = train.unreadable + (val.unreadable if val else [])
+    digests = [facts.digest for facts in train.facts]
+    bitdepths = sorted({*_COMPARED, tuple(bitdepth)}, key=token_count)
+
+    def named(groups: list[list[int]]) -> list[list[str]]:
+        return [[str(train.paths[number]) for number in group] for group in groups]
+
+    near = [
+        group for group in near_groups(train.thumbnails) if len({digests[n] for n in group}) > 1
+    ]
+    return Report(
+        n_images=len(train.paths),
+        unreadable=[{"path": str(path), "problem": problem} for path, problem in unreadable],
+        sizes=_counted(f"{width}x{height}" for width, height in sizes),
+        n_oblong=int((long >= LONGER * short).sum()),
+        image_size=image_size,
+        n_enlarged=int((short < image_size).sum()),
+        median_short_edge=float(np.median(short)) if len(short) else 0.0,
+        modes=_counted(facts.mode for facts in train.facts),
+        n_transparent=sum(facts.is_transparent for facts in train.facts),
+        n_grey=int((np.ptp(small, axis=3).max(axis=(1, 2)) <= _GREY).sum()),
+        classes=_counted(map(_class_of, _names(train.paths))),
+        exact_duplicates=named(same_groups(digests)),
+        near_duplicates=named(near),
+        n_val_images=None if val is None else len(val.paths),
+        shared_with_val=[] if val is None else _shared(train, val),
+        bitdepth=spell(tuple(bitdepth)),
+        quantisation=quantisation_errors(train.paths, image_size, bitdepths, background),
+    )
+
+
+def quantisation_errors(
+    paths: ImagePaths, image_size: int, bitdepths: Sequence[Sequence[int]], background: str
+) -> dict[str, float]:
+    """Measures how far tokens are from the colours of the scaled pictures, on at most 200 of them.
+
+    Returns:
+      For each bit depth, spelt as in "5,4,4", `colour_error` over all pixels.
+    """
+
+    def work(path: Path) -> list[float]:
+        try:
+            img = open_image(path, background, size=image_size)
+        except ImageError:  # it was there a moment ago
+            return []
+        return [
+            colour_error(np.asarray(img), np.asarray(quantised(img, image_size, bitdepth)))
+            for bitdepth in bitdepths
+        ]
+
+    errors = [row for row in in_order(work, paths.spread(_MAX_SAMPLE)) if row]
+    means = np.mean(errors, axis=0) if errors else np.zeros(len(bitdepths))
+    names = (spell(tuple(bitdepth)) for bitdepth in bitdepths)
+    return dict(zip(names, means.tolist(), strict=True))
+
+
+def _shared(train: Examined, val: Examined) -> list[list[str]]:
+    """Returns each validation picture that looks like a training one, and the first of those."""
+    n_train = len(train.paths)
+    groups = near_groups(np.concatenate([train.thumbnails, val.thumbnails]))
+    return [
+        [str(val.paths[number - n_train]), str(train.paths[group[0]])]
+        for group in groups
+        for number in group
+        if group[0] < n_train <= number
+    ]
+
+
+def _names(paths: ImagePaths) -> list[Path]:
+    return [path.relative_to(paths.folder) for path in paths]
+
+
+def _class_of(name: Path) -> str:
+    return name.parts[0] if len(name.parts) > 1 else TOP_FOLDER
+
+
+def _counted(values: Any) -> dict[str, int]:
+    """Returns how often each value occurs, the most frequent first."""
+    return dict(Counter(values).most_common())

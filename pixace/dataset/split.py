@@ -1,0 +1,104 @@
+"""A folder of images divided into training and validation, by links."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pixace.errors import ImageError, UsageError
+from pixace.pictures.folder import ImagePaths
+from pixace.settings.checks import require_path
+from pixace.wording import shown
+
+SIDES = ("train", "val")
+
+
+def choose_val(
+    digests: Sequence[bytes], groups: Sequence[Sequence[int]], share: float
+) -> np.ndarray:
+    """Chooses the validation pictures: by their contents, not by their names or by chance.
+
+    The digest of a file, read as a number from 0 to 1, is below `share` or it is not. So a picture
+    keeps its side whatever it is called, and whatever others are added, unless a near duplicate
+    of it comes: near duplicates go where the one of the smallest digest goes. For the same reason
+    the share is met only roughly. Each side gets something, however few there are.
+
+    Args:
+      digests: of the N files, 8 bytes or more each.
+      groups: numbers of pictures that look the same; see `duplicates.near_groups`.
+      share: of the pictures to choose, between 0 and 1.
+
+    Returns:
+      bool (N,).
+
+    Raises:
+      ImageError: all pictures look the same, or there is only one.
+    """
+    places = np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest in digests])
+    for group in groups:
+        places[group] = places[group].min()
+    if len(places) == 0 or places.min() == places.max():
+        raise ImageError("there are no two different images to divide")
+    inner = np.clip(share, places.min(), np.nextafter(places.max(), 0))
+    return places <= inner
+
+
+def check_split_folder(out: Path, images: Path) -> None:
+    """Checks that a split can be written, before all images are read.
+
+    Raises:
+      UsageError: the folder is not empty, lies inside the images' folder, or cannot be a folder.
+    """
+    require_path("out", out)
+    if os.path.isdir(out):
+        if any(out.iterdir()):
+            raise UsageError(f"out {shown(out)} is not empty; name a new folder")
+    elif os.path.lexists(out):
+        raise UsageError(f"out {shown(out)} is a file; name a new folder")
+    if Path(os.path.realpath(out)).is_relative_to(os.path.realpath(images)):
+        raise UsageError(
+            f"out {shown(out)} lies inside {shown(images)}, where its links would be taken for "
+            "more images; name another folder"
+        )
+
+
+def make_split(paths: ImagePaths, is_val: np.ndarray, out: Path) -> None:
+    """Makes `out/train` and `out/val`: links to the files, in the same sub-folders; all or nothing.
+
+    The links are symbolic: they take no space, work across disks, and say where the file is. They
+    are relative, so that they still lead there when both folders are moved together, or seen from
+    inside a container.
+
+    Args:
+      paths: N files.
+      is_val: bool (N,).
+      out: the folder to make; it may exist if it is empty.
+
+    Raises:
+      ImageError: it cannot be written.
+    """
+    out = Path(os.path.realpath(out))
+    source = os.path.realpath(paths.folder)
+    temporary = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:60]}."))
+        top = temporary / "split"  # with the rights of an ordinary folder
+        for number, side in enumerate(is_val):
+            name = Path(SIDES[int(side)], os.fsdecode(paths.name(number)))
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            # A folder on the way may itself be a link, which ".." would not lead back through.
+            folder = os.path.realpath(Path(source, os.fsdecode(paths.name(number))).parent)
+            target = Path(folder, name.name)
+            (top / name).symlink_to(os.path.relpath(target, (out / name).parent))
+        top.rename(out)
+    except OSError as error:
+        raise ImageError(f"{shown(out)}: cannot write: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

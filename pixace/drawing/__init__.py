@@ -1,0 +1,1 @@
+"""A model to pictures: noise, choice, sampler, predictor, recipe, film, nearest."""

@@ -1,0 +1,45 @@
+"""How many pictures are drawn at a time, so that they fit into memory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pixace.backend.door import jax, trax
+from pixace.drawing.sampler import PROMPT_PER_CALL
+from pixace.models.build import build_model
+from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import has_setting
+from pixace.tokens.vocabulary import token_count
+
+_MAX_ROWS = 16  # a larger batch draws hardly more pixels a second
+_MEMORY = 1 << 30  # bytes that the rows of one batch may need together
+
+
+def rows_per_batch(n_rows: int, row_bytes: int) -> int:
+    """Returns how many rows to draw at a time: few enough for memory, and evenly many.
+
+    Args:
+      n_rows: rows to draw in all.
+      row_bytes: memory that one needs.
+    """
+    most = max(1, min(_MAX_ROWS, _MEMORY // row_bytes))
+    return math.ceil(n_rows / math.ceil(n_rows / most))
+
+
+def bytes_per_row(config: ModelConfig, n_kept: int) -> int:
+    """Returns the bytes that drawing one picture needs besides the weights.
+
+    Args:
+      config: the model's settings.
+      n_kept: pixels of the prompt, which attention reads at once.
+    """
+    signature = trax.shapes.ShapeDtype((1, 1), np.int32)
+    _, state = jax.eval_shape(lambda: build_model(config, "predict").init(signature))
+    state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    attention = 0
+    if has_setting(config.model_type, "n_heads"):
+        n_read = min(max(n_kept, 1), PROMPT_PER_CALL)
+        attention = 2 * config.n_heads * n_read * config.n_pixels  # scores, and their softmax
+    return state_bytes + 4 * (attention + token_count(config.bitdepth))

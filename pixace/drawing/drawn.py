@@ -1,0 +1,85 @@
+"""What a model has drawn: the tokens, how likely they are, and how to draw them again."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pixace.drawing.recipe import Recipe
+from pixace.pictures.collage import collage
+from pixace.pictures.metadata import RECIPE_KEY
+from pixace.tokens.tiles import token_rows
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawing:
+    """Pictures that a model has drawn: N rows, one column for each of C temperatures.
+
+    Attributes:
+      tokens: C arrays of int32 tokens (N, L).
+      log_likelihood: float64 (N, C), ln p in nats of the pixels drawn in each picture, given its
+        prompt: under the model itself, whatever the temperature.
+      originals: int32 (N, L), the whole prompts; None where there were none.
+      n_kept: pixels kept of each prompt; the other L - n_kept were drawn.
+      recipe: what draws them again.
+    """
+
+    tokens: tuple[np.ndarray, ...]
+    log_likelihood: np.ndarray
+    originals: np.ndarray | None
+    n_kept: int
+    recipe: Recipe
+
+    @property
+    def seed(self) -> int:
+        """The seed of the noise, also where none was named."""
+        seed = self.recipe.drawing.seed
+        assert seed is not None  # a recipe has one
+        return seed
+
+    @property
+    def columns(self) -> list[np.ndarray]:
+        """The columns of the collage, int32 (N, T): prompts, what was kept of them, results."""
+        if self.originals is None:
+            return [*self.tokens]
+        return [self.originals, self.originals[:, : self.n_kept], *self.tokens]
+
+    def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
+        """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
+
+        Args:
+          more_columns: int tokens (N, L) to show at the right, of which the recipe says nothing.
+        """
+        config = self.recipe.config
+        rows = token_rows([*self.columns, *more_columns], config.bitdepth, config.n_pixels)
+        sheet = collage(rows, self.recipe.drawing.scale)
+        sheet.info[RECIPE_KEY] = self.recipe.to_text()
+        return sheet
+
+    def tiles(self) -> list[dict[str, Any]]:
+        """Returns the figures of each picture drawn, as plain JSON values.
+
+        `row` and `column` count the collage's tiles from 0 at the top left. `log_likelihood` is in
+        nats, for all drawn pixels; `bits_per_pixel` is -log2 p of one of them, None if there is
+        none.
+        """
+        n_drawn = self.recipe.config.n_pixels - self.n_kept
+        first = len(self.columns) - len(self.tokens)
+        return [
+            {
+                "row": row,
+                "column": first + column,
+                "temperature": temperature,
+                "log_likelihood": float(nats),
+                "bits_per_pixel": float(-nats / math.log(2) / n_drawn) if n_drawn else None,
+            }
+            for row, line in enumerate(self.log_likelihood)
+            for column, (temperature, nats) in enumerate(
+                zip(self.recipe.drawing.temperature, line, strict=True)
+            )
+        ]

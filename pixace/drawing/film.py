@@ -1,0 +1,116 @@
+"""The film of a drawing: its collage appears pixel by pixel, as an animated GIF."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pixace.drawing.drawn import Drawing
+from pixace.errors import UsageError
+from pixace.pictures.collage import collage
+from pixace.pictures.metadata import RECIPE_KEY
+from pixace.pictures.writing import check_output, write_picture
+from pixace.tokens.tiles import token_rows
+from pixace.wording import shown
+
+_MAX_FRAMES = 600
+_MAX_COLOURS = 254  # of a GIF's 256; black is one more, and one means "as in the last frame"
+_MIN_FRAMES = 20  # fewer are no film
+_MAX_PIXELS = 300_000_000  # of all frames: Pillow keeps them in memory, a byte for each
+
+# Milliseconds; a GIF counts in tens of them.
+_DRAWING = 8000
+_SHORTEST, _LONGEST = 20, 100  # of a frame; browsers slow down what is shorter
+_PAUSE = 3000  # on the last frame
+
+
+def check_film(path: Path, size: tuple[int, int]) -> None:
+    """Checks that a film can be written, before hours go into drawing it.
+
+    Args:
+      path: its name; the folder is created.
+      size: width and height of the collage.
+
+    Raises:
+      UsageError: the suffix is not .gif, or the collage is too large for a film.
+      ImageError: the folder cannot be made or written.
+    """
+    if path.suffix.lower() != ".gif":
+        raise UsageError(f"film must end in .gif, not {shown(path.name)!r}")
+    if size[0] * size[1] * _MIN_FRAMES > _MAX_PIXELS:
+        raise UsageError(
+            f"a film of {size[0]}x{size[1]} pixels is too large; choose a smaller scale or fewer "
+            "pictures"
+        )
+    check_output(path, size)
+
+
+def write_film(drawing: Drawing, path: Path) -> None:
+    """Writes the film of a drawing, with its recipe inside; no half file is left.
+
+    It shows the collage, in the same size and with hard edges: the prompts from the start, then
+    one or more pixels of every result in each frame, and loops after a pause on the whole.
+
+    Raises:
+      ImageError: it cannot be written.
+    """
+    times = frame_times(drawing)
+    frames = _frames(drawing, times)
+    first = next(frames)
+    first.info[RECIPE_KEY] = drawing.recipe.to_text()
+    each = round(max(_SHORTEST, min(_LONGEST, _DRAWING / len(times))), -1)
+    durations = [each] * (len(times) - 1) + [_PAUSE]
+    write_picture(first, path, save_all=True, append_images=frames, duration=durations, loop=0)
+
+
+def frame_times(drawing: Drawing) -> list[int]:
+    """Returns how many pixels of each picture are there in each frame, the kept ones included."""
+    config, n_rows = drawing.recipe.config, len(drawing.log_likelihood)
+    area = n_rows * len(drawing.columns) * drawing.recipe.drawing.scale**2
+    most = max(2, min(_MAX_FRAMES, _MAX_PIXELS // area))
+    step = max(1, math.ceil((config.n_pixels - drawing.n_kept) / (most - 1)))
+    return [*range(drawing.n_kept, config.n_pixels, step), config.n_pixels]
+
+
+def _frames(drawing: Drawing, times: list[int]) -> Iterator[Image.Image]:
+    """Yields one picture with a palette for each time; all have the same palette."""
+    config, scale = drawing.recipe.config, drawing.recipe.drawing.scale
+    tile = config.image_size + 2
+    # As small as it can be: one pixel of the collage for each pixel that was drawn.
+    small = collage(token_rows(drawing.columns, config.bitdepth, config.n_pixels), tile)
+    colours = small.quantize(_MAX_COLOURS, dither=Image.Dither.NONE)
+    palette = [0, 0, 0, *(colours.getpalette() or [])]
+    indices = np.asarray(colours) + 1
+    appears = _first_times(drawing)
+    rows, columns = (
+        ((np.arange(small_edge * scale // tile) + 0.5) * tile / scale).astype(int)
+        for small_edge in indices.shape
+    )
+    for time in times:
+        visible = np.where(appears < time, indices, 0).astype(np.uint8)
+        frame = Image.fromarray(visible[rows][:, columns])
+        frame.putpalette(palette)
+        yield frame
+
+
+def _first_times(drawing: Drawing) -> np.ndarray:
+    """Returns the place in the sequence of each pixel of the small collage, int (H, W).
+
+    It is -1 for what is there from the start, and L for borders and for what a prompt was cut off.
+    """
+    config = drawing.recipe.config
+    order = np.arange(config.n_pixels)
+    given = (
+        []
+        if drawing.originals is None
+        else [np.full_like(order, -1), np.where(order < drawing.n_kept, -1, config.n_pixels)]
+    )
+    tiles = [
+        np.pad(column.reshape(config.image_size, -1), 1, constant_values=config.n_pixels)
+        for column in [*given, *(order for _ in drawing.tokens)]
+    ]
+    return np.tile(np.hstack(tiles), (len(drawing.log_likelihood), 1))

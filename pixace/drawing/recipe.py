@@ -1,0 +1,218 @@
+"""The recipe of a picture: everything that draws it again, kept as text inside the picture's file.
+
+PNG keeps it in a text chunk called `pixace`, JPEG and WebP in the EXIF comment, GIF in its comment;
+BMP has no place for it. A recipe that is read may be a stranger's: it is bounded and checked value
+by value, and nothing that it names is opened here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import re
+import stat
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pixace import __version__
+from pixace.checkpoints.folder import check_model_name, epoch_path, find_checkpoint, locate
+from pixace.errors import ImageError, PixaceError, UsageError
+from pixace.pictures.decoding_limits import MAX_FILE_BYTES, LimitedReader
+from pixace.pictures.metadata import CARRIERS, text_inside
+from pixace.pictures.reading import is_url
+from pixace.settings.checks import require_int
+from pixace.settings.drawing import DrawingSettings
+from pixace.settings.model import ModelConfig
+from pixace.system.files import file_sha256
+from pixace.wording import shown
+
+_log = logging.getLogger(__name__)
+
+_MAX_TEXT = 60_000  # JPEG's EXIF ends at 65,533 bytes
+_MAX_NAMES = 30_000  # of them for the names of prompts
+_MAX_NAME, _MAX_PATH = 255, 4096  # characters, of files and of prompts
+_MAX_STEP = 2**31
+_MAX_REASON = 200
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What draws a picture again.
+
+    Attributes:
+      model_name: folder of the model, None if a file of weights was named instead.
+      checkpoint: name of the file of weights, without its folder.
+      sha256: of that file, in hexadecimal.
+      step: training steps behind the weights.
+      config: the model's settings.
+      drawing: how it was drawn; the seed is never None.
+      prompts: what was completed, as named; None for a picture without a name.
+      pixace_version: that drew it.
+
+    Raises:
+      UsageError: a value of the wrong type or out of range.
+    """
+
+    model_name: str | None
+    checkpoint: str
+    sha256: str
+    step: int
+    config: ModelConfig
+    drawing: DrawingSettings
+    prompts: tuple[str | None, ...] = ()
+    pixace_version: str = __version__
+
+    def __post_init__(self) -> None:
+        if self.model_name is not None:
+            check_model_name(_string("model_name", self.model_name))
+        name = _string("checkpoint", self.checkpoint, _MAX_NAME)
+        if os.path.basename(name) != name:
+            raise UsageError("checkpoint must be the name of a file, without a folder")
+        if not re.fullmatch("[0-9a-f]{64}", _string("sha256", self.sha256)):
+            raise UsageError("sha256 must be 64 hexadecimal digits")
+        require_int("step", self.step, 0, _MAX_STEP)
+        require_int("seed", self.drawing.seed, 0)
+        for prompt in self.prompts:
+            if prompt is not None:
+                _string("prompts", prompt, _MAX_PATH)
+        _string("pixace_version", self.pixace_version)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the recipe as plain JSON values."""
+        return {**dataclasses.asdict(self), "config": self.config.to_dict()}
+
+    def to_text(self) -> str:
+        """Returns the recipe as one line of JSON in ASCII."""
+        return json.dumps(self.to_dict())
+
+    def find_weights(self, weights_dir: Path | str) -> Path:
+        """Returns the file of weights that drew it, or else, with a warning, what has its name now.
+
+        After more training, the weights that were the newest are those of an epoch.
+
+        Raises:
+          CheckpointError: there is no such model, or no such file in it.
+          UsageError: the recipe names no model.
+        """
+        if self.model_name is None:
+            raise UsageError(
+                f"the recipe names no model but a file, {shown(self.checkpoint)}; name it with "
+                "--checkpoint"
+            )
+        folder = locate(self.model_name, weights_dir, None).parent
+        named = folder / self.checkpoint
+        for path in (named, epoch_path(folder, self.step)):
+            if os.path.isfile(path) and file_sha256(path) == self.sha256:
+                return path
+        path = find_checkpoint(folder, str(named))
+        _log.warning("%s has changed since: the pictures will differ", shown(path))
+        return path
+
+    @classmethod
+    def from_text(cls, text: str) -> Recipe:
+        """Reads what `to_text` wrote.
+
+        Raises:
+          UsageError: it is no such text, or a value is of the wrong type or out of range.
+        """
+        if len(text) > _MAX_TEXT:
+            raise UsageError(f"more than {_MAX_TEXT} characters")
+        try:
+            values = _object("recipe", json.loads(text))
+        except (ValueError, RecursionError):
+            raise UsageError("not a JSON object") from None
+        _refuse_unknown("recipe", values, cls)
+        drawing = dict(_object("drawing", values.get("drawing")))
+        _refuse_unknown("drawing", drawing, DrawingSettings)
+        drawing["temperature"] = _tuple("temperature", drawing.get("temperature"))
+        config = ModelConfig.from_dict(_object("config", values.get("config")))
+        try:
+            return cls(
+                **{
+                    **values,
+                    "config": config,
+                    "drawing": DrawingSettings(**drawing),
+                    "prompts": _tuple("prompts", values.get("prompts")),
+                }
+            )
+        except TypeError:  # a name that has no default is missing
+            raise UsageError("it is not complete") from None
+
+
+def nameable(prompts: Iterable[object]) -> tuple[str | None, ...]:
+    """Returns what a recipe calls prompts: files and addresses as named, without passwords.
+
+    A picture in memory has no name, and a thousand long names are too many for a file to carry.
+    """
+    names = tuple(
+        (shown(str(prompt)) if is_url(str(prompt)) else str(prompt))
+        if isinstance(prompt, str | os.PathLike)
+        else None
+        for prompt in prompts
+    )
+    return names if len(json.dumps(names)) <= _MAX_NAMES else (None,) * len(names)
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Reads the recipe inside a picture's file; its pixels are not decoded.
+
+    Raises:
+      ImageError: it cannot be read, carries no recipe, or one that cannot be used.
+    """
+    name = shown(path)
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+            raise ImageError(f"{name}: not a picture's file")
+        with (
+            open(path, "rb", buffering=0) as raw,
+            LimitedReader(raw) as file,
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")  # of large pictures: this one is not decoded
+            text = text_inside(Image.open(file, formats=CARRIERS))
+    except PixaceError:
+        raise
+    except (Image.UnidentifiedImageError, Image.DecompressionBombError):
+        raise ImageError(f"{name}: not a PNG, JPEG, WebP or GIF that pixace drew") from None
+    except OSError as error:
+        raise ImageError(f"{name}: {error.strerror or error}") from None
+    except Exception as error:  # decoders of damaged files raise nearly anything
+        raise ImageError(f"{name}: damaged ({type(error).__name__})") from None
+    if text is None:
+        raise ImageError(f"{name}: carries no recipe of pixace")
+    try:
+        return Recipe.from_text(text)
+    except UsageError as error:
+        reason = str(error)[:_MAX_REASON]  # it quotes
+        raise ImageError(f"{name}: its recipe cannot be used: {reason}") from None
+
+
+def _string(name: str, value: Any, longest: int = _MAX_NAME) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= longest or "\0" in value:
+        raise UsageError(f"{name} is no text that names something")
+    return value
+
+
+def _object(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{name} is not a JSON object")
+    return value
+
+
+def _tuple(name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise UsageError(f"{name} is not a list")
+    return tuple(value)
+
+
+def _refuse_unknown(name: str, values: Mapping[str, Any], kind: type) -> None:
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(kind)})
+    if unknown:
+        raise UsageError(f"{name} holds {unknown[0]!r}, which this pixace does not know")

@@ -1,0 +1,244 @@
+"""Drawing tokens from a model, one after another.
+
+A `Sampler` is to any trax model in mode predict what trax's `autoregressive_sample_stream` is,
+with the whole step compiled: many pixels a call, the model's memory updated in place, and no more
+of it read than the pixels drawn so far need. Everything random comes from one JAX key per picture.
+
+Nothing here knows a file, a picture, or a particular model.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pixace.backend.door import jax, jnp
+from pixace.drawing.choice import choose, keep_top
+from pixace.drawing.noise import picture_keys, pixel_noise
+from pixace.models.layers.block_matrices import decoding_weights
+from pixace.models.layers.cached_attention import KeyValueCache
+from pixace.settings.checks import MAX_SEED, check_sampling, require_int
+from pixace.tokens.vocabulary import PAD_ID
+
+_PIXELS_PER_CALL = 32  # few enough to be watched live
+PROMPT_PER_CALL = 1024  # pixels read at once, which bounds the memory that attention takes
+# Lengths of memory on the way to the full one; for each that is used, the step is compiled. None
+# between the first two: XLA's product of a query with so many keys stays on one core (JAX 0.12), so
+# that 512 take as long as 1024.
+_CACHE_LENGTHS = (256, 768, 1536, 3072)
+
+
+class Drawn(NamedTuple):
+    """Pictures under way.
+
+    Attributes:
+      tokens: int32 (B, t), all pixels so far, those of the prompt included.
+      log_likelihood: float64 (B,), ln p of those pixels that were drawn, given the prompt, under
+        the model itself (temperature 1, all colours).
+    """
+
+    tokens: np.ndarray
+    log_likelihood: np.ndarray
+
+
+class Sampler:
+    """A model in mode predict, ready to draw batches of one size; compiled once, used often.
+
+    Args:
+      model: an initialised trax layer in mode predict, from tokens (B, T) to logits (B, T, V). It
+        belongs to the sampler from here on.
+      batch_size: B.
+      top_k: draw only from the k likeliest tokens; 0 means all.
+      top_p: draw only from the fewest tokens that hold this share of the probability.
+
+    Raises:
+      UsageError: top_k or top_p out of range.
+    """
+
+    def __init__(self, model: Any, batch_size: int, top_k: int = 0, top_p: float = 1.0) -> None:
+        check_sampling(top_k=top_k, top_p=top_p)
+        self.batch_size = batch_size
+        self._model = model
+        self._filter = functools.partial(keep_top, k=top_k, p=top_p)
+        self._full_length = min(
+            (cache.length for cache in _caches(model.state)), default=np.iinfo(np.int32).max
+        )
+        shorter = (length for length in _CACHE_LENGTHS if length < self._full_length)
+        self._cache_lengths = [*shorter, self._full_length]
+        self._empty_memory = _resized(model.state, self._cache_lengths[0])
+        model.state = self._empty_memory
+        self.set_weights(model.weights)
+        self._read = jax.jit(self._read_prompt, donate_argnums=1)
+        self._draw = jax.jit(self._draw_pixels, donate_argnums=1)
+        self._grow = jax.jit(_resized, static_argnums=1)
+
+    def set_weights(self, weights: Any) -> None:
+        """Replaces the model's weights by others of the same shapes, for streams under way, too."""
+        self._weights = decoding_weights(self._model, weights, self.batch_size)
+        self._model.weights = self._weights
+
+    def stream(
+        self,
+        prompt: np.ndarray | None = None,
+        *,
+        temperatures: Sequence[float] | np.ndarray,
+        seed: int,
+        picture_ids: Any = None,
+    ) -> Iterator[np.ndarray]:
+        """Yields the next token of every row, until the model's memory is full.
+
+        Args:
+          prompt: int32 tokens (B, T) that come first; None or T = 0 draws from the beginning.
+          temperatures: one number of 0 or more for each of the B rows.
+          seed: of the noise.
+          picture_ids: integers (B,) or (B, n) that tell the rows' noise apart; row numbers unless
+            given. A row's noise depends on the seed, its id and the pixel's position alone.
+
+        Yields:
+          int32 tokens (B,).
+
+        Raises:
+          UsageError: a temperature or the seed out of range.
+          ValueError: a prompt longer than the model's memory, or not B temperatures.
+        """
+        for tokens, _ in self.steps(prompt, temperatures, seed, picture_ids):
+            yield tokens
+
+    def steps(
+        self, prompt: np.ndarray | None, temperatures: Any, seed: int, picture_ids: Any
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """As `stream`, but yields also each token's ln p under the model, float32 (B,)."""
+        check_sampling(np.ravel(temperatures).tolist())
+        require_int("seed", seed, 0, MAX_SEED)
+        if len(temperatures) != self.batch_size:
+            raise ValueError(f"{len(temperatures)} temperatures for {self.batch_size} rows")
+        if prompt is not None and prompt.shape[1] > self._full_length:
+            raise ValueError(f"a prompt of {prompt.shape[1]}, the model holds {self._full_length}")
+        start = np.full((self.batch_size, 1), PAD_ID, np.int32)
+        fed = start if prompt is None else np.concatenate([start, prompt], axis=1)
+        done = fed.shape[1] - 1
+        ids = np.arange(self.batch_size) if picture_ids is None else np.asarray(picture_ids)
+        keys = picture_keys(seed, ids.reshape(self.batch_size, -1))
+        temperature = jnp.asarray(temperatures, jnp.float32).reshape(-1, 1)
+        memory = jax.tree.map(jnp.copy, self._empty_memory)
+        room = self._cache_lengths[0]
+        if done:
+            room = self._room_for(done)
+            memory = self._grow(memory, room)
+        for first in range(0, done, PROMPT_PER_CALL):
+            piece = fed[:, first : min(first + PROMPT_PER_CALL, done)]
+            memory = self._read(self._weights, memory, piece)
+        last = jnp.asarray(fed[:, -1:])
+        while done < self._full_length:
+            if done == room:
+                room = self._room_for(done + 1)
+                memory = self._grow(memory, room)
+            count = min(_PIXELS_PER_CALL, room - done)
+            (memory, last), tokens, log_probs = self._draw(
+                self._weights, (memory, last), keys, temperature, done, count
+            )
+            yield from zip(np.asarray(tokens)[:count], np.asarray(log_probs)[:count], strict=True)
+            done += count
+
+    def _room_for(self, n_tokens: int) -> int:
+        """Returns the shortest length of memory that holds `n_tokens`."""
+        return next(length for length in self._cache_lengths if length >= n_tokens)
+
+    def _forward(self, weights: Any, memory: Any, tokens: Any) -> tuple[Any, Any]:
+        """Returns the model's logits (B, T, V) for the next T tokens, and its new memory."""
+        return self._model.pure_fn(tokens, weights, memory, jax.random.PRNGKey(0))
+
+    def _read_prompt(self, weights: Any, memory: Any, tokens: Any) -> Any:
+        """Returns the memory after all tokens (B, T) at once."""
+        return self._forward(weights, memory, tokens)[1]
+
+    def _draw_pixels(
+        self, weights: Any, start: Any, keys: Any, temperature: Any, done: Any, count: Any
+    ) -> tuple[Any, Any, Any]:
+        """Draws `count` pixels one after another.
+
+        Args:
+          weights: of the model.
+          start: its memory, and the last token, int32 (B, 1).
+          keys: uint32 (B, 2), one per picture.
+          temperature: float32 (B, 1).
+          done: pixels there already.
+          count: up to `_PIXELS_PER_CALL`.
+
+        Returns:
+          What `start` is for the next call, and int32 tokens and float32 ln p, both
+          (_PIXELS_PER_CALL, B), of which the first `count` rows are set.
+        """
+        noise = pixel_noise(keys, done + jnp.arange(_PIXELS_PER_CALL))
+
+        def draw(i: Any, carry: Any) -> Any:
+            memory, last, tokens, log_probs = carry
+            logits, memory = self._forward(weights, memory, last)
+            logits = logits[:, -1]
+            choice = choose(logits, temperature, noise[i], self._filter)
+            chosen = jnp.take_along_axis(logits, choice[:, None], axis=-1)[:, 0]
+            log_prob = chosen - jax.nn.logsumexp(logits, axis=-1)
+            return memory, choice[:, None], tokens.at[i].set(choice), log_probs.at[i].set(log_prob)
+
+        shape = (_PIXELS_PER_CALL, self.batch_size)
+        *new_start, tokens, log_probs = jax.lax.fori_loop(
+            0, count, draw, (*start, jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32))
+        )
+        return tuple(new_start), tokens, log_probs
+
+
+def complete(
+    sampler: Sampler,
+    prompt: np.ndarray | None,
+    length: int,
+    *,
+    temperatures: Sequence[float] | np.ndarray,
+    seed: int,
+    picture_ids: Any = None,
+) -> Iterator[Drawn]:
+    """Extends prompts to `length` tokens, yielding the pictures so far after each token.
+
+    Args:
+      sampler: draws B rows.
+      prompt: int32 tokens (B, T), T <= length, or None.
+      length: tokens of a whole picture.
+      temperatures: one number for each row.
+      seed: of the noise.
+      picture_ids: see `Sampler.stream`.
+
+    Yields:
+      Pictures of t = T .. length tokens; the first are the prompts themselves.
+    """
+    tokens = np.zeros((sampler.batch_size, length), np.int32)
+    log_likelihood = np.zeros(sampler.batch_size)
+    done = 0 if prompt is None else prompt.shape[1]
+    if prompt is not None:
+        tokens[:, :done] = prompt
+    yield Drawn(tokens[:, :done], log_likelihood)
+    if done == length:
+        return
+    steps = sampler.steps(prompt, temperatures, seed, picture_ids)
+    for position, (column, log_probs) in zip(range(done, length), steps, strict=False):
+        tokens[:, position] = column
+        log_likelihood = log_likelihood + log_probs
+        yield Drawn(tokens[:, : position + 1], log_likelihood)
+
+
+def _caches(memory: Any) -> list[KeyValueCache]:
+    """Returns the parts of a model's memory that can be resized."""
+    leaves = jax.tree.leaves(memory, is_leaf=_is_cache)
+    return [leaf for leaf in leaves if _is_cache(leaf)]
+
+
+def _resized(memory: Any, length: int) -> Any:
+    """Returns a model's memory with room for `length` tokens."""
+    return jax.tree.map(
+        lambda leaf: leaf.resized(length) if _is_cache(leaf) else leaf, memory, is_leaf=_is_cache
+    )
+
+
+def _is_cache(leaf: Any) -> bool:
+    return isinstance(leaf, KeyValueCache)

@@ -1,0 +1,1 @@
+"""How well a model predicts: likelihood, evaluation, surprise, receptive field, curves, report."""

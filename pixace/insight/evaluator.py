@@ -1,0 +1,153 @@
+"""The workflow of measuring: a stored model and a folder of images in, likelihoods out."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixace.checkpoints.folder import locate
+from pixace.dataset.reading import load_images, read_tokens
+from pixace.errors import ImageError
+from pixace.insight.likelihood import Likelihood, Scorer
+from pixace.insight.surprise import Surprise
+from pixace.models.stored import StoredModel, open_model
+from pixace.pictures.folder import ImagePaths, Unreadable, find_images
+from pixace.settings.checks import require_int
+from pixace.settings.training import DEFAULT_WEIGHTS_DIR
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """The images of a folder, the most surprising first.
+
+    Attributes:
+      paths: the N files that could be read; those of equal surprise in the order of their paths.
+      nats_per_pixel: float64 (N,), -ln p of one pixel of each.
+      unreadable: the other files.
+      surprises: the pixels of the first of them, for `surprise.surprise_sheet`.
+    """
+
+    paths: ImagePaths
+    nats_per_pixel: np.ndarray
+    unreadable: list[Unreadable]
+    surprises: list[Surprise]
+
+    @property
+    def bits_per_pixel(self) -> np.ndarray:
+        """-log2 p of one pixel of each image, float64 (N,)."""
+        return self.nats_per_pixel / math.log(2)
+
+
+class Evaluator:
+    """A stored model, ready to measure folders of images; see `get_evaluator`."""
+
+    def __init__(self, stored: StoredModel) -> None:
+        self._stored = stored
+        self._model = stored.build("eval", batch_size=1)
+        self._scorer = Scorer(self._model)
+
+    def evaluate(self, images: Path | str, batch_size: int = 8) -> Likelihood:
+        """Measures the mean likelihood of all images of a folder.
+
+        Args:
+          images: the top folder.
+          batch_size: pictures per pass; memory grows with it, the result does not change.
+
+        Raises:
+          ImageError: no image can be read there.
+          UsageError: batch_size below 1.
+        """
+        require_int("batch_size", batch_size, 1)
+        image_set = load_images(images, self._stored.config)
+        tokens = image_set.tokens
+        size = min(batch_size, len(tokens))  # an incomplete pass would be filled up
+        likelihood = self._scorer.likelihood(self._model.weights, tokens, size)
+        assert likelihood is not None  # nothing asked it to stop
+        return likelihood
+
+    def score(
+        self,
+        images: Path | str,
+        batch_size: int = 8,
+        *,
+        n_surprises: int = 0,
+        progress: Callable[[int], None] = lambda n_images: None,
+    ) -> Ranking:
+        """Ranks the images of a folder by how badly the model predicts them.
+
+        However large the folder, only some of its pictures are in memory at a time.
+
+        Args:
+          images: the top folder.
+          batch_size: pictures per pass; memory grows with it, the result does not change.
+          n_surprises: for how many of the most surprising images to keep all pixels' surprise.
+          progress: called after each pass with the number of images done since the last call.
+
+        Raises:
+          ImageError: no such folder, or no image files in it.
+          UsageError: batch_size below 1.
+        """
+        require_int("batch_size", batch_size, 1)
+        paths = find_images(images)
+        size = min(batch_size, len(paths))
+        numbers, nats, surprises = array("q"), array("d"), []
+        unreadable: list[Unreadable] = []
+        readable = self._readable(paths, unreadable)
+        while batch := list(itertools.islice(readable, size)):
+            # Always of one size, as another would be compiled anew.
+            tokens = np.resize([row for _, row in batch], (size, self._stored.config.n_pixels))
+            (pixels,) = self._scorer.pixel_nats(self._model.weights, tokens, size)
+            for (number, row), row_nats in zip(batch, pixels, strict=False):
+                numbers.append(number)
+                nats.append(row_nats.mean())
+                if n_surprises:
+                    name = os.fsdecode(paths.name(number))
+                    surprises.append(Surprise(name, row, row_nats))
+            # A stable sort of what came in the order of the paths.
+            surprises.sort(key=lambda surprise: -surprise.nats.mean())
+            del surprises[n_surprises:]
+            progress(len(batch))
+        order = np.argsort(-np.array(nats), kind="stable")
+        ranked = paths.select(np.array(numbers)[order])
+        return Ranking(ranked, np.array(nats)[order], unreadable, surprises)
+
+    def _readable(
+        self, paths: ImagePaths, unreadable: list[Unreadable]
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields the number and the tokens (L,) of each file that can be read; notes the others."""
+        for number, row in read_tokens(paths, range(len(paths)), self._stored.config):
+            if isinstance(row, ImageError):
+                unreadable.append(Unreadable.because(paths[number], row))
+            else:
+                yield number, row
+
+
+def get_evaluator(
+    model_name: str | None = None,
+    *,
+    weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
+    checkpoint: str | None = None,
+    **settings: Any,
+) -> Evaluator:
+    """Opens a stored model to measure images with it.
+
+    Args:
+      model_name: folder under weights_dir.
+      weights_dir: top folder of all models.
+      checkpoint: a file, a step, "latest" or "best".
+      **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
+        needed only where none are stored beside the weights.
+
+    Raises:
+      CheckpointError: no such model, or its file cannot be used.
+      UsageError: a setting contradicts the stored one.
+    """
+    return Evaluator(open_model(locate(model_name, weights_dir, checkpoint), settings))

@@ -1,0 +1,108 @@
+"""Exact likelihoods: how well a model predicts pictures, in nats and in bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pixace.backend.door import jax
+from pixace.dataset.batches import padded_batches
+from pixace.dataset.cache import TokenRows
+from pixace.models.layers.head_loss import token_nats
+from pixace.models.weights import split_weights, without_head
+
+
+class Likelihood(NamedTuple):
+    """The mean negative log-likelihood of some pictures under a model.
+
+    Attributes:
+      nats_per_pixel: -ln p of one token.
+      n_images: pictures counted.
+    """
+
+    nats_per_pixel: float
+    n_images: int
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """-log2 p of one token."""
+        return self.nats_per_pixel / math.log(2)
+
+    @property
+    def bits_per_subpixel(self) -> float:
+        """Bits per dimension, as papers on RGB pictures count: a third of a pixel's bits."""
+        return self.bits_per_pixel / 3
+
+    def to_dict(self) -> dict[str, float]:
+        """Returns the figures under the names that `evaluate --json` prints."""
+        return {
+            "nats_per_pixel": self.nats_per_pixel,
+            "bits_per_pixel": self.bits_per_pixel,
+            "bits_per_subpixel": self.bits_per_subpixel,
+            "n_images": self.n_images,
+        }
+
+
+class Scorer:
+    """Computes log-likelihoods with a model in mode eval; compiled once, used often.
+
+    Args:
+      model: a trax layer in mode eval, from tokens (B, L) to logits (B, L, V); see `without_head`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        body = without_head(model)
+
+        def nats(tokens: Any, weights: Any, state: Any) -> Any:
+            body_weights, head = split_weights(weights)
+            features, _ = body.pure_fn(tokens, body_weights, state[:-1], jax.random.PRNGKey(0))
+            features = features.reshape(-1, features.shape[-1])
+            return token_nats(features, head, tokens.ravel()).reshape(tokens.shape)
+
+        self._state = model.state
+        self._token_nats = jax.jit(nats)
+
+    def pixel_nats(self, weights: Any, tokens: TokenRows, batch_size: int) -> Iterator[np.ndarray]:
+        """Yields -ln p of every pixel, batch after batch.
+
+        Args:
+          weights: the model's weights.
+          tokens: unsigned integers (N, L).
+          batch_size: pictures per pass.
+
+        Yields:
+          float64 (B, L); the last one may have fewer rows.
+        """
+        for rows, count in padded_batches(tokens, batch_size):
+            nats = np.asarray(self._token_nats(rows, weights, self._state), np.float64)
+            yield nats[:count]
+
+    def image_nats(self, weights: Any, tokens: TokenRows, batch_size: int) -> np.ndarray:
+        """Returns -ln p of each picture, per pixel, float64 (N,); see `pixel_nats`."""
+        parts = self.pixel_nats(weights, tokens, batch_size)
+        return np.concatenate([nats.mean(axis=1) for nats in parts])
+
+    def likelihood(
+        self,
+        weights: Any,
+        tokens: TokenRows,
+        batch_size: int,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Likelihood | None:
+        """Returns the mean over pictures.
+
+        Args:
+          weights: the model's weights.
+          tokens: unsigned integers (N, L).
+          batch_size: pictures per pass.
+          stop: asked before each pass; once it says yes, the result is None.
+        """
+        nats: list[float] = []
+        for start in range(0, len(tokens), batch_size):
+            if stop():
+                return None
+            nats += [*self.image_nats(weights, tokens[start : start + batch_size], batch_size)]
+        return Likelihood(float(np.mean(nats)), len(nats))

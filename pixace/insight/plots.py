@@ -1,0 +1,117 @@
+"""The curves of trainings, and what a model looks at, as pictures."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pixace.checkpoints.record import Curve, TrainingRecord
+from pixace.errors import PixaceError, UsageError
+from pixace.wording import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FORMATS = ("png", "svg")
+
+_FAINTEST = 0.001  # of the largest gradient: what is less has the same colour
+_FEW = 30  # points of a curve, each of which gets a mark
+
+
+def check_plot(path: Path) -> None:
+    """Checks that a file's suffix is one of a plot.
+
+    Raises:
+      UsageError: it is not.
+    """
+    if path.suffix.lower().removeprefix(".") not in FORMATS:
+        raise UsageError(f"out must end in .{' or .'.join(FORMATS)}, not {shown(path.name)!r}")
+
+
+def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> bytes:
+    """Draws training and validation loss of one or more models over each other.
+
+    Args:
+      records: by the name of the model; each has its colour.
+      kind: "png" or "svg".
+
+    Returns:
+      The contents of a file: bits per pixel by training step.
+
+    Raises:
+      PixaceError: no model has a curve.
+    """
+    told = {name: record for name, record in records.items() if record.train or record.val}
+    if not told:
+        names = ", ".join(map(shown, records))
+        raise PixaceError(f"{names}: no curves in this model, so nothing to plot; train adds them")
+
+    # The object alone, without pyplot: no display, no state that others share.
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    buffer = io.BytesIO()
+    # The same curves make the same file, and a name may have dollars.
+    style = rc_context({"svg.hashsalt": "pixace", "text.parse_math": False})
+    with style, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter of a name that the font does not have
+        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        title = next(iter(told)) if len(told) == 1 else None  # the legend names several
+        axes = figure.add_subplot(title=title, xlabel="step", ylabel="bits per pixel")
+        axes.locator_params(axis="x", integer=True)  # there are no half steps
+        axes.grid(alpha=0.3)
+        for number, (name, record) in enumerate(told.items()):
+            suffix = f": {name}" if len(told) > 1 else ""
+            _draw(axes, record.train, f"training (epoch's mean){suffix}", f"C{number}", "--")
+            _draw(axes, record.val, f"{record.validation}{suffix}", f"C{number}", "-")
+        axes.legend()
+        figure.savefig(buffer, format=kind, dpi=150, metadata=_undated(kind))
+    return buffer.getvalue()
+
+
+def plot_receptive_field(lengths: np.ndarray, pixel: int, name: str, kind: str = "png") -> bytes:
+    """Draws how much a model looks at each pixel of a picture for one of them.
+
+    Args:
+      lengths: float (L,), from `receptive_field`; 0 is drawn white, as what is not seen at all.
+      pixel: number of the one it looks for, in reading order.
+      name: of the model.
+      kind: "png" or "svg".
+    """
+    from matplotlib import rc_context
+    from matplotlib.colors import LogNorm
+    from matplotlib.figure import Figure
+
+    edge = math.isqrt(len(lengths))
+    grid = np.ma.masked_equal(lengths.reshape(edge, edge), 0.0)
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "pixace", "text.parse_math": False}):
+        figure = Figure(figsize=(6, 5), layout="constrained")
+        axes = figure.add_subplot(title=f"{name}: seen for the marked pixel")
+        # One scale for all models, so that their pictures can be laid side by side.
+        norm = LogNorm(_FAINTEST, 1.0, clip=True)
+        image = axes.imshow(grid / max(lengths.max(), 1e-30), norm=norm, cmap="viridis")
+        axes.plot(pixel % edge, pixel // edge, "s", color="red")
+        axes.locator_params(integer=True)
+        label = f"gradient's length, largest = 1, darkest: {_FAINTEST} or less"
+        figure.colorbar(image, label=label, format="%g")
+        figure.savefig(buffer, format=kind, dpi=150, metadata=_undated(kind))
+    return buffer.getvalue()
+
+
+def _draw(axes: Axes, curve: Curve, label: str, colour: str, style: str) -> None:
+    if curve:
+        steps, values = zip(*curve, strict=True)
+        marker = "o" if len(curve) <= _FEW else ""
+        axes.plot(steps, values, style, color=colour, label=label, marker=marker, markersize=3)
+
+
+def _undated(kind: str) -> dict[str, None]:
+    """Returns what keeps the date out of a file, so that the same picture is the same file."""
+    return {"Date": None} if kind == "svg" else {}

@@ -1,0 +1,141 @@
+"""Where a model was surprised: each picture beside a heat map of -log2 p of its pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pixace.pictures.collage import collage
+from pixace.tokens import tokens_to_image
+from pixace.tokens.vocabulary import token_count
+from pixace.wording import shown
+
+MAX_ROWS = 20  # pictures on one sheet
+
+_TILE = 128  # pixels, edge of a picture on the sheet
+_MARGIN = 8
+_HEADER = 56  # height of the legend
+_CAPTION = 3 * _TILE  # width
+_FONT_SIZE = 14
+
+# Every sixteenth colour of matplotlib's "magma" (by N. Smith and S. van der Walt, CC0), which gets
+# evenly brighter: black is no surprise, pale yellow the greatest. Colours between are interpolated.
+_MAGMA = np.array(
+    [
+        *((0, 0, 4), (10, 8, 34), (29, 17, 71), (54, 16, 107), (81, 18, 124), (106, 28, 129)),
+        *((131, 38, 129), (156, 46, 127), (183, 55, 121), (208, 65, 111), (231, 82, 99)),
+        *((245, 107, 92), (252, 137, 97), (254, 167, 114), (254, 196, 136), (253, 226, 163)),
+        (252, 253, 191),
+    ]
+)
+
+_Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+class Surprise(NamedTuple):
+    """One picture, and how surprising each of its pixels is to a model.
+
+    Attributes:
+      name: what to call it.
+      tokens: unsigned integers (L,).
+      nats: float64 (L,), -ln p of each pixel, given those before it.
+    """
+
+    name: str
+    tokens: np.ndarray
+    nats: np.ndarray
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """-log2 p of one pixel, on average."""
+        return float(self.nats.mean()) / math.log(2)
+
+
+def magma(shares: np.ndarray) -> np.ndarray:
+    """Returns the colours of numbers from 0 to 1, float (...), as uint8 RGB (..., 3).
+
+    What lies outside takes the colour of the nearer end.
+    """
+    stops = np.linspace(0, 1, len(_MAGMA))
+    channels = [np.interp(shares, stops, channel) for channel in _MAGMA.T]
+    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
+
+
+def heat_map(nats: np.ndarray, bitdepth: Sequence[int]) -> Image.Image:
+    """Draws the surprise of the pixels of one square picture.
+
+    The scale is the same for all pictures of one bit depth: from 0 to log2 V bits, which is what a
+    blind guess among all V colours costs. A model that was wrong can be surprised by more; that
+    is drawn like log2 V.
+
+    Args:
+      nats: float (L,), -ln p of each pixel.
+      bitdepth: bits of hue, saturation and value.
+    """
+    edge = round(nats.size**0.5)
+    return Image.fromarray(magma(nats.reshape(edge, edge) / math.log(token_count(bitdepth))))
+
+
+def surprise_sheet(surprises: Sequence[Surprise], bitdepth: Sequence[int]) -> Image.Image:
+    """Lays out pictures as the model sees them, their heat maps, their figures and names.
+
+    Args:
+      surprises: a row each, at most MAX_ROWS.
+      bitdepth: bits of hue, saturation and value.
+
+    Returns:
+      An RGB picture of `sheet_size(len(surprises))`.
+    """
+    edge = _TILE - 2  # the collage adds a border of one pixel
+    pairs = [
+        (tokens_to_image(row.tokens, bitdepth), heat_map(row.nats, bitdepth)) for row in surprises
+    ]
+    tiles = [[tile.resize((edge, edge), Image.Resampling.NEAREST) for tile in p] for p in pairs]
+    sheet = Image.new("RGB", sheet_size(len(surprises)))
+    sheet.paste(collage(tiles, _TILE), (0, _HEADER))
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_SIZE)
+    _draw_legend(sheet, pen, font, bitdepth)
+    for number, row in enumerate(surprises):
+        left, top = 2 * _TILE + _MARGIN, _HEADER + number * _TILE + _TILE // 2 - _FONT_SIZE
+        words = f"{number + 1}: {row.bits_per_pixel:.2f} bits per pixel"
+        pen.text((left, top), words, "white", font)
+        name = _fitting(shown(row.name), font, _CAPTION - 2 * _MARGIN)
+        pen.text((left, top + 1.3 * _FONT_SIZE), name, "silver", font)
+    return sheet
+
+
+def sheet_size(n_rows: int) -> tuple[int, int]:
+    """Returns the width and the height of a sheet of so many pictures."""
+    return 2 * _TILE + _CAPTION, _HEADER + n_rows * _TILE
+
+
+def _draw_legend(
+    sheet: Image.Image, pen: ImageDraw.ImageDraw, font: _Font, bitdepth: Sequence[int]
+) -> None:
+    """Draws the scale of colours above the heat maps, and its figures."""
+    width = 2 * _TILE - 2 * _MARGIN
+    bar = np.tile(magma(np.linspace(0, 1, width)), (_FONT_SIZE, 1, 1))
+    sheet.paste(Image.fromarray(bar), (_MARGIN, _MARGIN))
+    below = _MARGIN + 1.2 * _FONT_SIZE
+    n_colours = token_count(bitdepth)
+    pen.text((_MARGIN, below), "0", "white", font)
+    most = f"{math.log2(n_colours):.1f} bits"
+    pen.text((_MARGIN + width, below), most, "white", font, anchor="ra")
+    words = (
+        f"surprise of each pixel, -log2 p\n{most}: a blind guess of {n_colours} colours, or more"
+    )
+    pen.text((2 * _TILE + _MARGIN, _MARGIN), words, "silver", font)
+
+
+def _fitting(text: str, font: _Font, width: int) -> str:
+    """Returns a text, or as much of its end as fits into `width` pixels."""
+    if font.getlength(text) <= width:
+        return text
+    text = text[-width:]  # no character is narrower than a pixel
+    while font.getlength(f"...{text}") > width:
+        text = text[1:]
+    return f"...{text}"

@@ -1,0 +1,63 @@
+"""The model types of attention, which trax builds: Transformer and Reformer."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from pixace.backend.door import trax
+from pixace.models.layers.cached_attention import CachedCausalAttention, CachedSelfAttention
+from pixace.models.layers.causal_attention import CausalAttention, CausalSelfAttention
+from pixace.models.layers.grid_positions import GridPositions
+from pixace.models.layers.replacing import replace_sublayers
+from pixace.models.types import Layer, Mode
+from pixace.settings.model import ModelConfig
+from pixace.tokens.vocabulary import token_count
+
+
+def see_a_grid(model: Layer, config: ModelConfig) -> None:
+    """Puts rows and columns in the place of the positions in the sequence."""
+
+    def like(layer: Any) -> GridPositions:
+        return GridPositions(config.image_size, config.d_model, layer._dropout, layer._mode)
+
+    replace_sublayers(model, trax.layers.attention.PositionalEncoding, like)
+
+
+def transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
+    """`trax.models.TransformerLM`."""
+    model = trax.models.TransformerLM(
+        token_count(config.bitdepth),
+        d_model=config.d_model,
+        d_ff=config.d_ff,
+        n_layers=config.n_layers,
+        n_heads=config.n_heads,
+        max_len=config.n_pixels,
+        dropout=dropout,
+        mode=mode,
+    )
+    attention: Any = CausalAttention.like
+    if mode == "predict":
+        attention = functools.partial(CachedCausalAttention.like, max_len=config.n_pixels)
+    replace_sublayers(model, trax.layers.attention.DotProductCausalAttention, attention)
+    return model
+
+
+def reformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
+    """`trax.models.ReformerLM`: with plain attention, a reversible Transformer of two halves."""
+    attention: Any = CausalSelfAttention
+    if mode == "predict":
+        attention = functools.partial(CachedSelfAttention, max_len=config.n_pixels)
+    return trax.models.ReformerLM(
+        token_count(config.bitdepth),
+        d_model=config.d_model,
+        d_ff=config.d_ff,
+        d_attention_key=config.d_model // config.n_heads,
+        d_attention_value=config.d_model // config.n_heads,
+        n_layers=config.n_layers,
+        n_heads=config.n_heads,
+        max_len=config.n_pixels,
+        dropout=dropout,
+        attention_type=attention,
+        mode=mode,
+    )

@@ -1,0 +1,113 @@
+"""Settings and a mode in, a trax model out: the registry of model types.
+
+A new model type needs a builder here, or in a module of its own, and one line in `_BUILDERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pixace.backend.door import jax, trax
+from pixace.models.attention import reformer, see_a_grid, transformer
+from pixace.models.layers.dropout import Dropout
+from pixace.models.layers.recomputation import keep_activations, recompute_activations
+from pixace.models.layers.replacing import replace_sublayers
+from pixace.models.pixelcnn import gated_pixelcnn, residual_pixelcnn
+from pixace.models.types import Layer, Mode
+from pixace.models.weights import flat_weights, nested_weights
+from pixace.settings.model import ModelConfig
+
+
+def build_model(
+    config: ModelConfig, mode: Mode, dropout: float = 0.0, recompute: bool = False
+) -> Layer:
+    """Builds a language model over the tokens of one picture, without weights.
+
+    The layers are trax's, but for some that compute the same faster or in less memory; weights and
+    their nesting are always those of trax.
+
+    Args:
+      config: its sizes.
+      mode: "train" applies dropout; "eval" sees a whole sequence at once; "predict" is fed the
+        start symbol and then one token after another, and keeps what it saw in its state.
+      dropout: share of activations dropped while training.
+      recompute: whether training computes activations again on the way back instead of keeping
+        them: slower, in far less memory.
+
+    Returns:
+      A trax layer from int32 tokens (B, T) to float32 logits (B, T, V). In modes train and eval
+      position t of the output predicts token t from tokens 0 .. t-1; in mode predict the input is
+      already shifted, so that the last position predicts the next token.
+    """
+    model = _BUILDERS[config.model_type](config, mode, dropout)
+    if config.positions == "grid":
+        see_a_grid(model, config)
+    replace_sublayers(model, trax.layers.Dropout, Dropout.like)
+    if mode == "train":
+        (recompute_activations if recompute else keep_activations)(model)
+    return model
+
+
+_ONE_TOKEN = trax.shapes.ShapeDtype((1, 1), np.int32)
+
+
+def init_model(model: Layer, batch_size: int, length: int) -> None:
+    """Gives a model random weights, and the state for input of shape (batch_size, length)."""
+    model.init(trax.shapes.ShapeDtype((batch_size, length), np.int32))
+
+
+def random_weights(config: ModelConfig, dropout: float, rng: Any) -> tuple[Any, Any]:
+    """Returns random weights, and the state of mode train, as trax nests them; to be traced.
+
+    Args:
+      config: the model's sizes.
+      dropout: see `build_model`.
+      rng: JAX key, from which trax gives each layer its own.
+    """
+
+    model = build_model(config, "train", dropout)
+    model.rng = rng
+    return model.init(_ONE_TOKEN)
+
+
+def model_with_weights(
+    config: ModelConfig, mode: Mode, arrays: Sequence[Any], batch_size: int
+) -> Layer:
+    """Builds a model that has these weights, in the order of `flat_weights`, and an empty state.
+
+    Unlike `init_model`, it draws no random weights first, which takes seconds.
+    """
+    signature = trax.shapes.ShapeDtype((batch_size, 1), np.int32)
+    shapes: Any = None
+
+    def empty_state() -> Any:
+        nonlocal shapes
+        # A model of its own, as one that has been traced keeps JAX's tracers in its layers.
+        weights, state = build_model(config, mode).init(signature)
+        shapes = jax.tree.map(lambda array: trax.shapes.ShapeDtype(array.shape), weights)
+        return state  # nobody asks for the weights: XLA leaves them out
+
+    state = jax.jit(empty_state)()
+    model = build_model(config, mode)
+    # Else trax draws a seed for each layer when it is first traced, which differs in every process
+    # and, as a constant of the program, keeps compiled programs from being found again (JAX 0.10).
+    model.rng = jax.random.PRNGKey(0)
+    model.weights = nested_weights(arrays, shapes)
+    model.state = state
+    return model
+
+
+def weight_shapes(config: ModelConfig) -> list[Any]:
+    """Returns shapes and dtypes in the order of `flat_weights`, without making any array."""
+    return flat_weights(jax.eval_shape(lambda: build_model(config, "eval").init(_ONE_TOKEN)[0]))
+
+
+_BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Any]] = {
+    "transformer": transformer,
+    "reformer": reformer,
+    "pixelcnn": gated_pixelcnn,
+    "pixelcnn_residual": residual_pixelcnn,
+}

@@ -1,0 +1,1 @@
+"""Layers of our own, in the place of trax's."""

@@ -1,0 +1,81 @@
+"""Weight matrices laid out for drawing on a CPU, where reading them is what takes the time.
+
+XLA multiplies a few rows by a large matrix at little more than half of the memory's speed. The same
+matrix as one block of columns per core, each transposed, is read nearly as fast as the memory gives
+it (figures: benchmarks/README.md). A `BlockMatrix` takes the place of a layer's matrix;
+`trax.layers.Dense` multiplies by it through the door's `dot`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+from pixace.backend.door import jax, jnp, trax
+
+# Numbers in a matrix, above which XLA (JAX 0.12) multiplies better by ...
+_MIN_BLOCK = 1 << 17  # ... blocks of at least this size, one per core, if it has several rows,
+_MIN_COLUMNS = 1 << 23  # ... one block, if it has a single row; a smaller one it reads on one core
+
+
+class BlockMatrix(NamedTuple):
+    """A matrix (M, N) as blocks of its columns, each transposed.
+
+    Attributes:
+      blocks: float32 (N_i, M), the N_i summing to N.
+    """
+
+    blocks: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, matrix: Any, n_blocks: int) -> BlockMatrix:
+        """Cuts a matrix (M, N) into `n_blocks` of nearly equal size."""
+        return cls(tuple(jnp.array(part.T) for part in jnp.array_split(matrix, n_blocks, axis=1)))
+
+    def left_product(self, x: Any) -> Any:
+        """Returns x W, float32 (..., N), for x of shape (..., M)."""
+        rows = x.reshape(-1, x.shape[-1])
+        columns = jnp.concatenate([block @ rows.T for block in self.blocks])
+        return columns.T.reshape(*x.shape[:-1], -1)
+
+
+def product(x: Any, matrix: Any) -> Any:
+    """Returns x W for a plain matrix (M, N) or a `BlockMatrix`."""
+    return matrix.left_product(x) if isinstance(matrix, BlockMatrix) else x @ matrix
+
+
+def decoding_weights(layer: Any, weights: Any, batch_size: int) -> Any:
+    """Returns a model's weights laid out for drawing.
+
+    Args:
+      layer: a trax layer, with all its sublayers.
+      weights: of that layer, as `layer.weights`.
+      batch_size: rows drawn at a time.
+
+    Returns:
+      The same nest, with each layer's matrices as that layer multiplies by them fastest.
+    """
+    if layer.sublayers and isinstance(weights, tuple | list):  # else a mark: shared with another
+        pairs = zip(layer.sublayers, weights, strict=True)
+        return tuple(decoding_weights(sublayer, below, batch_size) for sublayer, below in pairs)
+    if hasattr(layer, "matrices"):
+        return tuple(_laid_out(matrix, batch_size) for matrix in layer.matrices(weights))
+    if isinstance(layer, trax.layers.Dense) and isinstance(weights, tuple | list):
+        matrix, bias = weights
+        return _laid_out(matrix, batch_size), bias
+    return weights
+
+
+def n_cores() -> int:
+    """Returns the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _laid_out(matrix: Any, batch_size: int) -> Any:
+    """Returns the matrix as it is, or a `BlockMatrix` where that is faster."""
+    if jax.default_backend() != "cpu":  # an accelerator needs no help
+        return matrix
+    if batch_size == 1:
+        return BlockMatrix.of(matrix, 1) if matrix.size >= _MIN_COLUMNS else matrix
+    n_blocks = min(n_cores(), matrix.size // _MIN_BLOCK)
+    return BlockMatrix.of(matrix, n_blocks) if n_blocks > 1 else matrix

@@ -1,0 +1,176 @@
+"""Attention that remembers keys and values, for drawing token by token.
+
+trax's own layers in mode predict attend as well, but slowly: `SelfAttention` projects all it has
+seen again for every token, and `DotProductCausalAttention` always reads a memory of full length.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from pixace.backend.door import jax, jnp, trax
+from pixace.models.layers.block_matrices import BlockMatrix, product
+
+
+class KeyValueCache(NamedTuple):
+    """The keys and values of the tokens seen so far, with room for more.
+
+    Attributes:
+      seen: int32 (), number of tokens.
+      keys: float32 (..., L, D_k), of which the first `seen` along L count.
+      values: float32 (..., L, D_v).
+    """
+
+    seen: Any
+    keys: Any
+    values: Any
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...], d_key: int, d_value: int) -> KeyValueCache:
+        """Returns a cache of shape (..., L) that has seen nothing."""
+        keys = jnp.zeros((*shape, d_key), jnp.float32)
+        return cls(jnp.zeros((), jnp.int32), keys, jnp.zeros((*shape, d_value), jnp.float32))
+
+    @property
+    def length(self) -> int:
+        """L, the number of tokens there is room for."""
+        return self.keys.shape[-2]
+
+    def resized(self, length: int) -> KeyValueCache:
+        """Returns a cache with room for `length` tokens, at least as many as it has seen."""
+
+        def resize(array: Any) -> Any:
+            more = max(0, length - self.length)
+            widths = [(0, 0)] * (array.ndim - 2) + [(0, more), (0, 0)]
+            return jnp.pad(array, widths)[..., :length, :]
+
+        return KeyValueCache(self.seen, resize(self.keys), resize(self.values))
+
+    def extended(self, keys: Any, values: Any) -> KeyValueCache:
+        """Returns the cache after T more tokens: keys (..., T, D_k), values (..., T, D_v).
+
+        What is fed beyond L overwrites the last ones, and outputs are wrong from there on.
+
+        Raises:
+          ValueError: T is greater than L.
+        """
+        n_new = keys.shape[-2]
+        if n_new > self.length:
+            raise ValueError(f"{n_new} tokens at once, the cache holds {self.length}")
+        put = jax.lax.dynamic_update_slice_in_dim
+        # Behind a barrier: fused with the update, XLA's product of one token's query with all keys
+        # is six times slower on a CPU (JAX 0.12, batch 1).
+        keys, values = jax.lax.optimization_barrier(
+            (put(self.keys, keys, self.seen, -2), put(self.values, values, self.seen, -2))
+        )
+        return KeyValueCache(self.seen + n_new, keys, values)
+
+    def attend(self, queries: Any) -> Any:
+        """Returns what the T newest tokens see: themselves and those before them.
+
+        Args:
+          queries: float32 (..., T, D_k).
+
+        Returns:
+          float32 (..., T, D_v): softmax(Q K^T / sqrt(D_k)) V (https://arxiv.org/abs/1706.03762).
+        """
+        n_new, d_key = queries.shape[-2:]
+        scores = jnp.einsum("...tk,...lk->...tl", queries, self.keys) / math.sqrt(d_key)
+        positions = self.seen - n_new + jnp.arange(n_new)[:, None]
+        scores = jnp.where(jnp.arange(self.length) <= positions, scores, -jnp.inf)
+        return jnp.einsum("...tl,...lv->...tv", jax.nn.softmax(scores), self.values)
+
+
+class CachedSelfAttention(trax.layers.SelfAttention):
+    """`trax.layers.SelfAttention` in mode predict, at the cost of the new tokens alone.
+
+    It has the same weights and gives the same output. Input and output are float32 (B, T, D): the
+    T tokens after those seen already. The state is a `KeyValueCache` of shape (B, H, L).
+
+    Args:
+      max_len: L, the longest sequence.
+      n_heads: H.
+      d_qk: width of a head's queries and keys.
+      d_v: width of a head's values.
+      causal: must be true.
+      masked: must be false.
+      **ignored: what acts in training only.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_len: int,
+        n_heads: int,
+        d_qk: int,
+        d_v: int,
+        causal: bool,
+        masked: bool = False,
+        **ignored: Any,
+    ) -> None:
+        if masked or not causal:
+            raise ValueError("only plain causal attention can be cached")
+        # In trax's mode eval, which has no cache of its own.
+        super().__init__(n_heads=n_heads, d_qk=d_qk, d_v=d_v, causal=True, mode="eval")
+        self._max_len = max_len
+
+    def init_weights_and_state(self, input_signature: Any) -> None:
+        """Makes trax's weights, and an empty memory."""
+        super().init_weights_and_state(input_signature)
+        shape = (input_signature.shape[0], self._n_heads, self._max_len)
+        self.state = KeyValueCache.empty(shape, self._d_qk, self._d_v)
+
+    def matrices(self, weights: Any) -> list[Any]:
+        """Returns trax's weights of all heads side by side: three (D, H * d), then (H * d_v, D)."""
+        *inputs, w_o = weights
+        side_by_side = [jnp.moveaxis(w, 0, 1).reshape(w.shape[1], -1) for w in inputs]
+        return [*side_by_side, w_o.reshape(-1, w_o.shape[-1])]
+
+    def forward(self, x: Any) -> Any:
+        """Attends from the new tokens to themselves and to all before them."""
+        weights = self.weights
+        as_trax_has_them = not isinstance(weights[0], BlockMatrix) and weights[0].ndim == 3
+        *inputs, w_o = self.matrices(weights) if as_trax_has_them else weights
+        queries, keys, values = (self._split_heads(product(x, w)) for w in inputs)
+        self.state = KeyValueCache(*self.state).extended(keys, values)
+        heads = jnp.moveaxis(self.state.attend(queries), 1, 2)
+        return product(heads.reshape(*x.shape[:2], -1), w_o)
+
+    def _split_heads(self, x: Any) -> Any:
+        """From (B, T, H * d) to (B, H, T, d)."""
+        return jnp.moveaxis(x.reshape(*x.shape[:2], self._n_heads, -1), 2, 1)
+
+
+class CachedCausalAttention(trax.layers.attention.DotProductCausalAttention):
+    """`DotProductCausalAttention` of trax in mode predict, with a memory that can be resized.
+
+    Inputs are queries, keys and values of the new tokens, float32 (B * H, T, d); output likewise.
+    The state is a `KeyValueCache` of shape (B * H, L).
+
+    Args:
+      max_len: L, the longest sequence.
+    """
+
+    def __init__(self, max_len: int) -> None:
+        super().__init__(mode="predict")
+        self._max_len = max_len
+
+    @classmethod
+    def like(cls, layer: Any, max_len: int) -> CachedCausalAttention:
+        """Returns a new layer in the place of trax's."""
+        del layer  # without dropout it has no settings
+        return cls(max_len)
+
+    def init_weights_and_state(self, input_signature: Any) -> None:
+        """Makes an empty memory."""
+        _, keys, values = input_signature
+        self.state = KeyValueCache.empty(
+            (keys.shape[0], self._max_len), keys.shape[-1], values.shape[-1]
+        )
+
+    def forward(self, inputs: Any) -> Any:
+        """Attends from the new tokens to themselves and to all before them."""
+        queries, keys, values = inputs
+        self.state = KeyValueCache(*self.state).extended(keys, values)
+        return self.state.attend(queries)

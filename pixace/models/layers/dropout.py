@@ -1,0 +1,68 @@
+"""Dropout whose noise costs next to nothing.
+
+JAX's generators take 15 times as long on a CPU, for a step of training more than a second of five.
+They are made for more than deciding what to leave out: here each position's number is hashed
+together with a key of JAX's.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from pixace.backend.door import jax, jnp, trax
+
+
+class Dropout(trax.layers.Dropout):
+    """`trax.layers.Dropout` with other noise."""
+
+    @classmethod
+    def like(cls, layer: Any) -> Dropout:
+        """Returns a new layer with the settings of trax's."""
+        return cls(layer._initial_rate, layer._shared_axes, layer._mode)
+
+    def forward(self, x: Any) -> Any:
+        """Drops activations in mode train; gives them back as they are in others."""
+        if self._mode != "train" or not self._initial_rate:
+            return x
+        shape = list(x.shape)
+        for axis in self._shared_axes:
+            shape[axis] = 1
+        return dropped(x, self._initial_rate, self.rng, tuple(shape))
+
+
+# Traced once for each shape: trax traces a layer many times to make a model.
+@functools.partial(jax.jit, static_argnames=("rate", "shape"), inline=True)
+def dropped(x: Any, rate: float, rng: Any, shape: tuple[int, ...]) -> Any:
+    """Returns x with a share of its numbers 0, the others scaled up to keep the mean.
+
+    Args:
+      x: floating-point numbers.
+      rate: the share, from 0 to less than 1.
+      rng: JAX key, uint32 (2,).
+      shape: of the noise, to which `x` can be broadcast; fewer than 2^32 numbers.
+    """
+    keep = hashed_bits(rng, shape) >= np.uint32(round(rate * 2**32))
+    return jnp.where(keep, x / (1 - rate), 0).astype(x.dtype)
+
+
+def hashed_bits(rng: Any, shape: tuple[int, ...]) -> Any:
+    """Returns uint32 numbers that look random: each position's own, hashed with a key.
+
+    The hash is lowbias32 (https://nullprogram.com/blog/2018/07/31/), in which each bit of the input
+    changes each bit of the output with a probability near one half.
+    """
+    position = jnp.zeros(shape, jnp.uint32)
+    stride = 1
+    for axis in reversed(range(len(shape))):
+        position += jax.lax.broadcasted_iota(jnp.uint32, shape, axis) * np.uint32(stride)
+        stride *= shape[axis]
+    return _hash(_hash(position ^ rng[0]) ^ rng[1])
+
+
+def _hash(x: Any) -> Any:
+    x = (x ^ (x >> 16)) * np.uint32(0x7FEB352D)
+    x = (x ^ (x >> 15)) * np.uint32(0x846CA68B)
+    return x ^ (x >> 16)

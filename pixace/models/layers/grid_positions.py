@@ -1,0 +1,61 @@
+"""Positions as a row and a column, for tokens that are pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pixace.backend.door import jnp, trax
+from pixace.models.layers.dropout import dropped
+
+
+class GridPositions(trax.layers.AxialPositionalEncoding):
+    """trax's `AxialPositionalEncoding` of two axes, for sequences of any length, fed in any pieces.
+
+    Adds to each token, float32 (B, T, D), the vector of its row, D / 2 numbers, and behind it that
+    of its column. Both are learned. They start as sines and cosines (those of a sequence, Vaswani
+    et al., https://arxiv.org/abs/1706.03762, along each axis: Parmar et al.,
+    https://arxiv.org/abs/1802.05751), where trax starts from noise. Weights have trax's shapes,
+    (1, E, 1, D / 2) and (1, 1, E, D / 2). In mode predict the state is the number of tokens seen.
+
+    Args:
+      edge: E, rows and columns of the picture.
+      d_model: D, an even number.
+      dropout: share of the D numbers that training drops, in all positions of a picture.
+      mode: train, eval or predict.
+    """
+
+    weights: Any
+    state: Any
+
+    def __init__(self, edge: int, d_model: int, dropout: float, mode: str) -> None:
+        super().__init__((edge, edge), (d_model // 2, d_model // 2), dropout=dropout, mode=mode)
+
+    def init_weights_and_state(self, input_signature: Any) -> None:
+        """Makes the vectors of all rows and columns."""
+        super().init_weights_and_state(input_signature)
+        self.weights = tuple(
+            jnp.asarray(_waves(max(vectors.shape[:-1]), vectors.shape[-1]).reshape(vectors.shape))
+            for vectors in self.weights
+        )
+
+    def forward(self, x: Any) -> Any:
+        """Adds the vectors of the T pixels that come next."""
+        n_seen = self.state if self._mode == "predict" else 0
+        pixels = n_seen + jnp.arange(x.shape[1])
+        rows, columns = (vectors.reshape(-1, vectors.shape[-1]) for vectors in self.weights)
+        edge = len(rows)
+        places = jnp.concatenate([rows[pixels // edge], columns[pixels % edge]], axis=-1)
+        if self._mode == "predict":
+            self.state = n_seen + x.shape[1]
+        if self._dropout:
+            places = dropped(places, self._dropout, self.rng, (x.shape[0], 1, x.shape[2]))
+        return x + places
+
+
+def _waves(n_places: int, width: int) -> np.ndarray:
+    """Returns the vectors of places 0 .. n - 1, float32 (n, width): sines, each with its cosine."""
+    feature = np.arange(width)
+    angles = np.arange(n_places)[:, None] * 10_000.0 ** -(feature // 2 * 2 / width)
+    return np.where(feature % 2, np.cos(angles), np.sin(angles)).astype(np.float32)

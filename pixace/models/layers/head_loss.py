@@ -1,0 +1,87 @@
+"""The loss of a language model's last layer, without all logits at once.
+
+A picture of 1024 pixels in 8194 colours has 8 million logits, and their gradient as many numbers.
+They are made, used and thrown away for some positions at a time.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from pixace.backend.door import jax, jnp
+
+_ROWS = 1024  # positions at a time
+
+
+def token_nats(features: Any, head: Any, tokens: Any) -> Any:
+    """Returns -ln p of each token.
+
+    Args:
+      features: (N, D), what the head reads.
+      head: its matrix (D, V) and bias (V,).
+      tokens: int32 (N,).
+
+    Returns:
+      float32 (N,).
+    """
+
+    def of_rows(rows: tuple[Any, Any]) -> Any:
+        return _nats_and_logits(rows[0], head, rows[1])[0]
+
+    return jax.lax.map(of_rows, (features, tokens), batch_size=_ROWS)
+
+
+@functools.partial(jax.custom_vjp)
+def summed_nats(features: Any, head: Any, tokens: Any) -> Any:
+    """Returns the sum of `token_nats`, float32 (); its gradient is computed along with it."""
+    return token_nats(features, head, tokens).sum()
+
+
+def _forward(features: Any, head: Any, tokens: Any) -> tuple[Any, Any]:
+    matrix, bias = head
+    n_rows, d_model = features.shape
+    n_chunks = -(-n_rows // _ROWS)
+    padding = n_chunks * _ROWS - n_rows if n_rows > _ROWS else 0
+    size = (n_rows + padding) // n_chunks
+    counts = (jnp.arange(n_rows + padding) < n_rows).reshape(n_chunks, size)
+    features = jnp.pad(features, ((0, padding), (0, 0))).reshape(n_chunks, size, d_model)
+    tokens = jnp.pad(tokens, (0, padding)).reshape(n_chunks, size)
+
+    def chunk(sums: Any, rows: Any) -> tuple[Any, Any]:
+        nats_sum, matrix_grad, bias_grad = sums
+        features, tokens, counts = rows
+        nats, logits, log_sum = _nats_and_logits(features, head, tokens)
+        grad = jnp.exp(logits - log_sum[:, None]) - (jnp.arange(bias.size) == tokens[:, None])
+        grad = jnp.where(counts[:, None], grad, 0)
+        bias_grad += grad.sum(axis=0)
+        grad = grad.astype(features.dtype)
+        matrix_grad += jnp.matmul(features.T, grad, preferred_element_type=jnp.float32)
+        nats_sum += jnp.where(counts, nats, 0).sum()
+        return (nats_sum, matrix_grad, bias_grad), grad @ matrix.T
+
+    zeros = jnp.zeros(()), jnp.zeros(matrix.shape), jnp.zeros(bias.shape)
+    (nats_sum, matrix_grad, bias_grad), features_grad = jax.lax.scan(
+        chunk, zeros, (features, tokens, counts)
+    )
+    head_grad = matrix_grad.astype(matrix.dtype), bias_grad.astype(bias.dtype)
+    return nats_sum, (features_grad.reshape(-1, d_model)[:n_rows], head_grad)
+
+
+def _backward(gradients: Any, scale: Any) -> tuple[Any, Any, None]:
+    features_grad, head_grad = jax.tree.map(
+        lambda grad: (grad * scale).astype(grad.dtype), gradients
+    )
+    return features_grad, head_grad, None
+
+
+summed_nats.defvjp(_forward, _backward)
+
+
+def _nats_and_logits(features: Any, head: Any, tokens: Any) -> tuple[Any, Any, Any]:
+    """Returns -ln p of each token, all logits, and the logarithm of their exponentials' sum."""
+    matrix, bias = head
+    logits = jnp.matmul(features, matrix, preferred_element_type=jnp.float32) + bias
+    chosen = jnp.take_along_axis(logits, tokens[..., None], axis=-1)[..., 0]
+    log_sum = jax.nn.logsumexp(logits, axis=-1)
+    return log_sum - chosen, logits, log_sum

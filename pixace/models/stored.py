@@ -1,0 +1,55 @@
+"""A stored model: weights from a file, with the settings that give them a shape."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixace.checkpoints.file import read_checkpoint, stored_config
+from pixace.checkpoints.fitting import fit_arrays
+from pixace.models.build import model_with_weights, weight_shapes
+from pixace.models.types import Mode
+from pixace.settings.model import ModelConfig, resolve_config
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredModel:
+    """Weights from a file, with the settings that give them a shape.
+
+    Attributes:
+      config: the settings.
+      weights: arrays that fit the model of these settings, in trax's flat order.
+      step: training steps behind them.
+      path: the file they came from.
+    """
+
+    config: ModelConfig
+    weights: list[np.ndarray]
+    step: int
+    path: Path
+
+    def build(self, mode: Mode, batch_size: int) -> Any:
+        """Returns the model in a mode, with these weights and state for `batch_size` rows."""
+        return model_with_weights(self.config, mode, self.weights, batch_size)
+
+
+def open_model(path: Path, settings: Mapping[str, Any]) -> StoredModel:
+    """Reads and checks a stored model.
+
+    Args:
+      path: the checkpoint; the settings beside it, or else inside it, are used where there are any.
+      settings: settings the user named; None means "not named".
+
+    Raises:
+      CheckpointError: the file cannot be used.
+      UsageError: a setting contradicts the stored one.
+    """
+    stored = read_checkpoint(path)
+    config = resolve_config(stored_config(path, stored), settings, source=path.parent)
+    # Before a model of that size is made: the settings may be a stranger's too.
+    weights = fit_arrays(stored.weights, weight_shapes(config), path, config)
+    return StoredModel(config, weights, stored.step, path)

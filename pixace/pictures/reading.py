@@ -1,0 +1,172 @@
+"""Finding images, opening them safely, making them plain RGB."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+# Each of these registers its format with Pillow, which otherwise loads them one by one on demand
+# and does not know the names in FORMATS before that.
+from PIL import BmpImagePlugin as _bmp  # noqa: F401
+from PIL import GifImagePlugin as _gif  # noqa: F401
+from PIL import Image
+from PIL import JpegImagePlugin as _jpeg
+from PIL import PngImagePlugin as _png  # noqa: F401
+from PIL import WebPImagePlugin as _webp  # noqa: F401
+
+from pixace.errors import ImageError
+from pixace.pictures.decoding_limits import (
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    LimitedReader,
+    PixelAllowance,
+    check_scans,
+)
+from pixace.pictures.folder import SUFFIXES
+from pixace.pictures.rgb import resize, to_rgb
+from pixace.wording import shown
+
+# Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
+# foreign programs (EPS) or that nobody needs here.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")
+# A JPEG is decoded at a half, a quarter or an eighth of its width and height, if that leaves so
+# many times what is asked for. With less to spare, one sees in a photograph that it was done.
+_SPARE = 8
+_allowance = PixelAllowance(2 * MAX_PIXELS)
+
+T = TypeVar("T")
+
+
+def open_image(
+    source: Path | str,
+    background: str = "black",
+    *,
+    size: int | None = None,
+    allow_private_urls: bool = False,
+) -> Image.Image:
+    """Reads an image file or an http(s) URL as plain RGB.
+
+    Args:
+      source: a path, or a URL.
+      background: colour behind transparent pixels.
+      size: scale it to a square of so many pixels each way, as `resize` does; of a large JPEG
+        not all is decoded then, see `_draft`.
+      allow_private_urls: fetch also from this machine and its own network.
+
+    Returns:
+      The first frame, upright, in mode RGB.
+
+    Raises:
+      ImageError: it cannot be fetched or read; the message names it.
+    """
+
+    def work(img: Image.Image) -> Image.Image:
+        if size is None:
+            return to_rgb(img, background)
+        return resize(to_rgb(_draft(img, size), background), size)
+
+    if is_url(source):
+        return _read_url(str(source), work, allow_private_urls)
+    return read_image(source, work)
+
+
+def _draft(img: Image.Image, size: int) -> Image.Image:
+    """Scales a large JPEG to `size` x `size` pixels without decoding all of it; returns others.
+
+    Not one of inks, whose mean is no mean of colours, and not a lossless one, which has no tables
+    of quantisation and which no decoder scales.
+    """
+    if not (isinstance(img, _jpeg.JpegImageFile) and img.mode in ("RGB", "L") and img.quantization):
+        return img
+    whole = img.size
+    drafted = img.draft(None, (size * _SPARE, size * _SPARE))
+    if drafted is None or img.size == whole:
+        return img
+    # The box leaves out what only fills up the last blocks of a row and a column.
+    return img.convert("RGB").resize((size, size), box=drafted[1])
+
+
+def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:
+    """Opens an image file safely, and returns what `work` makes of it.
+
+    Args:
+      source: its path.
+      work: gets the picture in its own mode, not yet decoded.
+
+    Raises:
+      ImageError: it cannot be read, is of no supported format, damaged, or larger than MAX_PIXELS;
+        the message names it.
+    """
+    try:
+        status = os.stat(source)
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{shown(source)}: not a regular file")
+        if status.st_size > MAX_FILE_BYTES:
+            raise ImageError(
+                f"{shown(source)}: {status.st_size:,} bytes are more than the "
+                f"{MAX_FILE_BYTES // 10**6} million allowed"
+            )
+        with open(source, "rb", buffering=0, opener=_open_at_once) as file:
+            return _decode(file, shown(source), work)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{shown(source)}: {reason}") from None
+
+
+def is_url(source: object) -> bool:
+    """Says whether a prompt is to be fetched instead of opened."""
+    return str(source).lower().startswith(("http://", "https://"))
+
+
+def _read_url(url: str, work: Callable[[Image.Image], T], allow_private_urls: bool) -> T:
+    """Does the work of `read_image` on what a server sends."""
+    # Some 0.1 s that only prompts from the web should pay.
+    from pixace.web.addresses import is_any, is_public
+    from pixace.web.prompt import fetch
+
+    fetched = fetch(url, allowed=is_any if allow_private_urls else is_public)
+    try:
+        return _decode(io.BytesIO(fetched.body), shown(url), work)
+    except ImageError as error:
+        if not fetched.kind or fetched.kind.startswith("image/"):
+            raise
+        raise ImageError(f"{error}; the server calls it {fetched.kind}") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opens a file; not even a FIFO that has taken its place meanwhile makes it wait."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _decode(file: io.RawIOBase | io.BytesIO, name: str, work: Callable[[Image.Image], T]) -> T:
+    """Does the work of `read_image` on an open file, which messages call `name`."""
+    try:
+        with LimitedReader(file) as reader, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of oddities that do not matter here
+            img = Image.open(reader, formats=FORMATS)
+            reader.let_pixels_follow()
+            n_pixels = img.width * img.height
+            if n_pixels > MAX_PIXELS:
+                raise ImageError(
+                    f"{name}: {img.width}x{img.height} pixels are more than the "
+                    f"{MAX_PIXELS // 10**6} million allowed"
+                )
+            if isinstance(img, _jpeg.JpegImageFile):
+                check_scans(reader, n_pixels)
+            with _allowance.taking(n_pixels):
+                return work(img)
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError(f"{name}: not enough memory to decode it") from None
+    except Exception as error:  # decoders of damaged files raise nearly anything
+        reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
+        reason = reason or type(error).__name__
+        if isinstance(error, Image.UnidentifiedImageError):
+            reason = f"not an image of a known kind ({', '.join(s[1:] for s in SUFFIXES)})"
+        raise ImageError(f"{name}: {reason}") from None

@@ -1,0 +1,98 @@
+"""Writing a picture whole, and checking beforehand that it can be written."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pixace.errors import ImageError, UsageError
+from pixace.pictures.metadata import RECIPE_KEY, saving_options
+from pixace.settings.checks import require_path
+from pixace.system.files import write_atomically
+from pixace.wording import shown
+
+# Suffix -> Pillow's format and options. JPEG without chroma subsampling: the tiles are made of few
+# large colour squares, whose edges it would blur.
+_FORMATS: dict[str, tuple[str, dict[str, object]]] = {
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".png": ("PNG", {}),
+    ".webp": ("WEBP", {"lossless": True}),
+    ".bmp": ("BMP", {}),
+    ".gif": ("GIF", {}),
+}
+
+_MAX_PIXELS = 178_000_000  # about what Pillow agrees to open again
+_MAX_EDGES = {".jpg": 65535, ".jpeg": 65535, ".gif": 65535, ".webp": 16383}
+
+
+def check_output(path: Path, size: tuple[int, int], flag: str = "out") -> None:
+    """Checks that a picture can be written, before hours go into making it.
+
+    Args:
+      path: its name; the folder is created.
+      size: its width and height.
+      flag: which flag named it.
+
+    Raises:
+      UsageError: the suffix is no picture format, or one that cannot hold so large a picture.
+      ImageError: the folder cannot be made or written.
+    """
+    require_path(flag, path)
+    if path.suffix.lower() not in _FORMATS:
+        formats = ", ".join(_FORMATS)
+        raise UsageError(f"{flag} must end in one of {formats}, not {shown(path.name)!r}")
+    if size[0] * size[1] > _MAX_PIXELS:
+        raise UsageError(
+            f"a collage of {size[0]}x{size[1]} pixels is too large; choose a smaller scale or "
+            "batch_size"
+        )
+    limit = _MAX_EDGES.get(path.suffix.lower())
+    if limit is not None and max(size) > limit:
+        raise UsageError(
+            f"a collage of {size[0]}x{size[1]} pixels is too large for {path.suffix}, which "
+            f"ends at {limit}; choose a smaller scale or batch_size, or .png"
+        )
+    if os.path.isdir(path):
+        raise ImageError(f"{shown(path)}: cannot write: this is a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)  # refuses a name that is too long
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ImageError(f"{shown(path)}: cannot write: {error.strerror}") from None
+
+
+def write_picture(picture: Image.Image, path: Path, **options: Any) -> None:
+    """Writes a picture in the format of the suffix; its folder is created, no half file is left.
+
+    Args:
+      picture: the picture; the recipe in its `info["pixace"]`, if there is one, is stored with it
+        in every format but BMP.
+      path: its name.
+      **options: more of Pillow's options for that format.
+
+    Raises:
+      UsageError: the suffix is no picture format.
+      ImageError: it cannot be written.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise UsageError(f"out must end in one of {', '.join(_FORMATS)}, not {shown(path.name)!r}")
+    name, defaults = _FORMATS[path.suffix.lower()]
+    if RECIPE_KEY in picture.info:
+        options |= saving_options(picture.info[RECIPE_KEY], name)
+    buffer = io.BytesIO()
+    try:
+        picture.save(buffer, name, **{**defaults, **options})
+        write_atomically(path, buffer.getvalue())
+    except (OSError, ValueError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{shown(path)}: cannot write: {reason}") from None

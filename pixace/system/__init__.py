@@ -1,0 +1,1 @@
+"""This process and its machine: files, signals, streams, threads, limits, terminal."""

@@ -1,0 +1,1 @@
+"""A folder and a model to checkpoints: step, optimiser, run, several processes."""

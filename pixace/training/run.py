@@ -1,0 +1,259 @@
+"""One run of a training, from its first step to its last epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pixace.checkpoints.config_file import save_config
+from pixace.checkpoints.file import Checkpoint
+from pixace.checkpoints.fitting import fit_arrays
+from pixace.checkpoints.folder import epoch_path
+from pixace.checkpoints.keeping import save_epoch, save_latest, set_aside
+from pixace.checkpoints.record import HELD_OUT_KEY, SETTINGS_KEY
+from pixace.insight.likelihood import Likelihood
+from pixace.models.weights import count_weights, flat_weights
+from pixace.settings.model import ModelConfig
+from pixace.settings.training import TrainingSettings
+from pixace.system.signals import Interrupted, Interruption
+from pixace.training.devices import batch_mesh
+from pixace.training.planning import smallest_batch
+from pixace.training.start import find_start
+from pixace.training.step import state_shapes
+from pixace.training.watching.curves import Curves
+from pixace.training.watching.epoch_pictures import EpochPictures
+from pixace.training.watching.meter import require_finite
+from pixace.training.watching.overfitting import overfitting_warning
+from pixace.training.watching.progress import Progress, Status
+from pixace.training.watching.summaries import Summaries
+from pixace.training.worker import Order, exchange, lead
+from pixace.wording import shown, spell
+
+_log = logging.getLogger(__name__)
+
+
+class Run:
+    """One run of a training, from reading the images to the last epoch."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: ModelConfig,
+        settings: TrainingSettings,
+        progress: Callable[[Status], None] | None,
+        preview: Callable[[Image.Image], None] | None,
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.interruption = Interruption()
+        start = find_start(folder, config, settings.checkpoint)
+        if start:  # before a model of that size is made
+            shapes = state_shapes(config, settings.dropout, batch_mesh())
+            expected = flat_weights(shapes.weights)
+            fit_arrays(start.checkpoint.weights, expected, start.path, config)
+        self.origin = start.origin if start else None
+        if settings.seed is not None:
+            self.seed = settings.seed
+        else:
+            self.seed = start.seed() if start else 0
+        self.worker = lead(
+            config,
+            settings,
+            self.seed,
+            start.position() if start else 0,
+            (start.checkpoint, start.path) if start else None,
+        )
+        self.settings, self.loop = self.worker.settings, self.worker.loop
+        if start:
+            if start.goes_back:
+                set_aside(folder, start.path)
+            _log.info("going on from %s, step %d", shown(start.path), self.loop.step)
+        save_config(folder, config)
+        self.saved_step = -1
+        self.likelihood: Likelihood | None = None
+        self.summaries = Summaries(folder)
+        self.pictures = EpochPictures(
+            config, self.worker.val_images.tokens, self.seed, self.summaries, preview
+        )
+        self.curves = Curves(
+            self.settings,
+            self.summaries,
+            start.checkpoint.history if start else {},
+            start.checkpoint.progress.get("curves") if start else None,
+        )
+        self.progress = Progress(self.settings, self.loop.step, self.curves.nats_of_late, progress)
+        if start:
+            self.progress.checkpoint = shown(start.path.name)
+            self.progress.validation = self.curves.last_validation()
+
+    def run(self) -> Likelihood | None:
+        """Trains to the last step; see `Trainer.train`."""
+        self._announce()
+        first_step = self.loop.step
+        while True:
+            if self._at_end_of_epoch() and not self.interruption.requested:
+                with self.progress.end_of_epoch():
+                    self._end_epoch()
+                self.curves.restart_clock()
+            self._stop_if_interrupted()
+            if self.loop.step >= self.settings.n_steps:
+                exchange(Order.END, self.interruption)
+                return self.likelihood
+            exchange(Order.STEP, self.interruption)
+            self.loop.advance()
+            self.curves.add(self.loop.loss)
+            if self.loop.step == first_step + 1:
+                self.curves.leave_out_time()
+            if self.curves.is_due(self.loop.step):
+                self.curves.add_point(self.loop.step, self.loop.learning_rate())
+            self.progress.stepped(self.loop.step)
+
+    def _announce(self) -> None:
+        """Says what is trained on what, and where the results go."""
+        config, n_images = self.config, self.worker.n_images
+        _log.info(
+            "model: %s, %s weights", config.model_type, _rounded(count_weights(self.loop.weights))
+        )
+        _log.info("%d images to train on, %d to validate, %d skipped", *n_images)
+        _log.info("writing to %s", shown(self.folder))
+        logdir = shlex.quote(shown(self.folder.parent))
+        _log.info("watch with: tensorboard --logdir=%s", logdir)
+        values = {**config.to_dict(), **self._settings()}
+        self.summaries.settings(values, self.loop.step)
+        n_steps = self.settings.n_steps
+        if self.loop.step >= n_steps and not self._at_end_of_epoch():
+            _log.info(
+                "nothing left to do: step %d of %d; raise --n_epochs to train on",
+                self.loop.step,
+                n_steps,
+            )
+
+    def _settings(self) -> dict[str, Any]:
+        """Returns what is worth knowing of this training, besides the model's settings."""
+        return {
+            **dataclasses.asdict(self.settings),
+            "seed": self.seed,
+            "images found": self.worker.n_images[0],
+        }
+
+    def _at_end_of_epoch(self) -> bool:
+        """Says whether an epoch's work is due, also one that an earlier run did not get to."""
+        step = self.loop.step
+        if step == 0 or step % self.settings.steps_per_epoch:
+            return False
+        return not (self._is_epoch_saved() and self.pictures.are_drawn(step))
+
+    def _is_epoch_saved(self) -> bool:
+        """Says whether this step has been validated and kept; its pictures come after that."""
+        step = self.loop.step
+        return self.curves.is_validated(step) and epoch_path(self.folder, step).exists()
+
+    def _end_epoch(self) -> None:
+        """Validates, saves, draws: whatever of it is not done yet."""
+        if not self._is_epoch_saved():
+            self._validate_and_save()
+        if self._is_epoch_saved():
+            self.progress.begin("drawing samples")
+            self.pictures.draw(self.loop.step, self.loop.weights, stop=self._is_interrupted)
+        self.summaries.flush()
+
+    def _validate_and_save(self) -> None:
+        """Validates and saves an epoch, unless a signal comes before the validation is done."""
+        step = self.loop.step
+        self.progress.begin("validating")
+        exchange(Order.VALIDATE, self.interruption)
+        likelihood = self.worker.validate(self.interruption)
+        if likelihood is None:
+            return
+        self.likelihood = likelihood
+        self.curves.end_epoch(step, likelihood)
+        self.progress.validation = likelihood.bits_per_pixel
+        self.progress.begin("saving")
+        self.pictures.discard(step)  # before the save: afterwards, pictures tell they are drawn
+        save_epoch(
+            self.folder, self._capture(), self.loop.trax_fields(), self.settings.keep_checkpoints
+        )
+        self.saved_step = step
+        self.progress.checkpoint = epoch_path(self.folder, step).name
+        _log.info(
+            "epoch %d: step %d, validation %.3f nats, %.3f bits per pixel; saved %s",
+            step // self.settings.steps_per_epoch,
+            step,
+            likelihood.nats_per_pixel,
+            likelihood.bits_per_pixel,
+            shown(epoch_path(self.folder, step)),
+        )
+        warning = overfitting_warning(self.curves.history, self.folder)
+        if warning is not None:
+            _log.warning("%s", warning)
+
+    def _is_interrupted(self) -> bool:
+        return self.interruption.requested
+
+    def _stop_if_interrupted(self) -> None:
+        """Saves and ends where a signal has come.
+
+        Raises:
+          Interrupted: it has.
+        """
+        number = self.interruption.signal
+        if number is None:
+            return
+        exchange(Order.STOP, self.interruption)
+        if self.loop.step == 0:
+            raise Interrupted(f"stopped by {number.name} before the first step", number)
+        if self.saved_step != self.loop.step:
+            save_latest(self.folder, self._capture(), self.loop.trax_fields())
+        raise Interrupted(
+            f"stopped by {number.name} and saved at step {self.loop.step}; the same command goes "
+            f"on, with --model_name={self.folder.name}",
+            number,
+        )
+
+    def _capture(self) -> Checkpoint:
+        """Returns the whole state of this run.
+
+        Raises:
+          PixaceError: a weight is no number any more.
+        """
+        checkpoint = self.loop.capture()
+        for array in checkpoint.weights:
+            require_finite(float(array.sum()), self.loop.step, "the sum of a weight's numbers")
+        checkpoint.history = self.curves.history
+        checkpoint.progress |= {
+            "seed": self.seed,
+            "position": self.worker.position,
+            "curves": self.curves.to_dict(),
+            "config": self.config.to_dict(),
+            SETTINGS_KEY: {name: shown(spell(value)) for name, value in self._settings().items()},
+            HELD_OUT_KEY: self.worker.val_images is not self.worker.images,
+        }
+        if self.origin is not None:
+            checkpoint.progress["origin"] = self.origin
+        return checkpoint
+
+
+def _rounded(count: int) -> str:
+    """Spells a large number in three digits.
+
+    >>> _rounded(27_812_354)
+    '27.8 M'
+    """
+    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if count >= 0.9995 * unit:  # which rounds to one
+            return f"{count / unit:.3g}{name}"
+    return str(count)
+
+
+def advice_to_halve(settings: TrainingSettings) -> str:
+    """Returns what to do when a step that should fit does not, as others use the memory, too."""
+    unit = smallest_batch(settings)
+    half = settings.n_pictures // unit // 2 * unit
+    advice = f"--batch_size={half} needs about half (see: pixace plan)"
+    return f"all up to the last checkpoint is kept; {advice if half else 'try a smaller model'}"

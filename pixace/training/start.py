@@ -1,0 +1,148 @@
+"""Where a training starts: in which folder, with which settings, and from which state."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pixace.checkpoints.config_file import load_config
+from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config
+from pixace.checkpoints.folder import (
+    LATEST_NAME,
+    find_checkpoint,
+    is_step,
+    model_folder,
+    read_newest,
+)
+from pixace.errors import CheckpointError
+from pixace.settings.checks import MAX_SEED
+from pixace.settings.model import ModelConfig, resolve_config
+
+
+class Start(NamedTuple):
+    """A state to go on from.
+
+    Attributes:
+      path: the file it was read from.
+      checkpoint: its contents.
+      origin: what the training was told to start from, if it was told anything.
+      goes_back: whether it leaves behind what the folder holds besides.
+    """
+
+    path: Path
+    checkpoint: Checkpoint
+    origin: str | None = None
+    goes_back: bool = False
+
+    def seed(self) -> int:
+        """Returns the seed that the training began with.
+
+        Raises:
+          CheckpointError: the stored one is no whole number.
+        """
+        return self.checkpoint.number("seed", self.path) & MAX_SEED
+
+    def position(self) -> int:
+        """Returns how many images the stream has yielded.
+
+        Raises:
+          CheckpointError: the stored number is no whole number.
+        """
+        return self.checkpoint.number("position", self.path)
+
+
+def training_folder(
+    model_name: str | None,
+    weights_dir: Path | str,
+    checkpoint: str | None,
+    settings: Mapping[str, Any],
+) -> tuple[Path, ModelConfig]:
+    """Returns the folder to train in, and the settings of the model there.
+
+    Args:
+      model_name: folder under weights_dir; a timestamp MMDD_HHMM if None.
+      weights_dir: top folder of all models.
+      checkpoint: see `find_start`; the settings stored with it apply to a new model.
+      settings: settings of `ModelConfig` that the user named; None means "not named".
+
+    Raises:
+      UsageError: the name is not a plain folder name; a setting is out of range or contradicts
+        the stored one.
+      CheckpointError: no such checkpoint, or the stored settings cannot be used.
+    """
+    folder = model_folder(
+        weights_dir, time.strftime("%m%d_%H%M") if model_name is None else model_name
+    )
+    source, stored = folder, load_config(folder)
+    if checkpoint is not None:
+        try:
+            path = find_checkpoint(folder, checkpoint)
+        except CheckpointError:
+            if _resumed(folder, checkpoint) is None:
+                raise
+        else:
+            if stored is None:
+                source, stored = path.parent, stored_config(path)
+    return folder, resolve_config(stored, settings, source=source)
+
+
+def find_start(folder: Path, config: ModelConfig, named: str | None) -> Start | None:
+    """Returns the state to go on from: this folder's newest, else the checkpoint named.
+
+    A named checkpoint counts once: the same command, run again, resumes from what it made, even
+    if the checkpoint has gone, or "best" would mean another one by now.
+
+    Args:
+      folder: the model's folder.
+      config: the model's settings, which the state must share.
+      named: see `folders.find_checkpoint`; None means the newest state.
+
+    Returns:
+      The state; None for a new model.
+
+    Raises:
+      CheckpointError: there is no such checkpoint, or none that can be read.
+      UsageError: its tokens or sizes mean something else than the settings say.
+    """
+    start = _newest(folder) if named is None else _from_named(folder, named)
+    if start is not None:
+        inside = start.checkpoint.config(start.path)
+        if inside is not None:
+            resolve_config(inside, config.to_dict(), source=start.path)
+    return start
+
+
+def _newest(folder: Path) -> Start | None:
+    newest = read_newest(folder)
+    if newest is None:
+        return None
+    origin = newest[1].progress.get("origin")
+    return Start(*newest, origin if isinstance(origin, str) else None)
+
+
+def _from_named(folder: Path, named: str) -> Start | None:
+    resumed = _resumed(folder, named)
+    if resumed is not None:
+        return resumed
+    path = find_checkpoint(folder, named)
+    if path.resolve() == (folder / LATEST_NAME).resolve():
+        return _newest(folder)
+    if path.resolve().parent == folder.resolve():
+        path = folder / path.name
+    return Start(path, read_checkpoint(path), _origin(named), goes_back=True)
+
+
+def _resumed(folder: Path, named: str) -> Start | None:
+    """Returns the folder's newest state if it has come from the checkpoint named."""
+    try:
+        newest = _newest(folder)
+    except CheckpointError:  # nothing there can be read, so nothing has come from it
+        return None
+    return newest if newest is not None and newest.origin == _origin(named) else None
+
+
+def _origin(named: str) -> str:
+    """Returns what a state remembers of the checkpoint that its training started from."""
+    return named if named in ("latest", "best") or is_step(named) else str(Path(named).resolve())

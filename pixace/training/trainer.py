@@ -1,0 +1,105 @@
+"""The workflow of training: folders of images in, a model's folder out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pixace.checkpoints.lock import training_lock
+from pixace.errors import UsageError
+from pixace.insight.likelihood import Likelihood
+from pixace.settings.model import ModelConfig
+from pixace.settings.training import DEFAULT_WEIGHTS_DIR, TrainingSettings
+from pixace.training import cluster
+from pixace.training.devices import device_names, idle_gpu_warning, memory_errors
+from pixace.training.run import Run, advice_to_halve
+from pixace.training.start import training_folder
+from pixace.training.watching.progress import Status
+
+_log = logging.getLogger(__name__)
+
+
+class Trainer:
+    """Trains one model in one folder; see `get_trainer`.
+
+    Attributes:
+      folder: where everything is written.
+      config: the model's settings.
+      checkpoint: what training starts from, unless `train` is told otherwise.
+    """
+
+    def __init__(self, folder: Path, config: ModelConfig, checkpoint: str | None = None) -> None:
+        self.folder = folder
+        self.config = config
+        self.checkpoint = checkpoint
+
+    def train(
+        self,
+        *,
+        progress: Callable[[Status], None] | None = None,
+        preview: Callable[[Image.Image], None] | None = None,
+        **settings: Any,
+    ) -> Likelihood | None:
+        """Trains, or goes on training, to the end of the last epoch.
+
+        Of several processes (see `cluster`), the first calls this; the others, `worker.follow`.
+
+        Args:
+          progress: is told often how far the training is; without it, the log is, now and then.
+          preview: is given new pictures of the model after each epoch, side by side in one.
+          **settings: the fields of `TrainingSettings`.
+
+        Returns:
+          The last validation's likelihood, or None if there was nothing left to do.
+
+        Raises:
+          UsageError: a setting is unknown or out of range.
+          ImageError: no images to train on.
+          CheckpointError: a checkpoint cannot be read or written.
+          Interrupted: a signal ended it early; everything done is saved.
+        """
+        unknown = sorted(set(settings) - set(TrainingSettings.__dataclass_fields__))
+        if unknown:
+            raise UsageError(f"unknown setting {unknown[0]!r} of a training")
+        chosen = TrainingSettings(**{"checkpoint": self.checkpoint, **settings})
+        with training_lock(self.folder), cluster.losses_told():
+            _log.info("device: %s", device_names())
+            if (warning := idle_gpu_warning()) is not None:
+                _log.warning("%s", warning)
+            with memory_errors("try a smaller model"):
+                run = Run(self.folder, self.config, chosen, progress, preview)
+            try:
+                # Not before: until the first step there is nothing to save, and Ctrl-C just ends.
+                with run.interruption, memory_errors(advice_to_halve(run.settings)):
+                    return run.run()
+            finally:
+                run.summaries.close()
+
+
+def get_trainer(
+    model_name: str | None = None,
+    *,
+    weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
+    checkpoint: str | None = None,
+    **settings: Any,
+) -> Trainer:
+    """Prepares the training of a new model, or the continuation of an old one.
+
+    Args:
+      model_name: folder under weights_dir; a timestamp MMDD_HHMM by default.
+      weights_dir: top folder of all models.
+      checkpoint: a file, a step or "best" that training will start from; for a new model, its
+        settings apply too.
+      **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`.
+
+    Raises:
+      UsageError: a setting is out of range or contradicts the stored one.
+      CheckpointError: the stored settings cannot be used.
+    """
+    checkpoint = None if checkpoint is None else str(checkpoint)
+    folder, config = training_folder(model_name, weights_dir, checkpoint, settings)
+    return Trainer(folder, config, checkpoint)

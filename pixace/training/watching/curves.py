@@ -1,0 +1,115 @@
+"""The curves of a training: kept in the checkpoints and shown by TensorBoard."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pixace.checkpoints.file import History
+from pixace.checkpoints.record import SPEED_KEY
+from pixace.insight.likelihood import Likelihood
+from pixace.settings.training import TrainingSettings
+from pixace.training.watching.meter import Meter, require_finite
+from pixace.training.watching.summaries import Summaries
+
+_POINTS_PER_EPOCH = 100  # of the training curve
+
+
+class Curves:
+    """Follows the loss of a training, step by step and epoch by epoch.
+
+    Args:
+      settings: of the training.
+      summaries: where the points are shown.
+      history: the epochs so far; added to.
+      stored: what `to_dict` returned when the training was stopped; anything else starts anew.
+
+    Attributes:
+      history: the mean loss of each epoch, in training and in validation.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        summaries: Summaries,
+        history: History,
+        stored: object = None,
+    ) -> None:
+        self.history = history
+        self._summaries = summaries
+        self._interval = max(1, settings.steps_per_epoch // _POINTS_PER_EPOCH)
+        self._meter = Meter(settings.n_pictures, stored)
+        self._last_point: float | None = None
+        self._speed = stored.get(SPEED_KEY) if isinstance(stored, dict) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what a later run needs to draw the very same curves, besides the history."""
+        return {**self._meter.to_dict(), SPEED_KEY: self._speed}
+
+    def restart_clock(self) -> None:
+        """Measures the speed from now on."""
+        self._meter.restart_clock()
+
+    def leave_out_time(self) -> None:
+        """Keeps the steps since the last point out of the speed: the first one compiles."""
+        self._meter.leave_out_time()
+
+    def add(self, loss: Any) -> None:
+        """Takes note of the loss of a step; does not wait for a loss still being computed."""
+        self._meter.add(loss)
+
+    def is_due(self, step: int) -> bool:
+        """Says whether the training curve gets a point after this step."""
+        return step % self._interval == 0
+
+    def add_point(self, step: int, learning_rate: float) -> None:
+        """Adds a point to the training curve.
+
+        Raises:
+          PixaceError: the loss is no number any more.
+        """
+        values = self._meter.point(step)
+        self._summaries.scalars("train", {**values, "learning_rate": learning_rate}, step)
+        self._last_point = values["nats_per_pixel"]
+
+    def nats_of_late(self) -> float | None:
+        """Returns the training curve's last point; before the first, the mean up to now."""
+        return self._meter.nats_so_far() if self._last_point is None else self._last_point
+
+    def end_epoch(self, step: int, likelihood: Likelihood) -> None:
+        """Adds a validation, and the mean loss of the epoch's steps.
+
+        Raises:
+          PixaceError: the loss is no number any more.
+        """
+        require_finite(likelihood.nats_per_pixel, step)
+        values = {
+            "nats_per_pixel": likelihood.nats_per_pixel,
+            "bits_per_pixel": likelihood.bits_per_pixel,
+        }
+        self._summaries.scalars("val", values, step)
+        self._remember("val", step, likelihood.nats_per_pixel)
+        self._speed = self._meter.epoch_speed() or self._speed
+        nats = self._meter.epoch_nats()
+        if nats is not None:
+            self._remember("train", step, nats)
+
+    def is_validated(self, step: int) -> bool:
+        """Says whether the last validation was after this very step."""
+        curve = self._validations()
+        return bool(curve) and curve[-1][0] == step
+
+    def last_validation(self) -> float | None:
+        """Returns the loss of the last validation in bits per pixel, None before the first."""
+        curve = self._validations()
+        return curve[-1][1] / math.log(2) if curve else None
+
+    def _validations(self) -> list[tuple[int, float]]:
+        return self.history.get("val", {}).get("nats_per_pixel", [])
+
+    def _remember(self, run: str, step: int, nats: float) -> None:
+        """Adds an epoch's loss to the history."""
+        curve = self.history.setdefault(run, {}).setdefault("nats_per_pixel", [])
+        if curve and curve[-1][0] == step:
+            curve.pop()
+        curve.append((step, nats))

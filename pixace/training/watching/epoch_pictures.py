@@ -1,0 +1,136 @@
+"""The pictures of an epoch: new ones, and validation pictures completed from their upper half."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pixace.dataset.batches import spread_rows
+from pixace.dataset.cache import TokenRows
+from pixace.drawing.sampler import Sampler, complete
+from pixace.models.build import build_model, init_model
+from pixace.pictures.collage import collage
+from pixace.settings.model import ModelConfig
+from pixace.tokens.tiles import token_rows
+from pixace.training.watching.summaries import Summaries
+
+# TensorBoard scales a picture down to its card: more of them abreast would be too small to see.
+_ABREAST = 4
+N_PICTURES = 2 * _ABREAST  # drawn after each epoch; completed are half as many, twice each
+_TILE = 128  # pixels of one of them
+
+
+class EpochPictures:
+    """Draws the pictures of one epoch after another, with the same noise every time.
+
+    Args:
+      config: the model's settings.
+      val_tokens: unsigned integers (N, L), of which some are completed.
+      seed: of the noise.
+      summaries: where the pictures are shown and kept.
+      preview: is given the new pictures of each epoch, in their own size, side by side.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        val_tokens: TokenRows,
+        seed: int,
+        summaries: Summaries,
+        preview: Callable[[Image.Image], None] | None = None,
+    ) -> None:
+        self._config = config
+        self._originals = spread_rows(val_tokens, _ABREAST).astype(np.int32)
+        self._seed = seed
+        self._summaries = summaries
+        self._preview = preview
+        self._makers = {"samples": self._samples, "completions": self._completions}
+
+    def are_drawn(self, step: int) -> bool:
+        """Says whether the pictures of the epoch that ended at `step` are all there."""
+        return all(self._path(name, step).exists() for name in self._makers)
+
+    def discard(self, step: int) -> None:
+        """Removes pictures of that step, which a training that went back has left behind."""
+        for name in self._makers:
+            # One that cannot be removed cannot be replaced either, and `draw` will say so.
+            with contextlib.suppress(OSError):
+                self._path(name, step).unlink(missing_ok=True)
+
+    def draw(self, step: int, weights: Any, stop: Callable[[], bool]) -> None:
+        """Draws those pictures of an epoch that are not there yet.
+
+        Args:
+          step: at which the epoch ended.
+          weights: of the model at that step.
+          stop: asked after each pixel; once it says yes, the picture under way is given up.
+
+        Raises:
+          ImageError: a picture cannot be written.
+        """
+        for name, make in self._makers.items():
+            if self._path(name, step).exists():
+                continue
+            picture = make(weights, stop)
+            if picture is None:
+                return
+            self._summaries.picture(name, picture, step)
+
+    def _path(self, name: str, step: int) -> Path:
+        return self._summaries.picture_path(name, step)
+
+    def _samples(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
+        """Returns new pictures in two rows."""
+        drawn = self._complete(None, weights, stop)
+        if drawn is None:
+            return None
+        rows = [drawn[:_ABREAST], drawn[_ABREAST:]]
+        if self._preview is not None:  # in natural size, a pixel's border on either side
+            self._preview(self._sheet(rows, self._config.image_size + 2))
+        return self._sheet(rows, _TILE)
+
+    def _completions(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
+        """Returns a row of validation pictures, one of their upper halves, two of completions."""
+        prompt = self._originals[:, : self._config.n_pixels // 2]
+        completed = self._complete(np.concatenate([prompt, prompt]), weights, stop)
+        if completed is None:
+            return None
+        rows = [self._originals, prompt, completed[:_ABREAST], completed[_ABREAST:]]
+        return self._sheet(rows, _TILE)
+
+    def _sheet(self, rows: Sequence[np.ndarray], tile: int) -> Image.Image:
+        """Returns rows of _ABREAST pictures each, given as tokens."""
+        columns = token_rows(rows, self._config.bitdepth, self._config.n_pixels)
+        return collage([list(row) for row in zip(*columns, strict=True)], tile)
+
+    def _complete(
+        self, prompt: np.ndarray | None, weights: Any, stop: Callable[[], bool]
+    ) -> np.ndarray | None:
+        """Returns N_PICTURES whole token sequences, or None if told to stop meanwhile."""
+        sampler = self._sampler
+        sampler.set_weights(weights)
+        states = complete(
+            sampler,
+            prompt,
+            self._config.n_pixels,
+            temperatures=[1.0] * N_PICTURES,
+            seed=self._seed,
+        )
+        drawn = next(states)
+        for drawn in states:  # noqa: B007 (the last one counts)
+            if stop():
+                return None
+        return drawn.tokens
+
+    @functools.cached_property
+    def _sampler(self) -> Sampler:
+        """The model in mode predict, which nobody needs before the end of the first epoch."""
+        model = build_model(self._config, "predict")
+        init_model(model, N_PICTURES, 1)
+        return Sampler(model, N_PICTURES)

@@ -1,0 +1,1 @@
+"""HTTP that cannot hang, wander or surprise: downloads, Drive, prompts from strangers."""

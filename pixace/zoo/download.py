@@ -1,0 +1,108 @@
+"""Getting a published model, or one from any address, into the weights folder."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from pixace.checkpoints.file import check_file
+from pixace.checkpoints.folder import check_model_name
+from pixace.errors import UsageError
+from pixace.settings.checks import require_path
+from pixace.settings.training import DEFAULT_WEIGHTS_DIR
+from pixace.web import drive
+from pixace.web.limits import DEFAULT_LIMITS, Limits, normal_sha256, shown
+from pixace.web.partial import disk_errors, locked
+from pixace.zoo.catalogue import CATALOGUE, Model
+from pixace.zoo.install import Check, Progress, Wanted, install
+
+
+def download_model(
+    model_name: str | None = None,
+    *,
+    checkpoint: str | None = None,
+    weights_dir: str | Path = DEFAULT_WEIGHTS_DIR,
+    url: str | None = None,
+    sha256: str | None = None,
+    check: Check | None = check_file,
+    progress: Progress | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Path:
+    """Installs a model as `weights_dir/model_name/model.pkl.gz`, its settings beside it.
+
+    Args:
+      model_name: a name of the catalogue; with `url`, any name for the new model.
+      checkpoint: which of the model's checkpoints; "default" is the only one published.
+      weights_dir: top folder for models; created if need be.
+      url: install from this http, https or file address, or this path, instead.
+      sha256: expected SHA-256 of the file.
+      check: called with the complete temporary file; what it raises refuses the file. None only
+        verifies that it is undamaged gzip.
+      progress: called with the bytes that are there and the whole size, None where not known.
+      limits: how patient to be.
+
+    Returns:
+      The path of the installed weights.
+
+    Raises:
+      UsageError: an unknown or unusable name, checkpoint, address or SHA-256.
+      DownloadError: the model could not be fetched whole and verified, or the folder holds one
+        that was not downloaded.
+      PixaceError: whatever `check` raised.
+    """
+    name = _check_name(model_name)
+    require_path("weights_dir", weights_dir)
+    known = CATALOGUE.get(name)
+    _check_choice(name, known, checkpoint, url)
+    wanted = Wanted(
+        folder=Path(weights_dir) / name,
+        source=_source(url) if url is not None else known.source() if known else "",
+        config=known.config if known else None,
+        sha256=normal_sha256(sha256 or (known.sha256 if known else None)),
+        fixed=url is None and known is not None and known.path is None,
+    )
+    lock = Path(weights_dir) / f".{name}.lock"
+    with disk_errors(wanted.folder), locked(lock, limits.total_seconds):
+        return install(wanted, check, progress, limits)
+
+
+def _check_name(name: str | None) -> str:
+    """Checks that a model's name can only mean a folder right under the weights folder."""
+    if not name:
+        raise UsageError(f"name a model with --model_name; published are {', '.join(CATALOGUE)}")
+    return check_model_name(name)
+
+
+def _check_choice(name: str, known: Model | None, checkpoint: str | None, url: str | None) -> None:
+    """Checks that there is something to download for this name and checkpoint."""
+    if url is None and known is None:
+        close = difflib.get_close_matches(name, CATALOGUE, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise UsageError(
+            f"no published model is called {name!r}; {hint}published are {', '.join(CATALOGUE)}; "
+            "give --url to install one from elsewhere"
+        )
+    if checkpoint not in (None, "default"):
+        raise UsageError(f"{name} has no checkpoint {checkpoint!r}; the only one is 'default'")
+
+
+def _source(url: str) -> str | Path:
+    """Tells an address from a path, and turns a file:// address into a path."""
+    if not isinstance(url, str) or not url or "\0" in url:
+        raise UsageError(f"url must be an address or a path, not {url!r}")
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", url):
+        return Path(url).expanduser()
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise UsageError(f"url is not an address: {shown(url)}") from None
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Path(url2pathname(parts.path))
+    if parts.scheme not in ("http", "https"):
+        raise UsageError(
+            f"url must begin with http://, https:// or file:///, or be a path, not {shown(url)}"
+        )
+    return drive.from_share_link(url)

@@ -1,0 +1,48 @@
+"""What a checkpoint tells of its training."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pixace.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
+from pixace.checkpoints.record import read_record
+
+
+def test_a_training_leaves_its_record(painted, weights_dir):
+    path = weights_dir / "transformer" / "model.pkl.gz"
+    record = read_record(path)
+    stored = read_checkpoint(path)
+    assert record.step == 6
+    assert record.n_weights == sum(array.size for array in stored.weights)
+    assert record.config.image_size == 6
+    assert record.settings["images"] == str(painted / "train")
+    assert record.settings["batch_size"] == "4"
+    assert record.settings["images found"] == "20"
+    for run in ("train", "val"):
+        nats = stored.history[run]["nats_per_pixel"]
+        assert getattr(record, run) == [(step, value / math.log(2)) for step, value in nats]
+        assert [step for step, _ in nats] == [3, 6]
+    assert record.held_out is True
+    assert record.validation == "validation"
+    assert record.images_per_second > 0
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        {},
+        {"settings": [1], "held_out": "yes", "curves": 3},
+        {"settings": {"images": 3, 4: "five"}, "curves": {"images_per_second": math.nan}},
+        {"curves": {"images_per_second": [1.0]}},
+    ],
+)
+def test_what_is_told_in_another_form_is_not_told(tmp_path, progress):
+    curves = {"val": {"nats_per_pixel": [(1, math.nan), (2, math.log(2))]}}
+    path = tmp_path / "model.pkl.gz"
+    write_checkpoint(path, Checkpoint(2, [np.zeros(3, np.float32)], None, curves, progress), {})
+    record = read_record(path)
+    assert (record.n_weights, record.config, record.settings) == (3, None, {})
+    assert (record.train, record.val) == ([], [(2, 1.0)])
+    assert record.held_out is None
+    assert record.images_per_second is None

@@ -1,0 +1,84 @@
+import dataclasses
+
+import pytest
+
+from pixace.dataset.advice import advise
+from pixace.dataset.findings import Report
+
+FLAWLESS = Report(
+    n_images=5000,
+    unreadable=[],
+    sizes={"64x64": 5000},
+    n_oblong=0,
+    image_size=32,
+    n_enlarged=0,
+    median_short_edge=64.0,
+    modes={"RGB": 5000},
+    n_transparent=0,
+    n_grey=10,
+    classes={"(top folder)": 5000},
+    exact_duplicates=[],
+    near_duplicates=[["a", "b"]],
+    n_val_images=200,
+    shared_with_val=[],
+    bitdepth="5,4,4",
+    quantisation={"3,2,2": 10.0, "4,3,3": 4.5, "5,4,4": 2.0},
+)
+
+
+def advice_on(**flaws) -> list[str]:
+    return advise(dataclasses.replace(FLAWLESS, **flaws), "white")
+
+
+def test_there_is_nothing_to_say_about_a_good_folder():
+    assert advice_on() == []
+    assert advice_on(n_grey=5000, bitdepth="0,0,4") == []
+
+
+@pytest.mark.parametrize(
+    ("flaws", "words"),
+    [
+        ({"n_images": 0}, ["No image can be read"]),
+        ({"unreadable": [{"path": "a", "problem": "b"}]}, ["1 file cannot be read"]),
+        ({"n_images": 300}, ["knows 300 images by heart"]),
+        ({"n_oblong": 900}, ["900 images of 5000", "1.33 times as long", "squeezed"]),
+        (
+            {"n_enlarged": 4000, "median_short_edge": 17.0},
+            ["4000 images of 5000, smaller than 32x32", "--image_size=16"],
+        ),
+        ({"n_transparent": 1}, ["1 image of 5000", "--background=white"]),
+        ({"n_grey": 5000}, ["--bitdepth=0,0,6"]),
+        (
+            {"quantisation": {"4,3,3": 2.2, "5,4,4": 2.0}},
+            ["--bitdepth=4,3,3 is fine enough", "its colour error is 2.2,"],
+        ),
+        (
+            {"bitdepth": "3,2,2"},
+            ["--bitdepth=3,2,2 is coarse", "error is 10.0, that of --bitdepth=5,4,4 2.0;"],
+        ),
+        (
+            {"exact_duplicates": [["a", "b"]], "near_duplicates": [["a", "b", *range(60)]]},
+            ["61 images of 5000 can be taken for another one"],
+        ),
+        ({"shared_with_val": [["v", "t"]]}, ["1 of 200 validation images", "better than it is"]),
+        (
+            {"classes": {"cats": 4500, "dogs": 400, "emus": 100}},
+            ["cats has 4500 images and emus has 100"],
+        ),
+        (
+            {"classes": {"(top folder)": 4999, "\x1b[2J\n": 1}},
+            [r"(top folder) has 4999 images and \x1b[2J\n has 1:"],
+        ),
+        ({"n_val_images": None}, ["no validation folder", "--split=0.05"]),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_each_flaw_is_told_with_its_figures(flaws, words):
+    (advice,) = advice_on(**flaws)
+    for word in words:
+        assert word in advice
+
+
+def test_who_is_dividing_the_images_needs_no_validation_folder():
+    report = dataclasses.replace(FLAWLESS, n_val_images=None)
+    assert advise(report, "black", is_split=True) == []

@@ -1,0 +1,22 @@
+import numpy as np
+from PIL import Image
+
+from pixace.dataset.contact_sheet import contact_sheet, sheet_size
+from pixace.pictures.folder import find_images
+
+
+def test_each_picture_is_beside_its_tokens(tmp_path):
+    colours = ["red", "#405060", "white", "lime", "blue"]
+    for number, colour in enumerate(colours):
+        Image.new("RGB", (10 + number, 7), colour).save(tmp_path / f"{number}.png")
+    sheet = contact_sheet(find_images(tmp_path), 4, (0, 0, 1))  # black and white only
+    assert sheet.size == sheet_size(5) == (800, 200)
+    centres = np.asarray(sheet)[50::100, 50::100]
+    white, black = [255] * 3, [0] * 3
+    assert centres[0, :4].tolist() == [[255, 0, 0], white, [0x40, 0x50, 0x60], black]
+    assert centres[1].tolist() == [[0, 0, 255], white, *[black] * 6]
+
+
+def test_a_single_picture(tmp_path):
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "a.png")
+    assert contact_sheet(find_images(tmp_path), 4, (5, 4, 4)).size == sheet_size(1) == (200, 100)

@@ -1,0 +1,84 @@
+"""The table of quantised pictures."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixace.cli import main
+from pixace.dataset.quantisation import quantisation_table
+from pixace.errors import ImageError
+from pixace.pictures.colour_error import colour_error
+from pixace.tokens import image_to_tokens, tokens_to_image
+from tests.conftest import paint
+
+
+def test_columns_are_what_a_model_sees(painted):
+    table = quantisation_table(painted / "val", [(8, 4, 4), (2, 1, 2)], 6)
+    assert len(table.rows) == 5
+    for original, fine, coarse in table.rows:
+        assert original.size == (6, 6)
+        for image, bits in ((fine, (8, 4, 4)), (coarse, (2, 1, 2))):
+            assert image == tokens_to_image(image_to_tokens(original, 6, bits), bits)
+    fine, coarse = table.errors
+    assert 0 < fine < coarse / 2
+    pixels = [np.stack([np.asarray(row[column]) for row in table.rows]) for column in (0, 2)]
+    assert coarse == colour_error(*pixels)
+
+
+def test_pictures_come_from_all_over_the_folder(tmp_path):
+    for number in range(10):
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    table = quantisation_table(tmp_path, [(5, 4, 4)], 1, n_images=5)
+    assert [row[0].getpixel((0, 0))[0] for row in table.rows] == [0, 2, 4, 6, 8]
+
+
+def test_the_command_writes_a_picture_and_its_figures(tmp_path, capsys):
+    paint(tmp_path / "in", 3, seed=3)
+    (tmp_path / "in" / "disc-001.png").write_bytes(b"no picture")
+    out = tmp_path / "new" / "table.png"
+    flags = ["--bitdepth=5,4,4", "--bitdepth=4,3,3", "--image_size=6", "--scale=100"]
+    assert main(["quantize", f"--images={tmp_path / 'in'}", f"--out={out}", *flags]) == 0
+    said = capsys.readouterr()
+    assert "warning: skipped" in said.err
+    assert "disc-001.png" in said.err
+    first, *figures, unit = said.out.splitlines()
+    assert first == f"{out}: 2 pictures"
+    assert [line.split()[0] for line in figures] == ["5,4,4", "4,3,3"]
+    assert [line.split()[1] for line in figures] == ["8194", "1026"]
+    table = quantisation_table(tmp_path / "in", [(5, 4, 4), (4, 3, 3)], 6)
+    assert [line.split()[-1] for line in figures] == [f"{error:.2f}" for error in table.errors]
+    assert "CIELAB" in unit
+    with Image.open(out) as picture:
+        assert picture.size == (3 * 100, 2 * 100 + 30)
+        pixels = np.asarray(picture)
+    for left in (0, 100, 200):  # each column has two lines of letters, with a margin
+        heading = pixels[:30, left : left + 100].min(axis=2)
+        lines = (heading < 128).any(axis=1)
+        assert np.diff(lines.astype(int)).clip(0).sum() == 2
+        assert not (heading[:, [0, -1]] < 128).any()
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "message"),
+    [
+        ([], 2, "quantize needs --images=FOLDER"),
+        (["--images={}", "--bitdepth=5,4"], 2, "bitdepth must be three numbers"),
+        (["--images={}", "--bitdepth=a,b,c"], 2, "flag --bitdepth=a,b,c: not a list of numbers"),
+        (["--images={}", *["--bitdepth=5,4,4"] * 21], 2, "name 1 to 20 bitdepths, not 21"),
+        (["--images={}", "--n_images=0"], 2, "n_images"),
+        (["--images={}", "--scale=10"], 2, "scale"),
+        (["--images={}", "--out=table.txt"], 2, "out must end in"),
+        (["--images=nowhere"], 1, "nowhere: no such folder of images"),
+    ],
+)
+def test_wrong_usage_is_one_line(painted, capsys, flags, status, message):
+    words = [flag.format(painted / "val") for flag in flags]
+    assert main(["quantize", *words]) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_a_folder_without_a_readable_image(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(ImageError, match="none of 1 image files can be read"):
+        quantisation_table(tmp_path, [(5, 4, 4)])

@@ -1,0 +1,119 @@
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixace.dataset.split import check_split_folder, choose_val, make_split
+from pixace.errors import ImageError, UsageError
+from pixace.pictures.folder import find_images
+from pixace.pictures.reading import open_image
+from tests.conftest import paint
+
+
+def digests(count: int, start: int = 0) -> list[bytes]:
+    return [hashlib.sha256(b"%d" % n).digest() for n in range(start, start + count)]
+
+
+def test_the_share_is_met_roughly():
+    for share in (0.05, 0.5, 0.9):
+        assert choose_val(digests(4000), [], share).mean() == pytest.approx(share, abs=0.02)
+
+
+def test_a_picture_keeps_its_side_when_others_come_or_go():
+    before = choose_val(digests(500), [], 0.2)
+    after = choose_val(digests(900), [], 0.2)
+    np.testing.assert_array_equal(before, after[:500])
+    backwards = choose_val(digests(500)[::-1], [], 0.2)
+    np.testing.assert_array_equal(before, backwards[::-1])
+
+
+def test_near_duplicates_are_on_one_side():
+    groups = [[*range(start, start + 5)] for start in range(0, 500, 5)]
+    is_val = choose_val(digests(1000), groups, 0.2)
+    sides = is_val[:500].reshape(100, 5)
+    assert (sides == sides[:, :1]).all()
+    assert 0 < sides[:, 0].sum() < 100
+    np.testing.assert_array_equal(is_val[500:], choose_val(digests(1000), [], 0.2)[500:])
+
+
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
+def test_each_side_gets_something(share):
+    for count in range(2, 12):
+        assert 0 < choose_val(digests(count), [], share).sum() < count
+
+
+@pytest.mark.parametrize("groups", [[], [[0, 1, 2]]])
+def test_nothing_to_divide(groups):
+    with pytest.raises(ImageError, match="no two different images"):
+        choose_val(digests(3 if groups else 1), groups, 0.5)
+
+
+@pytest.fixture
+def classes(tmp_path, monkeypatch):
+    """Two classes of pictures in `images`, one of which is a link; the test runs beside it."""
+    paint(tmp_path / "images" / "cats", 3, seed=0)
+    paint(tmp_path / "elsewhere" / "far" / "dogs", 3, seed=1)
+    (tmp_path / "images" / "dogs").symlink_to(tmp_path / "elsewhere" / "far" / "dogs")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path
+
+
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_links_lead_to_the_images(classes, is_absolute):
+    paths = find_images(classes / "images" if is_absolute else "../images")
+    out = classes / "new" / "parts" if is_absolute else Path("../new/parts")
+    is_val = np.array([False, True, False, True, True, False])
+    check_split_folder(out, paths.folder)
+    make_split(paths, is_val, out)
+    assert sorted(entry.name for entry in (classes / "new").iterdir()) == ["parts"]
+    for side, numbers in (("train", [0, 2, 5]), ("val", [1, 3, 4])):
+        found = find_images(out / side)
+        assert [path.relative_to(out / side) for path in found] == [
+            paths[number].relative_to(paths.folder) for number in numbers
+        ]
+        for path, number in zip(found, numbers, strict=True):
+            assert path.is_symlink() and not os.path.isabs(os.readlink(path))
+            assert open_image(path).tobytes() == open_image(paths[number]).tobytes()
+
+
+def test_links_survive_a_move_together(classes):
+    paths = find_images(classes / "images" / "cats")
+    make_split(paths, np.array([True, False, False]), classes / "images-split")
+    moved = classes.parent / f"{classes.name}-moved"
+    classes.rename(moved)
+    (val,) = find_images(moved / "images-split" / "val")
+    open_image(val)
+
+
+def test_where_no_split_can_go(classes):
+    images = classes / "images"
+    (classes / "empty").mkdir()
+    check_split_folder(classes / "empty", images)
+    for out, problem in (
+        (classes / "elsewhere", "not empty"),
+        (images / "split", "lies inside"),
+        (images, "not empty"),
+        (images / "cats" / "disc-000.png", "is a file"),
+    ):
+        with pytest.raises(UsageError, match=problem):
+            check_split_folder(out, images)
+    inside = classes / "inside"
+    inside.symlink_to(images / "cats")
+    with pytest.raises(UsageError, match="lies inside"):
+        check_split_folder(inside / "new", images)
+
+
+def test_a_failure_leaves_nothing_behind(classes):
+    paths = find_images(classes / "images" / "cats")
+    (classes / "file").write_text("")
+    with pytest.raises(ImageError, match="cannot write"):
+        make_split(paths, np.array([True, False, False]), classes / "file" / "out")
+    full = classes / "full"
+    paint(full, 1, seed=0)
+    with pytest.raises(ImageError, match="cannot write"):
+        make_split(paths, np.array([True, False, False]), full)
+    assert [entry.name for entry in full.iterdir()] == ["disc-000.png"]
+    assert not [entry for entry in classes.iterdir() if entry.name.startswith(".")]

@@ -1,0 +1,241 @@
+"""Recipes: every format gives back what was stored; a stranger's is believed only if sane."""
+
+import json
+import os
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from pixace.drawing.recipe import Recipe, nameable, read_recipe
+from pixace.errors import CheckpointError, ImageError, UsageError
+from pixace.pictures.writing import write_picture
+from pixace.settings.model import ModelConfig
+from pixace.system.files import file_sha256
+from tests.tools.drawings import a_recipe
+
+RECIPE = a_recipe(
+    prompts=("a.png", "é\udcff.png", None),
+    cut=5,
+    temperature=(0.0, 0.9, 1.0),
+    top_k=3,
+    top_p=0.95,
+    best_of=4,
+    batch_size=2,
+)
+
+
+def picture(info: str | None = None) -> Image.Image:
+    result = Image.new("RGB", (30, 20), "red")
+    if info is not None:
+        result.info["pixace"] = info
+    return result
+
+
+def test_the_text_is_plain_json_and_gives_it_back():
+    text = RECIPE.to_text()
+    assert text.isascii() and "\n" not in text
+    assert Recipe.from_text(text) == RECIPE
+    values = json.loads(text)
+    assert values["model_name"] == "faces"
+    assert values["config"]["bitdepth"] == [4, 2, 2]
+    assert values["drawing"]["temperature"] == [0.0, 0.9, 1.0]
+    assert values["drawing"]["seed"] == 7
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".gif"])
+def test_every_format_but_bmp_carries_it(tmp_path, suffix):
+    path = tmp_path / f"out{suffix}"
+    write_picture(picture(RECIPE.to_text()), path)
+    assert read_recipe(path) == RECIPE
+    with Image.open(path) as file:
+        file.load()
+        assert file.size == (30, 20)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif"])
+def test_a_picture_without_one_is_told(tmp_path, suffix):
+    write_picture(picture(), tmp_path / f"out{suffix}")
+    with pytest.raises(ImageError, match=rf"out\{suffix}: carries no recipe"):
+        read_recipe(tmp_path / f"out{suffix}")
+
+
+def test_bmp_carries_none(tmp_path):
+    write_picture(picture(RECIPE.to_text()), tmp_path / "out.bmp")
+    with pytest.raises(ImageError, match=r"out\.bmp: not a PNG, JPEG, WebP or GIF"):
+        read_recipe(tmp_path / "out.bmp")
+
+
+def test_someone_else_s_comment_is_no_recipe(tmp_path):
+    picture().save(tmp_path / "a.gif", comment=b"made on a sunny day")
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0b\0e\0a\0c\0h\0"
+    picture().save(tmp_path / "b.jpg", exif=exif)
+    chunk = PngInfo()
+    chunk.add_text("Comment", RECIPE.to_text())
+    picture().save(tmp_path / "c.png", pnginfo=chunk)
+    for name in ("a.gif", "b.jpg", "c.png"):
+        with pytest.raises(ImageError, match="carries no recipe"):
+            read_recipe(tmp_path / name)
+
+
+def changed(**values) -> dict:
+    """The recipe's JSON values with some replaced; those of `drawing` and `config` one by one."""
+    whole = json.loads(RECIPE.to_text())
+    for name, value in values.items():
+        merges = name in ("drawing", "config") and isinstance(value, dict)
+        whole[name] = {**whole[name], **value} if merges else value
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("values", "wording"),
+    [
+        ({"sha256": "0" * 63}, "sha256"),
+        ({"sha256": 5}, "sha256"),
+        ({"checkpoint": "../../etc/passwd"}, "checkpoint"),
+        ({"checkpoint": ""}, "checkpoint"),
+        ({"model_name": "../x"}, "model_name"),
+        ({"model_name": ["x"]}, "model_name"),
+        ({"step": -1}, "step"),
+        ({"step": True}, "step"),
+        ({"prompts": "a.png"}, "prompts is not a list"),
+        ({"prompts": [3]}, "prompts"),
+        ({"prompts": ["a\0b"]}, "prompts"),
+        ({"pixace_version": None}, "pixace_version"),
+        ({"command": "rm"}, "'command', which this pixace does not know"),
+        ({"drawing": []}, "drawing is not a JSON object"),
+        ({"drawing": {"seed": None}}, "seed"),
+        ({"drawing": {"seed": 2**31}}, "seed"),
+        ({"drawing": {"batch_size": 10**9}}, "batch_size"),
+        ({"drawing": {"batch_size": 10**4000}}, "batch_size"),
+        ({"drawing": {"best_of": 10**9}}, "best_of"),
+        ({"drawing": {"scale": 10**9}}, "scale"),
+        ({"drawing": {"scale": "12"}}, "scale"),
+        ({"drawing": {"cut": -1}}, "cut"),
+        ({"drawing": {"temperature": 1.0}}, "temperature is not a list"),
+        ({"drawing": {"temperature": [float("nan")]}}, "temperature"),
+        ({"drawing": {"temperature": ["x" * 5000]}}, "temperature"),
+        ({"drawing": {"temperature": [1.0] * 101}}, "temperature"),
+        ({"drawing": {"top_p": 0}}, "top_p"),
+        ({"drawing": {"out": "x.png"}}, "'out', which this pixace does not know"),
+        ({"config": {"image_size": 10**6}}, "image_size"),
+        ({"config": {"model_type": "gpt"}}, "model_type"),
+        ({"config": {"shell": "sh"}}, "unknown setting 'shell'"),
+        ({"config": None}, "config is not a JSON object"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_is_refused_in_one_short_line(tmp_path, values, wording):
+    write_picture(picture(json.dumps(changed(**values))), tmp_path / "out.png")
+    with pytest.raises(ImageError, match="its recipe cannot be used: ") as caught:
+        read_recipe(tmp_path / "out.png")
+    assert wording in str(caught.value)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"seed": 1}',
+        '{"step": ' + "9" * 5000 + "}",
+        "[" * 50_000,
+        '{"model_name": "' + "x" * 70_000 + '"}',
+    ],
+    ids=["empty", "cut", "list", "null", "incomplete", "digits", "deep", "long"],
+)
+def test_damaged_text_is_refused(tmp_path, text):
+    write_picture(picture(text), tmp_path / "out.png")
+    with pytest.raises(ImageError, match=r"out\.png: its recipe cannot be used: "):
+        read_recipe(tmp_path / "out.png")
+
+
+def test_a_missing_value_is_told():
+    values = json.loads(RECIPE.to_text())
+    del values["sha256"]
+    with pytest.raises(UsageError, match="not complete"):
+        Recipe.from_text(json.dumps(values))
+
+
+def test_files_that_are_no_pictures(tmp_path):
+    (tmp_path / "text.png").write_text("{}")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "folder.png").mkdir()
+    os.mkfifo(tmp_path / "fifo.png")  # opening it would wait for ever
+    write_picture(picture(RECIPE.to_text()), tmp_path / "whole.png")
+    whole = (tmp_path / "whole.png").read_bytes()
+    start = whole.index(b"tEXt")
+    (tmp_path / "flipped.png").write_bytes(whole[: start + 40] + b"#" + whole[start + 41 :])
+    (tmp_path / "cut.png").write_bytes(whole[: start + 40])
+    for path in sorted(tmp_path.iterdir()):
+        if path.name != "whole.png":
+            with pytest.raises(ImageError, match=path.name) as caught:
+                read_recipe(path)
+            assert str(caught.value).isprintable()
+    with pytest.raises(ImageError, match=r"gone\.png: No such file"):
+        read_recipe(tmp_path / "gone.png")
+
+
+def test_prompts_are_named_as_given_without_passwords(tmp_path):
+    prompts = ["a.png", tmp_path / "b.png", "https://me:secret@example.com/c.png", picture(), None]
+    assert nameable(prompts) == (
+        "a.png",
+        str(tmp_path / "b.png"),
+        "https://example.com/c.png",
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif"])
+def test_more_names_than_a_file_can_carry_are_left_out(tmp_path, suffix):
+    some = nameable([f"pictures/{i:04d}-\u00e9.png" for i in range(900)])
+    assert some[-1] == "pictures/0899-\u00e9.png"
+    many = nameable([f"pictures/{i:04d}-\u00e9.png" for i in range(9000)])
+    assert many == (None,) * 9000
+    for names in (some, many):
+        recipe = a_recipe(prompts=names, temperature=(1 / 3,) * 100)
+        write_picture(picture(recipe.to_text()), tmp_path / f"out{suffix}")
+        assert read_recipe(tmp_path / f"out{suffix}") == recipe
+
+
+# --- the weights --------------------------------------------------------------------------------
+
+
+def test_the_weights_are_found_by_name_and_contents(tmp_path, caplog):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    (folder / "model.pkl.gz").write_bytes(b"first")
+    recipe = a_recipe(sha256=file_sha256(folder / "model.pkl.gz"))
+    assert recipe.find_weights(tmp_path) == folder / "model.pkl.gz"
+    # The training went on, and keeps that epoch.
+    (folder / "model-00006.pkl.gz").write_bytes(b"first")
+    (folder / "model.pkl.gz").write_bytes(b"second")
+    assert recipe.find_weights(tmp_path) == folder / "model-00006.pkl.gz"
+    assert not caplog.records
+    # It keeps it no longer.
+    (folder / "model-00006.pkl.gz").unlink()
+    assert recipe.find_weights(tmp_path) == folder / "model.pkl.gz"
+    assert "has changed since: the pictures will differ" in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_weights_that_are_not_there_are_told(tmp_path):
+    with pytest.raises(CheckpointError, match="faces: no such model"):
+        a_recipe().find_weights(tmp_path)
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "model.pkl.gz").touch()
+    with pytest.raises(CheckpointError, match=r"model-00003\.pkl\.gz: no such checkpoint"):
+        a_recipe(checkpoint="model-00003.pkl.gz").find_weights(tmp_path)
+    with pytest.raises(UsageError, match=r"a file, model\.pkl\.gz; name it with --checkpoint"):
+        a_recipe(model_name=None).find_weights(tmp_path)
+
+
+def test_the_model_s_settings_are_inside():
+    assert Recipe.from_text(RECIPE.to_text()).config == ModelConfig(
+        image_size=4, bitdepth=(4, 2, 2)
+    )

@@ -1,0 +1,94 @@
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pixace.backend.door import jnp, trax
+from pixace.checkpoints.config_file import load_config
+from pixace.dataset.reading import load_images
+from pixace.errors import CheckpointError, ImageError, UsageError
+from pixace.insight.evaluator import get_evaluator
+from pixace.insight.likelihood import Likelihood, Scorer
+from pixace.models.stored import open_model
+
+
+def test_a_model_of_known_probabilities():
+    """Every pixel is token 3 with probability 1/2 and each of the 5 others with 1/10."""
+    probabilities = jnp.array([0.1, 0.1, 0.1, 0.5, 0.1, 0.1])
+    model = trax.layers.Serial(
+        trax.layers.Fn("Nothing", lambda x: jnp.zeros((*x.shape, 1))), trax.layers.Dense(6)
+    )
+    model.init(trax.shapes.ShapeDtype((1, 1), np.int32))
+    nothing, (matrix, _) = model.weights
+    model.weights = nothing, (matrix, jnp.log(probabilities))
+    tokens = np.array([[3, 3, 3, 3], [3, 3, 0, 5], [2, 2, 2, 2]], np.uint16)
+    nats = Scorer(model).image_nats(model.weights, tokens, batch_size=2)
+    half, tenth = math.log(2), math.log(10)
+    np.testing.assert_allclose(nats, [half, (half + tenth) / 2, tenth], rtol=1e-6)
+    likelihood = Scorer(model).likelihood(model.weights, tokens, batch_size=2)
+    assert likelihood.n_images == 3
+    assert likelihood.nats_per_pixel == pytest.approx(nats.mean())
+
+
+def test_units():
+    likelihood = Likelihood(nats_per_pixel=3 * math.log(2), n_images=1)
+    assert likelihood.bits_per_pixel == pytest.approx(3)
+    assert likelihood.bits_per_subpixel == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "model_type",
+    [
+        pytest.param("transformer", marks=pytest.mark.long),
+        pytest.param("reformer", marks=pytest.mark.slow),
+    ],
+)
+def test_the_sum_of_the_logits_by_hand(painted, weights_dir, model_type):
+    path = weights_dir / model_type / "model.pkl.gz"
+    tokens = load_images(painted / "val", load_config(path.parent)).tokens.astype(np.int32)
+    logits = np.asarray(open_model(path, {}).build("eval", 1)(tokens), np.float64)
+    log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    by_hand = -np.take_along_axis(log_p, tokens[..., None], axis=-1).mean()
+    evaluator = get_evaluator(model_type, weights_dir=weights_dir)
+    for batch_size in (1, 3, 8):
+        measured = evaluator.evaluate(painted / "val", batch_size)
+        assert measured.n_images == 5
+        assert measured.nats_per_pixel == pytest.approx(by_hand, abs=1e-5)
+
+
+def evaluate(*flags: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "pixace", "evaluate", *flags]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_command(painted, weights_dir):
+    model = ("--model_name=reformer", f"--weights_dir={weights_dir}", f"--images={painted}")
+    expected = get_evaluator("reformer", weights_dir=weights_dir).evaluate(painted)
+    as_json = evaluate(*model, "--json")
+    assert (as_json.returncode, as_json.stderr) == (0, "")
+    values = json.loads(as_json.stdout)
+    assert values == {
+        "nats_per_pixel": pytest.approx(expected.nats_per_pixel),
+        "bits_per_pixel": pytest.approx(expected.nats_per_pixel / math.log(2)),
+        "bits_per_subpixel": pytest.approx(expected.nats_per_pixel / math.log(2) / 3),
+        "n_images": 25,
+    }
+    as_text = evaluate(*model)
+    assert as_text.returncode == 0
+    assert f"bits per pixel      {values['bits_per_pixel']:.4f}" in as_text.stdout.splitlines()
+
+
+def test_errors(painted, weights_dir, tmp_path):
+    evaluator = get_evaluator("reformer", weights_dir=weights_dir)
+    with pytest.raises(UsageError, match="batch_size"):
+        evaluator.evaluate(painted, 0)
+    with pytest.raises(ImageError, match="no images"):
+        evaluator.evaluate(tmp_path)
+    with pytest.raises(CheckpointError, match="no such model"):
+        get_evaluator("absent", weights_dir=weights_dir)
+    missing = evaluate("--model_name=reformer", f"--weights_dir={weights_dir}")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr == "pixace: evaluate needs --images=FOLDER\n"

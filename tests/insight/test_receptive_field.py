@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from pixace.insight.receptive_field import receptive_field
+from pixace.models.build import build_model, init_model
+from pixace.models.weights import flat_weights, nested_weights
+from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import MODEL_TYPES, has_setting
+from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
+
+EDGE = 7
+
+
+def seen_from(pixel: int, model_type: str, **sizes) -> np.ndarray:
+    """Returns which pixels (E, E) a model with random weights looks at for one pixel."""
+    settings = {"image_size": EDGE, "bitdepth": [2, 1, 2], "d_model": 16, "d_ff": 16}
+    if has_setting(model_type, "n_heads"):
+        settings["n_heads"] = 2
+    config = ModelConfig.from_dict({**settings, "model_type": model_type, "n_layers": 2, **sizes})
+    model = build_model(config, "eval")
+    init_model(model, 1, config.n_pixels)
+    rng = np.random.default_rng(1)
+    arrays = [rng.normal(0, 0.3, array.shape).astype("f") for array in flat_weights(model.weights)]
+    tokens = rng.integers(2, 34, config.n_pixels).astype(np.int32)
+    weights = nested_weights(arrays, model.weights)
+    return receptive_field(config, weights, tokens, pixel).reshape(EDGE, EDGE) > 0
+
+
+@pytest.mark.parametrize(
+    "pixel",
+    [
+        pytest.param(0, marks=pytest.mark.slow),
+        pytest.param(1, marks=pytest.mark.slow),
+        24,
+        pytest.param(48, marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_a_pixel_is_told_by_earlier_ones_alone(model_type, pixel):
+    seen = seen_from(pixel, model_type).ravel()
+    assert not seen[pixel:].any(), "exactly zero at the pixel and after it"
+    assert seen[pixel - 1] or pixel == 0
+
+
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
+def test_attention_sees_every_earlier_pixel(model_type):
+    assert seen_from(24, model_type).ravel()[:24].all()
+
+
+def test_the_gated_pixelcnn_sees_every_earlier_pixel_within_reach():
+    """No blind spot: with one layer that reaches one pixel, or two that reach two."""
+    for n_layers in (1, 2):
+        seen = seen_from(24, "pixelcnn", kernel_size=3, n_layers=n_layers)
+        expected = np.zeros((EDGE, EDGE), bool)
+        reach = slice(3 - n_layers, 3 + n_layers + 1)
+        expected[3 - n_layers : 3, reach] = True
+        expected[3, 3 - n_layers : 3] = True
+        np.testing.assert_array_equal(seen, expected)
+
+
+def test_the_residual_pixelcnn_has_a_blind_spot():
+    """Which is what the gated one is for: nothing to the right, below the first kernel's wedge."""
+    seen = seen_from(6 * EDGE, "pixelcnn_residual", kernel_size=3, n_layers=2)
+    assert seen[3:6, :4].all(), "the kernel of 7 x 7 around it"
+    assert not seen[5, 4:].any(), "beyond its reach in the row above"
+    assert seen[1:3].any(), "further layers reach further up"
+
+
+def test_the_gradient_is_a_length():
+    sizes = {"image_size": 3, "bitdepth": [1, 1, 1], "d_model": 8, "d_ff": 8, "n_layers": 1}
+    config = ModelConfig.from_dict({"model_type": "pixelcnn", **sizes})
+    model = build_model(config, "eval")
+    init_model(model, 1, 9)
+    lengths = receptive_field(config, model.weights, np.full(9, 2, np.int32), 8)
+    assert lengths.shape == (9,)
+    assert np.isfinite(lengths).all()
+    assert (lengths >= 0).all()

@@ -1,0 +1,118 @@
+"""The page about a model, opened in a real browser from the disk."""
+
+import dataclasses
+import shutil
+
+from PIL import Image
+
+from pixace.checkpoints.bundled import ready_folder
+from pixace.checkpoints.record import read_record
+from pixace.cli import main
+from pixace.insight.report import MAX_SHEETS, report
+from tests.tools.browser import Browser
+
+SECTIONS = ["Figures", "Curves", "Samples", "Completions", "Settings"]
+HOSTILE = """<img src="x" onerror="document.title='owned'"> & 'quotes'"""
+
+
+def look(page: Browser, path) -> dict[str, str]:
+    """Opens a page, checks what holds for all of them, returns each section's text."""
+    page.open(path.as_uri())
+    assert page.run("[...document.querySelectorAll('h2')].map((e) => e.innerText)") == SECTIONS
+    for number in range(page.run("document.images.length")):
+        page.wait_for(f"document.images[{number}].complete")
+        assert page.run(f"document.images[{number}].naturalWidth") > 0, number
+    assert page.run("[...document.images].every((image) => image.src.startsWith('data:'))")
+    assert [url for url in page.requests if not url.startswith("data:")] == [path.as_uri()]
+    assert not page.complaints
+    page.requests.clear()
+    parts = page.run("[...document.querySelectorAll('section')].map((e) => e.innerText)")
+    return dict(zip(SECTIONS, parts, strict=True))
+
+
+def test_pages_in_the_browser(weights_dir, tmp_path):
+    """A trained model, one with a hostile name and damaged pictures, one without any pictures."""
+    hostile = tmp_path / "<b>&amp;"
+    shutil.copytree(weights_dir / "reformer", hostile)
+    (hostile / "pictures" / "samples-00003.png").write_bytes(b"damaged")
+    for name, folder in (("transformer", weights_dir), ("<b>&amp;", tmp_path), ("emoji", tmp_path)):
+        out = tmp_path / f"{'hostile' if '<' in name else name}.html"
+        assert (
+            main(["report", f"--model_name={name}", f"--weights_dir={folder}", f"--out={out}"]) == 0
+        )
+    with Browser() as page:
+        parts = look(page, tmp_path / "transformer.html")
+        assert page.run("document.images.length") == 5
+        assert "training steps\t6" in parts["Figures"]
+        assert "held-out, last" in parts["Figures"]
+        assert "bits per pixel (step 6)" in parts["Figures"]
+        assert "images per second" in parts["Figures"]
+        for kind in ("Samples", "Completions"):
+            assert "step 3" in parts[kind]
+            assert "step 6" in parts[kind]
+        assert "image_size\t6" in parts["Settings"]
+        assert "batch_size\t4" in parts["Settings"]
+
+        parts = look(page, tmp_path / "hostile.html")
+        assert page.run("document.querySelector('h1').innerText") == "<b>&amp;"
+        assert page.run("document.title") == "<b>&amp;"
+        assert "step 3" not in parts["Samples"]
+        assert page.run("document.images.length") == 4
+
+        parts = look(page, tmp_path / "emoji.html")
+        assert "none" in parts["Samples"]
+        assert "not measured" in parts["Figures"]
+
+        record = read_record(weights_dir / "transformer" / "model.pkl.gz")
+        record = dataclasses.replace(record, settings={HOSTILE: HOSTILE})
+        (tmp_path / "owned.html").write_text(report(HOSTILE, record, tmp_path / "nowhere"))
+        parts = look(page, tmp_path / "owned.html")
+        assert page.run("document.title") == HOSTILE
+        assert f"{HOSTILE}\t{HOSTILE}" in parts["Settings"]
+
+
+def test_a_model_that_tells_nothing():
+    record = dataclasses.replace(
+        read_record(ready_folder("emoji") / "model.pkl.gz"),
+        config=None,
+        settings={},
+        train=[],
+        val=[],
+    )
+    page = report("bare", record, ready_folder("emoji"))
+    assert "not trained to the end of an epoch" in page
+    assert "pixace evaluate" in page
+    assert "None are stored with this model" in page
+
+
+def test_validation_on_the_training_images_is_called_so(weights_dir):
+    record = read_record(weights_dir / "transformer" / "model.pkl.gz")
+    page = report("m", dataclasses.replace(record, held_out=False), weights_dir / "transformer")
+    assert "validation (on the training images), last" in page
+    assert "held-out" not in page
+
+
+def test_a_long_training_shows_some_sheets_of_all_its_time(weights_dir, tmp_path):
+    source = weights_dir / "transformer" / "pictures" / "samples-00003.png"
+    (tmp_path / "pictures").mkdir()
+    for step in range(1, 101):
+        (tmp_path / "pictures" / f"samples-{step:05d}.png").symlink_to(source)
+    record = dataclasses.replace(read_record(weights_dir / "transformer" / "model.pkl.gz"), step=90)
+    page = report("long", record, tmp_path)
+    assert page.count("<figure>") == MAX_SHEETS
+    assert "step 1<" in page
+    assert "step 90<" in page
+    assert "step 100<" not in page, "of a training that went back"
+
+
+def test_a_picture_of_any_size_is_shown(weights_dir, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (20000, 10)).save(tmp_path / "pictures" / "samples-00001.png")
+    page = report("m", read_record(weights_dir / "transformer" / "model.pkl.gz"), tmp_path)
+    assert page.count("<figure>") == 1
+
+
+def test_wrong_usage_is_one_line(weights_dir, capsys):
+    assert main(["report", f"--weights_dir={weights_dir}", "--model_name=reformer", "--out=x"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "out must end in .html" in line

@@ -1,0 +1,195 @@
+"""Where a training starts: folder, settings, state."""
+
+import re
+
+import numpy as np
+import pytest
+
+from pixace.checkpoints.config_file import save_config
+from pixace.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
+from pixace.checkpoints.folder import epoch_path, epoch_steps
+from pixace.checkpoints.keeping import save_epoch, save_latest, set_aside
+from pixace.errors import CheckpointError, UsageError
+from pixace.settings.model import ModelConfig
+from pixace.training.start import find_start, training_folder
+
+
+def test_a_training_without_a_name_is_called_after_the_time(tmp_path):
+    folder, config = training_folder(None, tmp_path, None, {})
+    assert folder.parent == tmp_path
+    assert re.fullmatch(r"[01]\d[0-3]\d_[0-2]\d[0-5]\d", folder.name)
+    assert config == ModelConfig()
+    assert not folder.exists(), "nothing is made before the training starts"
+
+
+def test_an_empty_name_is_a_mistake_and_not_the_time(tmp_path):
+    with pytest.raises(UsageError, match="model_name must be a plain folder name"):
+        training_folder("", tmp_path, None, {})
+
+
+def test_a_new_training_takes_the_named_settings(tmp_path):
+    folder, config = training_folder("faces", tmp_path, None, {"image_size": 16, "d_ff": None})
+    assert folder == tmp_path / "faces"
+    assert config == ModelConfig(image_size=16)
+
+
+def test_a_training_goes_on_with_the_stored_settings(tmp_path):
+    save_config(tmp_path / "faces", ModelConfig(image_size=8))
+    assert training_folder("faces", tmp_path, None, {})[1] == ModelConfig(image_size=8)
+    with pytest.raises(UsageError, match="image_size=16 contradicts image_size=8"):
+        training_folder("faces", tmp_path, None, {"image_size": 16})
+
+
+def test_a_new_model_takes_the_settings_beside_the_checkpoint_it_starts_from(tmp_path):
+    save_config(tmp_path / "old", ModelConfig(image_size=8))
+    checkpoint = tmp_path / "old" / "model.pkl.gz"
+    checkpoint.touch()
+    folder, config = training_folder("new", tmp_path, str(checkpoint), {})
+    assert folder == tmp_path / "new"
+    assert config == ModelConfig(image_size=8)
+    with pytest.raises(UsageError, match="image_size=16 contradicts image_size=8") as caught:
+        training_folder("new", tmp_path, str(checkpoint), {"image_size": 16})
+    assert str(tmp_path / "old") in str(caught.value)
+
+
+def test_the_model_s_own_settings_come_before_those_beside_a_checkpoint(tmp_path):
+    save_config(tmp_path / "old", ModelConfig(image_size=8))
+    save_config(tmp_path / "new", ModelConfig(image_size=16))
+    checkpoint = tmp_path / "old" / "model.pkl.gz"
+    checkpoint.touch()
+    assert training_folder("new", tmp_path, str(checkpoint), {})[1].image_size == 16
+
+
+@pytest.mark.parametrize("checkpoint", ["latest", "best", "100", "no/such/file.pkl.gz", "x" * 300])
+def test_a_checkpoint_that_is_not_there_is_told_at_once(tmp_path, checkpoint):
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        training_folder("new", tmp_path, checkpoint, {})
+
+
+def test_damaged_settings_are_not_overlooked(tmp_path):
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match="cannot use these settings"):
+        training_folder("faces", tmp_path, None, {})
+
+
+def test_a_weights_folder_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "weights").touch()
+    with pytest.raises(CheckpointError, match="Not a directory"):
+        training_folder("faces", tmp_path / "weights", None, {})
+
+
+def state(step: int, mark: float, **progress) -> Checkpoint:
+    """Returns a state whose weights carry a mark, with a history that makes step 6 the best."""
+    losses = {3: 4.0, 6: 3.0, 9: 3.5}
+    history = {"val": {"nats_per_pixel": [(s, x) for s, x in losses.items() if s <= step]}}
+    return Checkpoint(
+        step, [np.full(2, mark, np.float32)], history=history, progress=dict(progress)
+    )
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A folder with epochs 3, 6 and 9, the best of them 6, and a state in mid-epoch, 11."""
+    folder = tmp_path / "trained"
+    for step in (3, 6, 9):
+        save_epoch(folder, state(step, step), {}, keep=5)
+    save_latest(folder, state(11, 11), {})
+    return folder
+
+
+def mark_of(path) -> float:
+    return float(read_checkpoint(path).weights[0][0])
+
+
+def names(folder) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(("named", "step"), [(None, 11), ("latest", 11), ("best", 6), ("3", 3)])
+def test_what_a_name_means(trained, named, step):
+    start = find_start(trained, ModelConfig(), named)
+    assert (start.checkpoint.step, start.goes_back) == (step, step < 11)
+    assert epoch_steps(trained) == [3, 6, 9], "deciding moves nothing"
+
+
+def test_the_folder_s_own_newest_file_may_be_named_by_its_path(trained):
+    start = find_start(trained, ModelConfig(), str(trained / "model.pkl.gz"))
+    assert (start.checkpoint.step, start.goes_back) == (11, False)
+
+
+@pytest.mark.parametrize("named", ["best", "3"])
+def test_the_same_command_does_not_go_back_twice(trained, named):
+    """Also when "best" means another file by now, and when the step has been removed."""
+    origin = find_start(trained, ModelConfig(), named).origin
+    save_latest(trained, state(12, 12, origin=origin), {})
+    for step in epoch_steps(trained):
+        epoch_path(trained, step).unlink()
+    save_epoch(trained, state(9, 9, origin=origin), {}, keep=1)
+    assert training_folder("trained", trained.parent, named, {})[0] == trained
+    start = find_start(trained, ModelConfig(), named)
+    assert (start.checkpoint.step, start.goes_back) == (9, False)
+
+
+def test_going_back_keeps_everything_under_other_names(trained):
+    start = find_start(trained, ModelConfig(), "3")
+    set_aside(trained, start.path)
+    assert epoch_steps(trained) == [3]
+    kept = {name: mark_of(trained / name) for name in names(trained)}
+    assert kept == {
+        "model.pkl.gz": 11,  # until the next save
+        "model-00003.pkl.gz": 3,
+        "model-00006.old.pkl.gz": 6,
+        "model-00009.old.pkl.gz": 9,
+        "model-00011.old.pkl.gz": 11,
+    }
+
+
+def test_what_is_left_behind_twice_has_two_names(trained):
+    set_aside(trained, epoch_path(trained, 3))
+    save_epoch(trained, state(6, 66), {}, keep=5)
+    set_aside(trained, epoch_path(trained, 3))
+    assert mark_of(trained / "model-00006.old.pkl.gz") == 6
+    assert mark_of(trained / "model-00006.old2.pkl.gz") == 66
+
+
+def test_a_file_left_behind_is_a_line_of_its_own(trained):
+    """No epoch of the present line may pass for one of the line gone back to."""
+    set_aside(trained, epoch_path(trained, 3))
+    save_epoch(trained, state(6, 66), {}, keep=5)
+    start = find_start(trained, ModelConfig(), str(trained / "model-00006.old.pkl.gz"))
+    assert (start.checkpoint.weights[0][0], start.goes_back) == (6, True)
+    set_aside(trained, start.path)
+    assert epoch_steps(trained) == []
+    assert mark_of(trained / "model-00006.old2.pkl.gz") == 66
+
+
+def test_another_model_s_file_leaves_nothing_of_this_one_overwritten(trained, tmp_path):
+    write_checkpoint(tmp_path / "other.pkl.gz", state(6, 600), {})
+    start = find_start(trained, ModelConfig(), str(tmp_path / "other.pkl.gz"))
+    set_aside(trained, start.path)
+    save_epoch(trained, start.checkpoint, {}, keep=5)
+    assert epoch_steps(trained) == [6]
+    old = {name for name in names(trained) if ".old" in name}
+    assert sorted(mark_of(trained / name) for name in old) == [3, 6, 9, 11]
+
+
+def test_damaged_files_do_not_stand_in_the_way_of_a_good_one(trained, tmp_path):
+    write_checkpoint(tmp_path / "good.pkl.gz", state(6, 600), {})
+    for path in trained.iterdir():
+        path.write_bytes(b"damaged")
+    start = find_start(trained, ModelConfig(), str(tmp_path / "good.pkl.gz"))
+    assert start.checkpoint.weights[0][0] == 600
+    set_aside(trained, start.path)
+    assert epoch_steps(trained) == []
+
+
+def test_an_origin_that_is_no_text_is_none(trained):
+    save_latest(trained, state(12, 12, origin=np.arange(3)), {})
+    assert find_start(trained, ModelConfig(), "3").checkpoint.step == 3
+
+
+def test_a_file_that_was_moved_still_knows_its_settings(tmp_path):
+    config = ModelConfig(image_size=6, background="white")
+    write_checkpoint(tmp_path / "moved.pkl.gz", state(3, 3, config=config.to_dict()), {})
+    assert training_folder("new", tmp_path, str(tmp_path / "moved.pkl.gz"), {})[1] == config

@@ -1,0 +1,195 @@
+"""One step of training: the gradient of plain trax, in whichever way it is computed."""
+
+import functools
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pixace.backend.door import jax, jnp, trax
+from pixace.models.weights import flat_weights
+from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import ATTENTION_TYPES
+from pixace.settings.training import TrainingSettings
+from pixace.tokens.vocabulary import token_count
+from pixace.training.devices import batch_mesh
+from pixace.training.step import TrainingState, TrainingStep
+from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
+from tests.tools.plain_trax import plain_model
+from tests.tools.tiny import TINY
+
+N_STEPS = 3
+BATCH_SIZE = 4
+B1 = 0.9  # of Adam: its first moment after one step is a tenth of the gradient
+
+RECOMPUTING_IN_PASSES = {"recompute": True, "accumulate": 2}
+
+
+def config_of(model_type: str) -> ModelConfig:
+    return ModelConfig(model_type, **TINY)
+
+
+def settings_of(**changes) -> TrainingSettings:
+    defaults = {"batch_size": BATCH_SIZE, "dropout": 0.0, "recompute": False}
+    return TrainingSettings(**{**defaults, **changes})
+
+
+def batch_of(step: int) -> np.ndarray:
+    config = config_of("transformer")
+    high = token_count(config.bitdepth)
+    shape = (BATCH_SIZE, config.n_pixels)
+    return np.random.default_rng(step).integers(2, high, shape).astype(np.int32)
+
+
+@functools.cache
+def initial_state(model_type: str) -> TrainingState:
+    """Returns NumPy arrays, as a step uses up those that it is given."""
+    step = TrainingStep(config_of(model_type), settings_of(), batch_mesh())
+    return jax.tree.map(np.array, step.initial_state(0))
+
+
+@functools.cache
+def trained(model_type: str, **changes):
+    """Trains for some steps; returns the loss of each, and the states before and after each."""
+    step = TrainingStep(config_of(model_type), settings_of(**changes), batch_mesh())
+    losses, states = [], [initial_state(model_type)]
+    for number in range(1, N_STEPS + 1):
+        state, loss = step(step.placed(states[-1]), number, 0.003, batch_of(number))
+        losses.append(float(loss))
+        states.append(jax.tree.map(np.array, state))
+    return losses, states
+
+
+@functools.cache
+def plain_gradients(model_type: str):
+    """Returns trax's loss of the first batch, and its gradients in the order of the weights."""
+    model = plain_model(config_of(model_type), "train")
+    with_loss = trax.layers.Serial(model, trax.layers.WeightedCategoryCrossEntropy())
+    tokens = batch_of(1)
+    batch = tokens, tokens, np.ones(tokens.shape, np.float32)
+    with_loss.init(trax.shapes.signature(batch))
+    state, key = with_loss.state, jax.random.PRNGKey(0)
+
+    def loss(weights):
+        return with_loss.pure_fn(batch, (weights, ()), state, key)[0]
+
+    weights = initial_state(model_type).weights
+    value, gradients = jax.jit(jax.value_and_grad(loss))(weights)
+    return float(value), flat_weights(gradients)
+
+
+@pytest.mark.parametrize("way", [{}, pytest.param(RECOMPUTING_IN_PASSES, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
+def test_loss_and_gradients_are_those_of_plain_trax(model_type, way):
+    losses, states = trained(model_type, **way)
+    loss, gradients = plain_gradients(model_type)
+    assert losses[0] == pytest.approx(loss, rel=1e-5)
+    moments = jax.tree.leaves(states[1].slots)[::2]
+    for moment, gradient in zip(moments, gradients, strict=True):
+        np.testing.assert_allclose(moment / (1 - B1), gradient, rtol=1e-4, atol=1e-6)
+    assert all(np.abs(gradient).max() > 0 for gradient in gradients)
+
+
+def assert_same_weights(states, other_states) -> None:
+    weights, others = (flat_weights(after[-1].weights) for after in (states, other_states))
+    for array, other in zip(weights, others, strict=True):
+        np.testing.assert_allclose(other, array, atol=1e-5)
+
+
+@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
+def test_recomputing_in_passes_leads_to_the_same_weights(model_type):
+    losses, states = trained(model_type)
+    other_losses, other_states = trained(model_type, **RECOMPUTING_IN_PASSES)
+    np.testing.assert_allclose(other_losses, losses, rtol=1e-5)
+    before, after = (flat_weights(states[number].weights)[0] for number in (0, -1))
+    assert np.abs(after - before).max() > 0.005, "they have moved"
+    assert_same_weights(states, other_states)
+
+
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
+def test_half_precision_is_close_and_weights_stay_whole(model_type):
+    """bfloat16 rounds each activation by 1/256 at the most; sums of many stray less than that."""
+    losses, states = trained(model_type)
+    half_losses, half_states = trained(model_type, precision="bfloat16", recompute=True)
+    np.testing.assert_allclose(half_losses, losses, rtol=0.01)
+    assert half_losses != losses
+    for leaf in jax.tree.leaves((half_states[-1].weights, half_states[-1].slots)):
+        assert leaf.dtype == np.float32
+    weights = flat_weights(half_states[-1].weights)[0]
+    assert (weights != weights.astype(jnp.bfloat16)).any(), "no mere copy of rounded weights"
+    ours, others = (
+        np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(states[1].slots)[::2]])
+        for states in (states, half_states)
+    )
+    assert np.linalg.norm(ours - others) < 0.05 * np.linalg.norm(ours)
+
+
+@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
+def test_what_is_recomputed_was_dropped_before(model_type):
+    """The way back meets the noise of the way forward."""
+    losses, states = trained(model_type, dropout=0.3)
+    other_losses, other_states = trained(model_type, dropout=0.3, recompute=True)
+    without, _ = trained(model_type)
+    assert np.abs(np.subtract(losses, without)).min() > 1e-3
+    np.testing.assert_allclose(other_losses, losses, rtol=1e-5)
+    assert_same_weights(states, other_states)
+
+
+SEVERAL_DEVICES = """
+import itertools, json, pickle, sys
+import numpy as np
+from pixace.training.devices import batch_mesh
+from pixace.errors import UsageError
+from pixace.training.learner import Loop
+from pixace.training.planning import fitting_step
+from pixace.training.step import TrainingStep
+from pixace.backend.door import jax
+from tests.training.test_step import N_STEPS, batch_of, config_of, settings_of
+assert batch_mesh().size == len(jax.devices()) == 4
+model_type, changes, initial_state = pickle.load(sys.stdin.buffer)
+mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("batch",))
+step = TrainingStep(config_of(model_type), settings_of(**changes), mesh)
+state, losses = step.placed(initial_state), []
+for number in range(1, N_STEPS + 1):
+    state, loss = step(state, number, 0.003, batch_of(number))
+    losses.append(float(loss))
+print(json.dumps(losses))
+
+config, tokens = config_of("reformer"), batch_of(1)
+settings = settings_of(dropout=0.1, learning_rate=0.03, warmup_steps=1)
+loop = Loop(config, settings, 0, itertools.repeat(tokens))
+loop.advance()
+first = float(loop.loss)
+for _ in range(8):
+    loop.advance()
+print(json.dumps([first, float(loop.loss)]))
+
+for changes in {"batch_size": 6}, {"batch_size": 4, "accumulate": 2}:
+    try:
+        fitting_step(config, settings_of(**changes), 10**9, n_images=20)
+    except UsageError as error:
+        print(error)
+"""
+
+
+def test_several_devices_do_what_one_does():
+    """Four virtual ones, in a process of their own; the first test takes two of them."""
+    result = subprocess.run(
+        [sys.executable, "-c", SEVERAL_DEVICES],
+        input=pickle.dumps(("transformer", {"accumulate": 2}, initial_state("transformer"))),
+        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+        capture_output=True,
+    )
+    assert result.returncode == 0, result.stderr.decode()
+    losses, with_dropout, *messages = result.stdout.decode().splitlines()
+    np.testing.assert_allclose(json.loads(losses), trained("transformer")[0], rtol=1e-5)
+    first, last = json.loads(with_dropout)
+    assert last < 0.9 * first
+    assert messages == [
+        "batch_size must be a multiple of 4 (devices times passes), not 6",
+        "batch_size must be a multiple of 8 (devices times passes), not 4",
+    ]
