@@ -29,7 +29,7 @@ from measuring import READY_CONFIG, machine
 
 import pixace
 import pixace.training.trainer
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 from pixace.training.watching.epoch_pictures import EpochPictures
 from pixace.training.watching.summaries import Summaries
 from pixace.training.worker import Worker
@@ -45,7 +45,7 @@ imported = time.time()
 import pixace.training.learner
 from pixace.cli import main
 
-advance = pixace.training.learner.Loop.advance
+advance = pixace.training.learner.Learner.advance
 
 def first_step(loop):
     started = time.time()
@@ -54,7 +54,7 @@ def first_step(loop):
     print(imported, started, time.time(), flush=True)
     os._exit(0)
 
-pixace.training.learner.Loop.advance = first_step
+pixace.training.learner.Learner.advance = first_step
 sys.exit(main())
 """
 
@@ -86,15 +86,15 @@ def train(weights_dir: Path, arguments: argparse.Namespace) -> tuple[dict[str, f
     config = {**READY_CONFIG.to_dict(), "model_type": arguments.model_type}
     trainer = pixace.get_trainer("model", weights_dir=weights_dir, **config)
     started = []
-    advance = Loop.advance
+    advance = Learner.advance
 
-    def noted(loop: Loop) -> None:
+    def noted(loop: Learner) -> None:
         if loop.step == 1:  # the first step compiles, or loads, the program
             started.append(time.perf_counter())
         advance(loop)
 
     with (
-        mock.patch.object(Loop, "advance", noted),
+        mock.patch.object(Learner, "advance", noted),
         clocks(
             validation=(Worker, "validate"),
             checkpoint=(pixace.training.trainer, "save_epoch"),

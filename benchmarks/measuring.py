@@ -19,7 +19,7 @@ from typing import Any
 from pixace.backend.door import jax, jnp
 from pixace.settings.model import ModelConfig
 from pixace.tokens.vocabulary import token_count
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 
 READY_CONFIG = ModelConfig(
     image_size=16, bitdepth=(4, 3, 3), d_model=128, d_ff=512, n_layers=4, n_heads=4
@@ -99,7 +99,7 @@ def best_seconds(work: Callable[[], Any], n_times: int = 5, n_queued: int = 4) -
     return min(times) / n_queued
 
 
-def seconds_per_step(loops: Mapping[str, Loop], n_rounds: int, n_steps: int) -> dict[str, float]:
+def seconds_per_step(loops: Mapping[str, Learner], n_rounds: int, n_steps: int) -> dict[str, float]:
     """Returns the seconds that a step of each training takes; in every round, all take turns."""
     times: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(1 + n_rounds):

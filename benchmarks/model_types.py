@@ -33,7 +33,7 @@ from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.settings.training import TrainingSettings
 from pixace.training.devices import batch_mesh
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 from pixace.training.step import TrainingStep
 
 BATCH_SIZE = 8
@@ -67,7 +67,7 @@ def measure_steps(images: str, size: int) -> dict[str, float]:
         config = config_of(model_type, size)
         batches = training_batches(load_images(images, config).tokens, BATCH_SIZE, seed=0)
         step = TrainingStep(config, settings, batch_mesh())
-        loops[model_type] = Loop(config, settings, 0, batches, step)
+        loops[model_type] = Learner(config, settings, 0, batches, step)
     return seconds_per_step(loops, N_ROUNDS, ROUND)
 
 

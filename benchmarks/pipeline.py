@@ -45,7 +45,7 @@ from pixace.pictures.rgb import resize
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.tokens.hsv import pixels_to_tokens
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 
 SMALL_EDGE = 40  # of the PNG files: a little more than the 32 pixels they become
 MEASURED_SECONDS = 3.0
@@ -99,7 +99,7 @@ def cached(tokens: np.ndarray, batch_size: int) -> float:
 def training(tokens: np.ndarray, config: ModelConfig, batch_size: int, n_steps: int) -> float:
     """Returns the images per second of training steps, compilation left out."""
     settings = TrainingSettings(batch_size=batch_size)
-    loop = Loop(config, settings, 0, training_batches(tokens, batch_size, seed=0))
+    loop = Learner(config, settings, 0, training_batches(tokens, batch_size, seed=0))
     loop.advance()
     jax.block_until_ready(loop.loss)
     start = time.perf_counter()

@@ -6,7 +6,7 @@ Default sizes, float32, random weights, in three tables:
   network run again over the whole picture for every pixel, compiled, its last layer for the pixel
   that is drawn alone; up to 1024 pixels of pictures of several sizes, to see that a pixel costs the
   same in all of them;
-- training: a step of `pixace.training.learner.Loop` on random tokens, dropout 0.1;
+- training: a step of `pixace.training.learner.Learner` on random tokens, dropout 0.1;
 - convolutions: those of the models by XLA's convolution, beside the same as one product of matrices
   over the taps' pixels one after another, and as the sum of one product for each tap; forward and
   gradient together.

@@ -35,7 +35,7 @@ from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
 from pixace.settings.training import TrainingSettings
 from pixace.training.devices import batch_mesh
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 from pixace.training.step import TrainingStep
 
 CONFIG = ModelConfig(image_size=16, bitdepth=(4, 3, 3), d_model=64, d_ff=256, n_layers=2, n_heads=2)
@@ -114,7 +114,7 @@ class Trainings:
         medians = seconds_per_step(loops, N_ROUNDS, ROUND)
         return {training.name: medians[work(training.name)] for training in trainings}
 
-    def _loop(self, training: Training) -> Loop:
+    def _loop(self, training: Training) -> Learner:
         changes = {**ALTERNATIVES[training.name], "model_type": training.model}
         of_model = {name: changes.pop(name) for name in MODEL_SETTINGS & changes.keys()}
         config = dataclasses.replace(CONFIG, **of_model)
@@ -125,7 +125,7 @@ class Trainings:
         batches = training_batches(
             self._tokens, settings.n_pictures, training.seed, mirror=settings.mirror
         )
-        return Loop(config, settings, training.seed, batches, self._steps[config])
+        return Learner(config, settings, training.seed, batches, self._steps[config])
 
 
 def work(name: str) -> str:

@@ -2,7 +2,7 @@
 
 A step is a batch of random tokens, dropout 0.1, the gradient and Adam, done in these ways:
 
-- ours: `pixace.training.learner.Loop`;
+- ours: `pixace.training.learner.Learner`;
 - peer: a plain GPT of the same shape in PyTorch with fused Adam (`pytorch_gpt.py`);
 - compiled: the same through `torch.compile`;
 - trax: trax 1.4.1's own `Loop`, trax's own model.
@@ -50,7 +50,7 @@ from pixace.settings.model_types import ATTENTION_TYPES, MODEL_TYPES
 from pixace.settings.training import PRECISIONS, TrainingSettings
 from pixace.tokens.vocabulary import token_count
 from pixace.training.devices import batch_mesh
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 from pixace.training.step import TrainingStep
 
 Work = Callable[[], float]  # does some steps; returns seconds per step
@@ -66,7 +66,7 @@ def random_batches(config: ModelConfig, batch_size: int) -> Iterator[np.ndarray]
 
 def prepare_ours(config: ModelConfig, settings: TrainingSettings, n_steps: int) -> Work:
     """Returns what trains with pixace."""
-    loop = Loop(config, settings, 0, random_batches(config, settings.batch_size))
+    loop = Learner(config, settings, 0, random_batches(config, settings.batch_size))
 
     def train() -> float:
         start = time.perf_counter()

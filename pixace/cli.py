@@ -18,7 +18,7 @@ from pixace import __version__
 from pixace.commands import COMMANDS
 from pixace.errors import PixaceError, UsageError
 from pixace.system.limits import THREADS_OF_PYTHON, require_threads
-from pixace.system.signals import Interrupted, Stopped, signals_held_back, stopping
+from pixace.system.signals import SavedAndStopped, StopSignal, signals_held_back, stopping
 from pixace.system.streams import lead_nowhere, open_standard_streams, tell
 from pixace.wording import one_line, reason, shortage
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = _dispatch(arguments)
             sys.stdout.flush()
             return status
-    except Interrupted as stop:
+    except SavedAndStopped as stop:
         tell(stop)
         return stop.exit_code
     except PixaceError as error:
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt as stop:
         tell("pixace: stopped")
-        return stop.exit_code if isinstance(stop, Stopped) else 128 + signal.SIGINT
+        return stop.exit_code if isinstance(stop, StopSignal) else 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our output has gone: `pixace --help | head -1`
         lead_nowhere(sys.stdout.fileno())
         return 1

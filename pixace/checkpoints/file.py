@@ -26,7 +26,7 @@ from pixace.checkpoints.safe_pickle.records import quote
 from pixace.checkpoints.trax_files import read_split_arrays
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig, resolve_config
-from pixace.system.files import NO_ROOM, cure, replacing
+from pixace.system.files import NO_ROOM, remedy, replacing
 from pixace.wording import shown
 
 _MAX_STEP = 2**31  # TensorBoard's and the learning rate's steps have 32 bits
@@ -119,7 +119,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, trax_fields: dict[str, 
         reason = error.strerror or str(error)
         raise CheckpointError(
             f"{shown(path)}: cannot save: {reason}; older checkpoints are untouched, "
-            f"{cure(error.errno in NO_ROOM)} and run the command again"
+            f"{remedy(error.errno in NO_ROOM)} and run the command again"
         ) from None
 
 

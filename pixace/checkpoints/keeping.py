@@ -14,7 +14,7 @@ from typing import Any
 from pixace.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
 from pixace.checkpoints.folder import LATEST_NAME, best_step, epoch_path, epoch_steps
 from pixace.errors import CheckpointError
-from pixace.system.files import NO_ROOM, cure, replacing, sync_folder
+from pixace.system.files import NO_ROOM, remedy, replacing, sync_folder
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def save_epoch(
     except OSError as error:
         raise CheckpointError(
             f"{shown(path)}: cannot save: {error.strerror}; {shown(latest)} holds this state, "
-            f"{cure(error.errno in NO_ROOM)} and run the command again"
+            f"{remedy(error.errno in NO_ROOM)} and run the command again"
         ) from None
     best = best_step(checkpoint.history, folder)
     older = [step for step in epoch_steps(folder) if step < checkpoint.step]

@@ -14,8 +14,8 @@ from pixace.commands.flags import define_token_flags, typed_settings
 from pixace.dataset.advice import advise
 from pixace.dataset.contact_sheet import MOST, contact_sheet, sheet_size
 from pixace.dataset.duplicates import near_groups
-from pixace.dataset.examine import Examined, examine
-from pixace.dataset.findings import Report, make_report
+from pixace.dataset.examine import ExaminedFolder, examine
+from pixace.dataset.findings import Findings, make_report
 from pixace.dataset.split import SIDES, check_split_folder, choose_val, make_split
 from pixace.errors import UsageError
 from pixace.pictures.folder import find_images
@@ -115,7 +115,7 @@ def _split_folder(values: flags.FlagValues) -> Path | None:
     return Path(out)
 
 
-def _split(train: Examined, share: float, out: Path) -> None:
+def _split(train: ExaminedFolder, share: float, out: Path) -> None:
     """Divides the images that can be read, and tells how many are where."""
     digests = [facts.digest for facts in train.facts]
     is_val = choose_val(digests, near_groups(train.thumbnails), share)
@@ -124,7 +124,7 @@ def _split(train: Examined, share: float, out: Path) -> None:
         _log.info("%s: %d images", shown(out / side), count)
 
 
-def _as_text(report: Report, advice: Sequence[str]) -> str:
+def _as_text(report: Findings, advice: Sequence[str]) -> str:
     lines = [f"images            {report.n_images}"]
     if report.n_val_images is not None:
         lines.append(f"validation        {report.n_val_images}")

@@ -147,9 +147,9 @@ def run(values: flags.FlagValues) -> None:
                 trainer.train(**display, **{name: getattr(settings, name) for name in names})
             print(shown(trainer.folder))
         else:
-            from pixace.training.worker import follow
+            from pixace.training.worker import run_as_other
 
-            follow(settings)
+            run_as_other(settings)
 
     if others is None:
         train()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixace.dataset.findings import LONGER, Report
+from pixace.dataset.findings import LONGER, Findings
 from pixace.wording import shown
 
 _FEW = 1000  # images; the model in the box learned from 2976
@@ -13,7 +13,7 @@ _FAINT = 2.5  # a colour error that is hardly seen
 _SIZES = (8, 16, 24, 32, 48, 64)
 
 
-def advise(report: Report, background: str, *, is_split: bool = False) -> list[str]:
+def advise(report: Findings, background: str, *, is_split: bool = False) -> list[str]:
     """Returns a sentence or two for each thing that deserves attention, and none for the rest.
 
     Args:
@@ -61,7 +61,7 @@ def advise(report: Report, background: str, *, is_split: bool = False) -> list[s
     return advice
 
 
-def _about_sizes(report: Report) -> list[str]:
+def _about_sizes(report: Findings) -> list[str]:
     if report.n_enlarged <= _SMALL_SHARE * report.n_images:
         return []
     fitting = [size for size in _SIZES if size <= report.median_short_edge]
@@ -74,7 +74,7 @@ def _about_sizes(report: Report) -> list[str]:
     return [advice + (f" Try --image_size={smaller}." if smaller < report.image_size else "")]
 
 
-def _about_colours(report: Report) -> list[str]:
+def _about_colours(report: Findings) -> list[str]:
     """Compares the bit depth with the coarsest one that is fine enough."""
     own = report.quantisation[report.bitdepth]
     fine = [bits for bits, error in report.quantisation.items() if error <= _FAINT]
@@ -92,7 +92,7 @@ def _about_colours(report: Report) -> list[str]:
     ]
 
 
-def _about_duplicates(report: Report) -> list[str]:
+def _about_duplicates(report: Findings) -> list[str]:
     advice = []
     groups = report.exact_duplicates + report.near_duplicates
     n_more = len({path for group in groups for path in group[1:]})
@@ -110,7 +110,7 @@ def _about_duplicates(report: Report) -> list[str]:
     return advice
 
 
-def _about_classes(report: Report) -> list[str]:
+def _about_classes(report: Findings) -> list[str]:
     if len(report.classes) < 2:
         return []
     (largest, most), (smallest, fewest) = _extremes(report.classes)

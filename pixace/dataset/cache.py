@@ -140,7 +140,7 @@ class TokenFile:
 TokenRows: TypeAlias = np.ndarray | TokenFile  # unsigned integers (N, L), in memory or on disk
 
 
-class Stored(NamedTuple):
+class CachedTokens(NamedTuple):
     """What a cache holds.
 
     Attributes:
@@ -194,7 +194,7 @@ class TokenCache:
         digest = hashlib.sha256(key).hexdigest()[:16]
         self.path = Path(cache_dir, f"{Path(folder).name[:30]}-{digest}.tokens")
 
-    def read(self) -> Stored:
+    def read(self) -> CachedTokens:
         """Opens what is stored; nothing, if there is none, or it is damaged, or made otherwise."""
         try:
             if self.path.is_file():  # opening a pipe would wait for somebody to write to it
@@ -207,7 +207,7 @@ class TokenCache:
                 "%s is damaged, or made by another version; reading the images again",
                 shown(self.path),
             )
-        return Stored(np.empty((0, self._n_pixels), self._dtype), np.empty(0, "<u8"))
+        return CachedTokens(np.empty((0, self._n_pixels), self._dtype), np.empty(0, "<u8"))
 
     def write(
         self, images: Iterable[tuple[int, np.ndarray]], prints: np.ndarray
@@ -247,7 +247,7 @@ class TokenCache:
                 f"{error.strerror or error}; name another folder, or none"
             ) from None
 
-    def _open(self, file: IO[bytes]) -> Stored:
+    def _open(self, file: IO[bytes]) -> CachedTokens:
         """Checks an open file, which is then kept open.
 
         Raises:
@@ -272,7 +272,7 @@ class TokenCache:
         data = file.read()
         if zlib.crc32(data, checksum) != header["crc32"]:
             raise ValueError
-        return Stored(self._kept(file, n_images), np.frombuffer(data, "<u8"))
+        return CachedTokens(self._kept(file, n_images), np.frombuffer(data, "<u8"))
 
     def _kept(self, file: IO[bytes], n_images: int) -> TokenFile:
         return TokenFile(file, self.path, n_images, self._n_pixels, self._dtype)

@@ -19,7 +19,7 @@ from pixace.system.threads import in_order
 from pixace.wording import shown
 
 
-class Facts(NamedTuple):
+class ImageFacts(NamedTuple):
     """What is worth knowing of one image file.
 
     Attributes:
@@ -37,7 +37,7 @@ class Facts(NamedTuple):
     thumbnail: np.ndarray
 
 
-class Examined(NamedTuple):
+class ExaminedFolder(NamedTuple):
     """The image files of a folder.
 
     Attributes:
@@ -47,7 +47,7 @@ class Examined(NamedTuple):
     """
 
     paths: ImagePaths
-    facts: list[Facts]
+    facts: list[ImageFacts]
     unreadable: list[Unreadable]
 
     @property
@@ -60,7 +60,7 @@ def examine(
     folder: Path | str,
     background: str = "black",
     progress: Callable[[int], None] = lambda n_images: None,
-) -> Examined:
+) -> ExaminedFolder:
     """Reads all images of a folder and its sub-folders, in parallel.
 
     Args:
@@ -74,7 +74,7 @@ def examine(
     paths = find_images(folder)
     numbers, all_facts, unreadable = [], [], []
 
-    def work(number: int) -> Facts | ImageError:
+    def work(number: int) -> ImageFacts | ImageError:
         try:
             return _facts(paths[number], background)
         except ImageError as error:
@@ -87,10 +87,10 @@ def examine(
             numbers.append(number)
             all_facts.append(facts)
         progress(1)
-    return Examined(paths.select(numbers), all_facts, unreadable)
+    return ExaminedFolder(paths.select(numbers), all_facts, unreadable)
 
 
-def _facts(path: Path, background: str) -> Facts:
+def _facts(path: Path, background: str) -> ImageFacts:
     """Reads one image.
 
     Raises:
@@ -109,4 +109,4 @@ def _facts(path: Path, background: str) -> Facts:
         digest = bytes.fromhex(file_sha256(path))
     except OSError as error:  # it was there a moment ago
         raise ImageError(f"{shown(path)}: {error.strerror}") from None
-    return Facts(size, mode, is_transparent, digest, small)
+    return ImageFacts(size, mode, is_transparent, digest, small)

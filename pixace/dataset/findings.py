@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pixace.dataset.duplicates import near_groups, same_groups
-from pixace.dataset.examine import Examined
+from pixace.dataset.examine import ExaminedFolder
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.folder import ImagePaths
@@ -30,7 +30,7 @@ _MAX_SAMPLE = 200  # pictures whose colours are compared
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class Findings:
     """The figures of a folder of images, all of them plain JSON values.
 
     Attributes:
@@ -79,13 +79,13 @@ class Report:
 
 
 def make_report(
-    train: Examined,
-    val: Examined | None = None,
+    train: ExaminedFolder,
+    val: ExaminedFolder | None = None,
     *,
     image_size: int,
     bitdepth: Sequence[int],
     background: str = "black",
-) -> Report:
+) -> Findings:
     """Sums up what `examine` has found.
 
     Args:
@@ -108,7 +108,7 @@ def make_report(
     near = [
         group for group in near_groups(train.thumbnails) if len({digests[n] for n in group}) > 1
     ]
-    return Report(
+    return Findings(
         n_images=len(train.paths),
         unreadable=[{"path": str(path), "problem": problem} for path, problem in unreadable],
         sizes=_counted(f"{width}x{height}" for width, height in sizes),
@@ -154,7 +154,7 @@ def quantisation_errors(
     return dict(zip(names, means.tolist(), strict=True))
 
 
-def _shared(train: Examined, val: Examined) -> list[list[str]]:
+def _shared(train: ExaminedFolder, val: ExaminedFolder) -> list[list[str]]:
     """Returns each validation picture that looks like a training one, and the first of those."""
     n_train = len(train.paths)
     groups = near_groups(np.concatenate([train.thumbnails, val.thumbnails]))

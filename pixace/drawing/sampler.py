@@ -31,7 +31,7 @@ PROMPT_PER_CALL = 1024  # pixels read at once, which bounds the memory that atte
 _CACHE_LENGTHS = (256, 768, 1536, 3072)
 
 
-class Drawn(NamedTuple):
+class PartialDrawing(NamedTuple):
     """Pictures under way.
 
     Attributes:
@@ -198,7 +198,7 @@ def complete(
     temperatures: Sequence[float] | np.ndarray,
     seed: int,
     picture_ids: Any = None,
-) -> Iterator[Drawn]:
+) -> Iterator[PartialDrawing]:
     """Extends prompts to `length` tokens, yielding the pictures so far after each token.
 
     Args:
@@ -217,14 +217,14 @@ def complete(
     done = 0 if prompt is None else prompt.shape[1]
     if prompt is not None:
         tokens[:, :done] = prompt
-    yield Drawn(tokens[:, :done], log_likelihood)
+    yield PartialDrawing(tokens[:, :done], log_likelihood)
     if done == length:
         return
     steps = sampler.steps(prompt, temperatures, seed, picture_ids)
     for position, (column, log_probs) in zip(range(done, length), steps, strict=False):
         tokens[:, position] = column
         log_likelihood = log_likelihood + log_probs
-        yield Drawn(tokens[:, : position + 1], log_likelihood)
+        yield PartialDrawing(tokens[:, : position + 1], log_likelihood)
 
 
 def _caches(memory: Any) -> list[KeyValueCache]:

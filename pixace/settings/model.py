@@ -24,7 +24,9 @@ _LIMITS = {
     "n_heads": (1, 128),
     "kernel_size": (3, 31),
 }
-_OF_TYPE: Any = None  # stands for the model type's default, or for a setting that it has not
+_DEFAULT_OF_TYPE: Any = (
+    None  # stands for the model type's default, or for a setting that it has not
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +59,13 @@ class ModelConfig:
     model_type: str = "reformer"
     image_size: int = 32
     bitdepth: tuple[int, ...] = (5, 4, 4)
-    d_model: int = _OF_TYPE
-    d_ff: int = _OF_TYPE
-    n_layers: int = _OF_TYPE
-    n_heads: int = _OF_TYPE
+    d_model: int = _DEFAULT_OF_TYPE
+    d_ff: int = _DEFAULT_OF_TYPE
+    n_layers: int = _DEFAULT_OF_TYPE
+    n_heads: int = _DEFAULT_OF_TYPE
     background: str = "black"
-    positions: str = _OF_TYPE
-    kernel_size: int = _OF_TYPE
+    positions: str = _DEFAULT_OF_TYPE
+    kernel_size: int = _DEFAULT_OF_TYPE
 
     def __post_init__(self) -> None:
         require_choice("model_type", self.model_type, MODEL_TYPES)

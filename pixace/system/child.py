@@ -20,7 +20,7 @@ from types import FrameType
 from typing import IO, Any, NoReturn, TextIO
 
 from pixace.errors import PixaceError, UsageError
-from pixace.system.signals import Interrupted, Stopped
+from pixace.system.signals import SavedAndStopped, StopSignal
 from pixace.system.streams import open_standard_streams
 from pixace.wording import reason
 
@@ -40,7 +40,7 @@ def run_in_child(work: Callable[[Callable[[str], None]], None], last_words: str)
       last_words: what to say if native code aborts the child.
 
     Raises:
-      UsageError, PixaceError, Interrupted: the work has raised it.
+      UsageError, PixaceError, SavedAndStopped: the work has raised it.
       PixaceError: native code has ended the child, or the work has raised an OSError.
     """
     open_standard_streams()
@@ -81,12 +81,12 @@ def _work_and_end(work: Callable[[], None], say: Callable[[str], None]) -> NoRet
         sys.stdout and sys.stdout.flush()
         code = 0
         say("")  # whatever native code does from now on, the work is done
-    except (PixaceError, Interrupted) as error:
+    except (PixaceError, SavedAndStopped) as error:
         say(str(error))
         code = error.exit_code
     except KeyboardInterrupt as stop:
         say("pixace: stopped")
-        code = stop.exit_code if isinstance(stop, Stopped) else 128 + signal.SIGINT
+        code = stop.exit_code if isinstance(stop, StopSignal) else 128 + signal.SIGINT
     except BrokenPipeError:
         say("")
     except OSError as error:
@@ -156,14 +156,14 @@ def _supervise(
     if code == 0 or (code == -signal.SIGABRT and not last_words):
         return
     if code < 0 and passed_on:
-        raise Interrupted("pixace: stopped", signal.Signals(passed_on[0]))
+        raise SavedAndStopped("pixace: stopped", signal.Signals(passed_on[0]))
     if code < 0 and code != -signal.SIGABRT:
         native_output.seek(0)
         with contextlib.suppress(AttributeError):  # no stderr
             shutil.copyfileobj(native_output, sys.stderr.buffer)
         raise PixaceError(f"stopped by {signal.Signals(-code).name}")
     if code > 128:
-        raise Interrupted(last_words, signal.Signals(code - 128))
+        raise SavedAndStopped(last_words, signal.Signals(code - 128))
     if code == UsageError.exit_code:
         raise UsageError(last_words)
     if not last_words:  # the child has printed a traceback, or nobody reads what it prints

@@ -27,7 +27,7 @@ def file_sha256(path: Path) -> str:
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # on a disk, within a quota, for one file
 
 
-def cure(is_full: bool) -> str:
+def remedy(is_full: bool) -> str:
     """Says what may help where something could not be written."""
     return "free some space" if is_full else "see to that folder and its disk"
 

@@ -21,7 +21,7 @@ _REPEAT_SECONDS = 0.05
 _GRACE_SECONDS = 1.0  # for a second signal to end the work in good order
 
 
-class Stopped(KeyboardInterrupt):
+class StopSignal(KeyboardInterrupt):
     """A signal ended the work; what was under way is undone.
 
     Attributes:
@@ -57,7 +57,7 @@ def stopping() -> Iterator[None]:
     changed.
 
     Raises:
-      Stopped: a signal came, to the main thread.
+      StopSignal: a signal came, to the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -85,7 +85,7 @@ def stopping() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise Stopped(number)
+    raise StopSignal(number)
 
 
 @contextlib.contextmanager
@@ -99,7 +99,7 @@ def _repeating_what_is_forgotten(repeated: list[int]) -> Iterator[None]:
             os.kill(os.getpid(), number)
 
     def hear(unraisable: sys.UnraisableHookArgs) -> None:
-        if isinstance(unraisable.exc_value, Stopped):
+        if isinstance(unraisable.exc_value, StopSignal):
             # Not at once, which would be forgotten in the same way.
             timer = threading.Timer(_REPEAT_SECONDS, repeat, [unraisable.exc_value.number])
             timer.daemon = True
@@ -140,7 +140,7 @@ def _end_at_the_second(numbers: int, repeated: list[int]) -> None:
             deadline = time.monotonic() + _GRACE_SECONDS
 
 
-class Interruption:
+class StopRequest:
     """While this context lasts, the first signal is noted and the second one ends at once.
 
     Outside the main thread, where Python allows no handlers, nothing is changed.
@@ -153,7 +153,7 @@ class Interruption:
         self.signal: signal.Signals | None = None
         self._previous: dict[signal.Signals, object] = {}
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 handler = signal.getsignal(number)
@@ -214,7 +214,7 @@ def signals_held_back() -> Iterator[None]:
         handlers[noted[0][0]](*noted[0])
 
 
-class Interrupted(Exception):
+class SavedAndStopped(Exception):
     """Work ended early, and was saved, because of a signal.
 
     Attributes:

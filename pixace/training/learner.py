@@ -1,4 +1,4 @@
-"""The training loop: batches in, better weights out."""
+"""The learner: batches in, better weights out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pixace.training.learning_rate import learning_rate_schedule
 from pixace.training.step import TrainingState, TrainingStep
 
 
-class Loop:
+class Learner:
     """A model in training, which can be stored and restored.
 
     Args:

@@ -29,7 +29,7 @@ _STATE_BYTES = 12  # of each weight: itself and Adam's two moments, in float32
 _MOST = 1024  # pictures, more than anybody trains with
 
 
-class Needs:
+class MemoryNeeds:
     """The memory that a step needs, for any batch size; each size is compiled once, when asked for.
 
     Args:
@@ -124,9 +124,9 @@ def smallest_batch(settings: TrainingSettings) -> int:
 def fitting_step(
     config: ModelConfig, settings: TrainingSettings, memory: int, n_images: int
 ) -> tuple[TrainingSettings, TrainingStep]:
-    """Returns settings that leave nothing open, and the step for them; see `Needs.fitting`."""
+    """Returns settings that leave nothing open, and their step; see `MemoryNeeds.fitting`."""
     _check_state(config, memory)
-    needs = Needs(config, settings)
+    needs = MemoryNeeds(config, settings)
     batch_size, recompute = needs.fitting(settings.batch_size, settings.recompute, memory, n_images)
     chosen = dataclasses.replace(settings, batch_size=batch_size, recompute=recompute)
     step = needs.step(batch_size, recompute)
@@ -247,7 +247,7 @@ def make_plan(
       PixaceError: it does not fit, or none does.
     """
     memory = memory_bytes() if memory is None else memory
-    needs = Needs(config, settings)
+    needs = MemoryNeeds(config, settings)
     batch_size, recompute = settings.batch_size, settings.recompute
     if measure or batch_size == AUTO:
         batch_size, recompute = needs.fitting(

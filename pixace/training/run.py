@@ -21,7 +21,7 @@ from pixace.insight.likelihood import Likelihood
 from pixace.models.weights import count_weights, flat_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
-from pixace.system.signals import Interrupted, Interruption
+from pixace.system.signals import SavedAndStopped, StopRequest
 from pixace.training.devices import batch_mesh
 from pixace.training.planning import smallest_batch
 from pixace.training.start import find_start
@@ -32,7 +32,7 @@ from pixace.training.watching.meter import require_finite
 from pixace.training.watching.overfitting import overfitting_warning
 from pixace.training.watching.progress import Progress, Status
 from pixace.training.watching.summaries import Summaries
-from pixace.training.worker import Order, exchange, lead
+from pixace.training.worker import Command, agree, start_as_first
 from pixace.wording import shown, spell
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Run:
     ) -> None:
         self.folder = folder
         self.config = config
-        self.interruption = Interruption()
+        self.stop_request = StopRequest()
         start = find_start(folder, config, settings.checkpoint)
         if start:  # before a model of that size is made
             shapes = state_shapes(config, settings.dropout, batch_mesh())
@@ -62,18 +62,18 @@ class Run:
             self.seed = settings.seed
         else:
             self.seed = start.seed() if start else 0
-        self.worker = lead(
+        self.worker = start_as_first(
             config,
             settings,
             self.seed,
             start.position() if start else 0,
             (start.checkpoint, start.path) if start else None,
         )
-        self.settings, self.loop = self.worker.settings, self.worker.loop
+        self.settings, self.learner = self.worker.settings, self.worker.learner
         if start:
             if start.goes_back:
                 set_aside(folder, start.path)
-            _log.info("going on from %s, step %d", shown(start.path), self.loop.step)
+            _log.info("going on from %s, step %d", shown(start.path), self.learner.step)
         save_config(folder, config)
         self.saved_step = -1
         self.likelihood: Likelihood | None = None
@@ -87,7 +87,9 @@ class Run:
             start.checkpoint.history if start else {},
             start.checkpoint.progress.get("curves") if start else None,
         )
-        self.progress = Progress(self.settings, self.loop.step, self.curves.nats_of_late, progress)
+        self.progress = Progress(
+            self.settings, self.learner.step, self.curves.nats_of_late, progress
+        )
         if start:
             self.progress.checkpoint = shown(start.path.name)
             self.progress.validation = self.curves.last_validation()
@@ -95,42 +97,44 @@ class Run:
     def run(self) -> Likelihood | None:
         """Trains to the last step; see `Trainer.train`."""
         self._announce()
-        first_step = self.loop.step
+        first_step = self.learner.step
         while True:
-            if self._at_end_of_epoch() and not self.interruption.requested:
+            if self._at_end_of_epoch() and not self.stop_request.requested:
                 with self.progress.end_of_epoch():
                     self._end_epoch()
                 self.curves.restart_clock()
             self._stop_if_interrupted()
-            if self.loop.step >= self.settings.n_steps:
-                exchange(Order.END, self.interruption)
+            if self.learner.step >= self.settings.n_steps:
+                agree(Command.END, self.stop_request)
                 return self.likelihood
-            exchange(Order.STEP, self.interruption)
-            self.loop.advance()
-            self.curves.add(self.loop.loss)
-            if self.loop.step == first_step + 1:
+            agree(Command.STEP, self.stop_request)
+            self.learner.advance()
+            self.curves.add(self.learner.loss)
+            if self.learner.step == first_step + 1:
                 self.curves.leave_out_time()
-            if self.curves.is_due(self.loop.step):
-                self.curves.add_point(self.loop.step, self.loop.learning_rate())
-            self.progress.stepped(self.loop.step)
+            if self.curves.is_due(self.learner.step):
+                self.curves.add_point(self.learner.step, self.learner.learning_rate())
+            self.progress.stepped(self.learner.step)
 
     def _announce(self) -> None:
         """Says what is trained on what, and where the results go."""
         config, n_images = self.config, self.worker.n_images
         _log.info(
-            "model: %s, %s weights", config.model_type, _rounded(count_weights(self.loop.weights))
+            "model: %s, %s weights",
+            config.model_type,
+            _rounded(count_weights(self.learner.weights)),
         )
         _log.info("%d images to train on, %d to validate, %d skipped", *n_images)
         _log.info("writing to %s", shown(self.folder))
         logdir = shlex.quote(shown(self.folder.parent))
         _log.info("watch with: tensorboard --logdir=%s", logdir)
         values = {**config.to_dict(), **self._settings()}
-        self.summaries.settings(values, self.loop.step)
+        self.summaries.settings(values, self.learner.step)
         n_steps = self.settings.n_steps
-        if self.loop.step >= n_steps and not self._at_end_of_epoch():
+        if self.learner.step >= n_steps and not self._at_end_of_epoch():
             _log.info(
                 "nothing left to do: step %d of %d; raise --n_epochs to train on",
-                self.loop.step,
+                self.learner.step,
                 n_steps,
             )
 
@@ -144,14 +148,14 @@ class Run:
 
     def _at_end_of_epoch(self) -> bool:
         """Says whether an epoch's work is due, also one that an earlier run did not get to."""
-        step = self.loop.step
+        step = self.learner.step
         if step == 0 or step % self.settings.steps_per_epoch:
             return False
         return not (self._is_epoch_saved() and self.pictures.are_drawn(step))
 
     def _is_epoch_saved(self) -> bool:
         """Says whether this step has been validated and kept; its pictures come after that."""
-        step = self.loop.step
+        step = self.learner.step
         return self.curves.is_validated(step) and epoch_path(self.folder, step).exists()
 
     def _end_epoch(self) -> None:
@@ -160,15 +164,15 @@ class Run:
             self._validate_and_save()
         if self._is_epoch_saved():
             self.progress.begin("drawing samples")
-            self.pictures.draw(self.loop.step, self.loop.weights, stop=self._is_interrupted)
+            self.pictures.draw(self.learner.step, self.learner.weights, stop=self._is_interrupted)
         self.summaries.flush()
 
     def _validate_and_save(self) -> None:
         """Validates and saves an epoch, unless a signal comes before the validation is done."""
-        step = self.loop.step
+        step = self.learner.step
         self.progress.begin("validating")
-        exchange(Order.VALIDATE, self.interruption)
-        likelihood = self.worker.validate(self.interruption)
+        agree(Command.VALIDATE, self.stop_request)
+        likelihood = self.worker.validate(self.stop_request)
         if likelihood is None:
             return
         self.likelihood = likelihood
@@ -177,7 +181,7 @@ class Run:
         self.progress.begin("saving")
         self.pictures.discard(step)  # before the save: afterwards, pictures tell they are drawn
         save_epoch(
-            self.folder, self._capture(), self.loop.trax_fields(), self.settings.keep_checkpoints
+            self.folder, self._capture(), self.learner.trax_fields(), self.settings.keep_checkpoints
         )
         self.saved_step = step
         self.progress.checkpoint = epoch_path(self.folder, step).name
@@ -194,25 +198,25 @@ class Run:
             _log.warning("%s", warning)
 
     def _is_interrupted(self) -> bool:
-        return self.interruption.requested
+        return self.stop_request.requested
 
     def _stop_if_interrupted(self) -> None:
         """Saves and ends where a signal has come.
 
         Raises:
-          Interrupted: it has.
+          SavedAndStopped: it has.
         """
-        number = self.interruption.signal
+        number = self.stop_request.signal
         if number is None:
             return
-        exchange(Order.STOP, self.interruption)
-        if self.loop.step == 0:
-            raise Interrupted(f"stopped by {number.name} before the first step", number)
-        if self.saved_step != self.loop.step:
-            save_latest(self.folder, self._capture(), self.loop.trax_fields())
-        raise Interrupted(
-            f"stopped by {number.name} and saved at step {self.loop.step}; the same command goes "
-            f"on, with --model_name={self.folder.name}",
+        agree(Command.STOP, self.stop_request)
+        if self.learner.step == 0:
+            raise SavedAndStopped(f"stopped by {number.name} before the first step", number)
+        if self.saved_step != self.learner.step:
+            save_latest(self.folder, self._capture(), self.learner.trax_fields())
+        raise SavedAndStopped(
+            f"stopped by {number.name} and saved at step {self.learner.step}; the same command "
+            f"goes on, with --model_name={self.folder.name}",
             number,
         )
 
@@ -222,9 +226,9 @@ class Run:
         Raises:
           PixaceError: a weight is no number any more.
         """
-        checkpoint = self.loop.capture()
+        checkpoint = self.learner.capture()
         for array in checkpoint.weights:
-            require_finite(float(array.sum()), self.loop.step, "the sum of a weight's numbers")
+            require_finite(float(array.sum()), self.learner.step, "the sum of a weight's numbers")
         checkpoint.history = self.curves.history
         checkpoint.progress |= {
             "seed": self.seed,

@@ -21,7 +21,7 @@ from pixace.settings.checks import MAX_SEED
 from pixace.settings.model import ModelConfig, resolve_config
 
 
-class Start(NamedTuple):
+class StartingPoint(NamedTuple):
     """A state to go on from.
 
     Attributes:
@@ -88,7 +88,7 @@ def training_folder(
     return folder, resolve_config(stored, settings, source=source)
 
 
-def find_start(folder: Path, config: ModelConfig, named: str | None) -> Start | None:
+def find_start(folder: Path, config: ModelConfig, named: str | None) -> StartingPoint | None:
     """Returns the state to go on from: this folder's newest, else the checkpoint named.
 
     A named checkpoint counts once: the same command, run again, resumes from what it made, even
@@ -114,15 +114,15 @@ def find_start(folder: Path, config: ModelConfig, named: str | None) -> Start | 
     return start
 
 
-def _newest(folder: Path) -> Start | None:
+def _newest(folder: Path) -> StartingPoint | None:
     newest = read_newest(folder)
     if newest is None:
         return None
     origin = newest[1].progress.get("origin")
-    return Start(*newest, origin if isinstance(origin, str) else None)
+    return StartingPoint(*newest, origin if isinstance(origin, str) else None)
 
 
-def _from_named(folder: Path, named: str) -> Start | None:
+def _from_named(folder: Path, named: str) -> StartingPoint | None:
     resumed = _resumed(folder, named)
     if resumed is not None:
         return resumed
@@ -131,10 +131,10 @@ def _from_named(folder: Path, named: str) -> Start | None:
         return _newest(folder)
     if path.resolve().parent == folder.resolve():
         path = folder / path.name
-    return Start(path, read_checkpoint(path), _origin(named), goes_back=True)
+    return StartingPoint(path, read_checkpoint(path), _origin(named), goes_back=True)
 
 
-def _resumed(folder: Path, named: str) -> Start | None:
+def _resumed(folder: Path, named: str) -> StartingPoint | None:
     """Returns the folder's newest state if it has come from the checkpoint named."""
     try:
         newest = _newest(folder)

@@ -46,7 +46,8 @@ class Trainer:
     ) -> Likelihood | None:
         """Trains, or goes on training, to the end of the last epoch.
 
-        Of several processes (see `cluster`), the first calls this; the others, `worker.follow`.
+        Of several processes (see `cluster`), the first calls this; the others call
+        `worker.run_as_other`.
 
         Args:
           progress: is told often how far the training is; without it, the log is, now and then.
@@ -60,7 +61,7 @@ class Trainer:
           UsageError: a setting is unknown or out of range.
           ImageError: no images to train on.
           CheckpointError: a checkpoint cannot be read or written.
-          Interrupted: a signal ended it early; everything done is saved.
+          SavedAndStopped: a signal ended it early; everything done is saved.
         """
         unknown = sorted(set(settings) - set(TrainingSettings.__dataclass_fields__))
         if unknown:
@@ -74,7 +75,7 @@ class Trainer:
                 run = Run(self.folder, self.config, chosen, progress, preview)
             try:
                 # Not before: until the first step there is nothing to save, and Ctrl-C just ends.
-                with run.interruption, memory_errors(advice_to_halve(run.settings)):
+                with run.stop_request, memory_errors(advice_to_halve(run.settings)):
                     return run.run()
             finally:
                 run.summaries.close()

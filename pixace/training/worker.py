@@ -24,10 +24,10 @@ from pixace.errors import PixaceError
 from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import DEFAULT_VAL_IMAGES, TrainingSettings
-from pixace.system.signals import Interrupted, Interruption
+from pixace.system.signals import SavedAndStopped, StopRequest
 from pixace.training import cluster
 from pixace.training.devices import memory_bytes, memory_errors
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 from pixace.training.planning import fitting_step, smallest_batch
 
 _log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 _OWN = ("images", "val_images", "cache_dir")  # settings that each process has for itself
 
 
-class Order(enum.IntEnum):
+class Command(enum.IntEnum):
     """What the first process lets all do next."""
 
     STEP = 0
@@ -82,8 +82,8 @@ class Worker:
         # All come to the same conclusion, as XLA may compile for all of them together.
         memory = int(cluster.gathered(np.array([memory_bytes()], np.int64)).min())
         self.settings, step = fitting_step(config, settings, memory, self.n_images[0])
-        self.loop = Loop(config, self.settings, seed, self._batches(), step)
-        self._scorer = Scorer(self.loop.eval_model)
+        self.learner = Learner(config, self.settings, seed, self._batches(), step)
+        self._scorer = Scorer(self.learner.eval_model)
 
     def _batches(self) -> Iterator[np.ndarray]:
         """Yields this process's shares of the batches from the stored position on, and counts."""
@@ -98,22 +98,22 @@ class Worker:
             self.position += n_pictures
             yield batch
 
-    def validate(self, interruption: Interruption) -> Likelihood | None:
+    def validate(self, stop_request: StopRequest) -> Likelihood | None:
         """Returns how well the model predicts the validation images of all processes.
 
         Args:
-          interruption: once there is a signal to one of them, all know it and return None.
+          stop_request: once there is a signal to one of them, all know it and return None.
         """
         likelihood = self._scorer.likelihood(
-            self.loop.weights,
+            self.learner.weights,
             self._validation_tokens(),
             # On one device, and not in more memory than a step takes on each.
             max(1, self.settings.n_pictures // smallest_batch(self.settings)),
-            stop=lambda: interruption.requested,
+            stop=lambda: stop_request.requested,
         )
-        own = [*(likelihood or (np.nan, 0)), interruption.signal or 0]
+        own = [*(likelihood or (np.nan, 0)), stop_request.signal or 0]
         nats, n_images, signals = cluster.gathered(np.array(own, np.float64)).T
-        _hear(interruption, int(signals.max()))
+        _take_note(stop_request, int(signals.max()))
         if not n_images.all():
             return None
         return Likelihood(float(np.average(nats, weights=n_images)), int(n_images.sum()))
@@ -125,7 +125,7 @@ class Worker:
         return tokens if n_val >= len(tokens) else spread_rows(tokens, n_val)
 
 
-class _Brief(NamedTuple):
+class _SharedSettings(NamedTuple):
     """What the others must know of a training to follow it; plain JSON values.
 
     Attributes:
@@ -143,7 +143,7 @@ class _Brief(NamedTuple):
     is_resumed: bool
 
 
-def lead(
+def start_as_first(
     config: ModelConfig,
     settings: TrainingSettings,
     seed: int,
@@ -166,39 +166,39 @@ def lead(
     common = dataclasses.asdict(settings)
     for name in _OWN:
         del common[name]
-    brief = _Brief(config.to_dict(), common, seed, position, start is not None)
-    cluster.values_from_first(brief)
+    shared = _SharedSettings(config.to_dict(), common, seed, position, start is not None)
+    cluster.values_from_first(shared)
     worker = Worker(config, settings, seed, position)
     if start is not None:
-        worker.loop.restore(start)
+        worker.learner.restore(start)
     return worker
 
 
-def follow(settings: TrainingSettings) -> None:
+def run_as_other(settings: TrainingSettings) -> None:
     """Does in a process after the first what the first decides, to the end.
 
     Args:
       settings: of which the folders count; all others are the first process's.
 
     Raises:
-      Interrupted: the first process ended because of a signal, to whichever process.
+      SavedAndStopped: the first process ended because of a signal, to whichever process.
       PixaceError: another process has been lost; or see `Worker`.
     """
     with cluster.losses_told(), memory_errors("try a smaller batch or model"):
-        _obey(_following_worker(settings))
+        _carry_out(_following_worker(settings))
 
 
 def _following_worker(settings: TrainingSettings) -> Worker:
-    brief = _Brief(*cluster.values_from_first())
+    shared = _SharedSettings(*cluster.values_from_first())
     own = {name: getattr(settings, name) for name in _OWN}
     worker = Worker(
-        ModelConfig.from_dict(brief.config),
-        TrainingSettings(**{**brief.settings, **own}),
-        brief.seed,
-        brief.position,
+        ModelConfig.from_dict(shared.config),
+        TrainingSettings(**{**shared.settings, **own}),
+        shared.seed,
+        shared.position,
     )
-    if brief.is_resumed:
-        worker.loop.restore(None)
+    if shared.is_resumed:
+        worker.learner.restore(None)
     _log.info(
         "process %d of %d, with %d of the %d images to train on",
         cluster.index() + 1,
@@ -209,37 +209,37 @@ def _following_worker(settings: TrainingSettings) -> Worker:
     return worker
 
 
-def _obey(worker: Worker) -> None:
-    with Interruption() as interruption:
+def _carry_out(worker: Worker) -> None:
+    with StopRequest() as stop_request:
         while True:
-            order = exchange(Order.END, interruption)
-            if order == Order.STEP:
-                worker.loop.advance()
-            elif order == Order.VALIDATE:
-                worker.validate(interruption)
-            elif order == Order.STOP:
-                number = interruption.signal or signal.SIGTERM
-                raise Interrupted(f"stopped by {number.name}, with the first process", number)
+            command = agree(Command.END, stop_request)
+            if command == Command.STEP:
+                worker.learner.advance()
+            elif command == Command.VALIDATE:
+                worker.validate(stop_request)
+            elif command == Command.STOP:
+                number = stop_request.signal or signal.SIGTERM
+                raise SavedAndStopped(f"stopped by {number.name}, with the first process", number)
             else:
                 return
 
 
-def exchange(order: Order, interruption: Interruption) -> Order:
-    """Returns the order of the first process, and lets all know of a signal to any of them.
+def agree(command: Command, stop_request: StopRequest) -> Command:
+    """Returns the command of the first process, and lets all know of a signal to any of them.
 
     Args:
-      order: counts in the first process only.
-      interruption: of this process.
+      command: counts in the first process only.
+      stop_request: of this process.
     """
-    said = cluster.gathered(np.array([order, interruption.signal or 0], np.int32))
-    _hear(interruption, int(said[:, 1].max()))
-    return Order(int(said[0, 0]))
+    said = cluster.gathered(np.array([command, stop_request.signal or 0], np.int32))
+    _take_note(stop_request, int(said[:, 1].max()))
+    return Command(int(said[0, 0]))
 
 
-def _hear(interruption: Interruption, number: int) -> None:
+def _take_note(stop_request: StopRequest, number: int) -> None:
     """Takes note of a signal to another process; 0 is none."""
-    if number and not interruption.requested:
-        interruption.signal = signal.Signals(number)
+    if number and not stop_request.requested:
+        stop_request.signal = signal.Signals(number)
 
 
 def _require_same_kind(validates_on_training_images: bool) -> None:

@@ -14,7 +14,7 @@ from pixace.errors import DownloadError
 from pixace.web import drive
 from pixace.web.limits import Limits, check_magic, check_size, shown
 from pixace.web.partial import Check, Partial, Record, write_all
-from pixace.web.request import Answer, Broken, ask, new_session
+from pixace.web.request import Answer, RetryableError, ask, new_session
 
 if TYPE_CHECKING:
     import requests
@@ -81,7 +81,7 @@ def attempt(job: Job) -> None:
     """Makes one request and receives what comes; afterwards the partial file is complete.
 
     Raises:
-      Broken: it is not complete; another attempt may help.
+      RetryableError: it is not complete; another attempt may help.
       DownloadError: another attempt would not help.
     """
     have, record = job.have(), job.partial.record()
@@ -166,12 +166,14 @@ def _ask_through_pages(job: Job, session: requests.Session, headers: dict[str, s
 def _refusal(job: Job, answer: Answer) -> Exception:
     """Says what a status other than success means, and whether another attempt may help."""
     said = f"the server answered {answer.status} {answer.reason}".rstrip()
-    with contextlib.suppress(Broken):
+    with contextlib.suppress(RetryableError):
         if answer.is_page() and (title := answer.page().title):
             said += f" (page titled {title!r})"
     if answer.status in _RETRIED or answer.status >= 500:
         seconds = answer.headers.get("Retry-After", "")
-        return Broken(said, retry_after=int(seconds) if re.fullmatch(r"\d{1,9}", seconds) else 0)
+        return RetryableError(
+            said, retry_after=int(seconds) if re.fullmatch(r"\d{1,9}", seconds) else 0
+        )
     if answer.status in (401, 403, 407):
         return job.fail(f"{said}; the file is not open to everyone; ask its owner to share it")
     return job.fail(f"{said}; check the address, or ask its owner whether the file has moved")
@@ -181,7 +183,7 @@ def _receive(job: Job, answer: Answer, have: int, total: int | None) -> None:
     """Writes an answer's body behind the `have` bytes that are there.
 
     Raises:
-      Broken: the body was cut; what came is kept.
+      RetryableError: the body was cut; what came is kept.
       DownloadError: it is not what was expected, or too large.
     """
     _check_answer(job, answer, total)
@@ -200,11 +202,11 @@ def _receive(job: Job, answer: Answer, have: int, total: int | None) -> None:
             write_all(target, piece)
             job.tell(size, total)
     if total is not None and size < total:
-        raise Broken(f"the connection was cut after {size} of {total} bytes")
+        raise RetryableError(f"the connection was cut after {size} of {total} bytes")
     if total is not None and size > total:
         job.may_continue = False
         job.partial.discard()
-        raise Broken(f"more than the announced {total} bytes came")
+        raise RetryableError(f"more than the announced {total} bytes came")
     if size == 0 or size > job.max_bytes:
         job.partial.discard()
     check_size(shown(job.url), size, job.max_bytes)

@@ -26,7 +26,7 @@ from pixace.web.limits import (
     normal_sha256,
 )
 from pixace.web.partial import BLOCK, Check, Partial, disk_errors, holds, locked, write_all
-from pixace.web.request import Broken
+from pixace.web.request import RetryableError
 
 # The largest model of the catalogue with its optimizer state has 0.4 GB.
 DEFAULT_MAX_BYTES = 4 << 30
@@ -139,7 +139,7 @@ def _fetch_whole(job: Job) -> None:
     while True:
         try:
             return attempt(job)
-        except Broken as problem:
+        except RetryableError as problem:
             size = job.partial.size()
             # New bytes show that it is worth going on, however often the connection is cut.
             failures = 1 if size > most and not problem.slow else failures + 1
@@ -152,7 +152,7 @@ def _fetch_whole(job: Job) -> None:
             _wait(job, failures, problem)
 
 
-def _wait(job: Job, failures: int, problem: Broken) -> None:
+def _wait(job: Job, failures: int, problem: RetryableError) -> None:
     """Sleeps before the next attempt, as long as the server asks within reason."""
     limits = job.limits
     seconds = max(limits.first_wait_seconds * 2 ** (failures - 1), problem.retry_after)

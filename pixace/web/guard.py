@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pixace.errors import DownloadError
 from pixace.web.limits import Limits
-from pixace.web.request import Broken, new_session
+from pixace.web.request import RetryableError, new_session
 from pixace.wording import shown
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Guard:
 
         Raises:
           DownloadError: no address of this name is allowed, or the time is over.
-          Broken: no connection in time.
+          RetryableError: no connection in time.
           OSError: no such name, or the connection is refused.
         """
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -65,7 +65,7 @@ class Guard:
             except OSError as error:  # of a machine without IPv6, too: the next address may do
                 failures.append(error)
         if isinstance(failures[0], TimeoutError):
-            raise Broken(f"no connection within {self.limits.connect_seconds:g} s")
+            raise RetryableError(f"no connection within {self.limits.connect_seconds:g} s")
         raise failures[0]
 
     def receive(self, sock: socket.socket, buffer: WriteableBuffer) -> int:

@@ -11,7 +11,7 @@ from pixace.errors import DownloadError, ImageError
 from pixace.web.addresses import is_public
 from pixace.web.guard import Guard, guarded_session, too_much
 from pixace.web.limits import Limits, shown
-from pixace.web.request import Answer, Broken, ask
+from pixace.web.request import Answer, RetryableError, ask
 
 MAX_BYTES = 20_000_000
 LIMITS = Limits(
@@ -30,7 +30,7 @@ _HEADERS = {
 }
 
 
-class Fetched(NamedTuple):
+class FetchedFile(NamedTuple):
     """What a server sent.
 
     Attributes:
@@ -48,7 +48,7 @@ def fetch(
     allowed: Callable[[str], bool] = is_public,
     limits: Limits = LIMITS,
     max_bytes: int = MAX_BYTES,
-) -> Fetched:
+) -> FetchedFile:
     """Fetches what should be an image, bounded in bytes, time and redirects.
 
     Args:
@@ -67,12 +67,12 @@ def fetch(
             answer = ask(session, url, _HEADERS, limits, guard.deadline)
             with contextlib.closing(answer):
                 return _received(answer, max_bytes)
-    except (DownloadError, Broken) as error:
+    except (DownloadError, RetryableError) as error:
         name = f"{shown(url)}: "
         raise ImageError(name + str(error).removeprefix(name)) from None
 
 
-def _received(answer: Answer, max_bytes: int) -> Fetched:
+def _received(answer: Answer, max_bytes: int) -> FetchedFile:
     """Reads an answer that has come so far as its headers."""
     if answer.status != 200:
         raise DownloadError(f"the server answered {answer.status} {answer.reason}".rstrip())
@@ -89,4 +89,4 @@ def _received(answer: Answer, max_bytes: int) -> Fetched:
     if not body:
         raise DownloadError("the server sent nothing")
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return Fetched(body, "".join(c for c in kind if c.isprintable())[:60])
+    return FetchedFile(body, "".join(c for c in kind if c.isprintable())[:60])

@@ -31,7 +31,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _PAGE_BEGINNINGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<title")
 
 
-class Broken(Exception):
+class RetryableError(Exception):
     """A failure that may pass: another attempt is worthwhile.
 
     Attributes:
@@ -75,7 +75,7 @@ class Answer:
         """Yields the body piece by piece.
 
         Raises:
-          Broken: it was cut, or comes too slowly.
+          RetryableError: it was cut, or comes too slowly.
           DownloadError: the deadline is over.
         """
         head = self.head()
@@ -100,7 +100,7 @@ class Answer:
                 body += piece
                 if len(body) >= _PAGE_BYTES:
                     break
-        except Broken:
+        except RetryableError:
             body = body or self._head or b""  # the title comes first: half a page names itself
         return drive.read_page(body)
 
@@ -143,7 +143,7 @@ def ask(
     """Sends a GET request and follows its redirects.
 
     Raises:
-      Broken: no answer; another attempt may help.
+      RetryableError: no answer; another attempt may help.
       DownloadError: an address that cannot be used, or too many redirects.
     """
     check_url(url)
@@ -211,7 +211,7 @@ def _ask_once(
         result = outcome.get(timeout=seconds)
     except queue.Empty:
         abandoned.set()
-        raise Broken(f"no complete answer within {seconds:.0f} s") from None
+        raise RetryableError(f"no complete answer within {seconds:.0f} s") from None
     if isinstance(result, Exception):
         raise _judged(result, url) from result
     return result
@@ -227,13 +227,13 @@ def _judged(error: Exception, url: str) -> Exception:
             "address and this machine's clock and certificates"
         )
     if isinstance(error, requests.exceptions.Timeout):
-        return Broken("the server does not answer in time")
+        return RetryableError("the server does not answer in time")
     if isinstance(error, requests.exceptions.InvalidHeader):
         return DownloadError(f"{shown(url)}: the answer makes no sense: {_innermost(error)}")
     if isinstance(error, ValueError):  # requests' family of unusable addresses, and bad IDNA
         return DownloadError(f"{shown(url)}: not an address that can be used; check it")
     if isinstance(error, requests.exceptions.RequestException | OSError):
-        return Broken(_innermost(error))
+        return RetryableError(_innermost(error))
     return error
 
 
@@ -302,7 +302,7 @@ def _pieces(response: requests.Response, limits: Limits, deadline: float) -> Ite
             if (seconds := now - window_start) >= limits.rate_window_seconds:
                 if window_bytes < limits.min_rate * seconds:
                     rate = window_bytes / seconds
-                    raise Broken(f"only {rate:.0f} bytes a second came", slow=True)
+                    raise RetryableError(f"only {rate:.0f} bytes a second came", slow=True)
                 window_start, window_bytes = now, 0
     finally:
         watch.end()
@@ -312,7 +312,7 @@ def _next_piece(response: requests.Response, limits: Limits, watch: _Watch) -> b
     """Returns what has come of a body; nothing at its end.
 
     Raises:
-      Broken: it was cut, or nothing came for some time.
+      RetryableError: it was cut, or nothing came for some time.
     """
     import urllib3
 
@@ -327,7 +327,7 @@ def _next_piece(response: requests.Response, limits: Limits, watch: _Watch) -> b
         cut = _innermost(error)
     watch.reading_since = None
     if late or watch.hung_up:
-        raise Broken(f"nothing came for {limits.idle_seconds:g} s")
+        raise RetryableError(f"nothing came for {limits.idle_seconds:g} s")
     if cut:
-        raise Broken(f"the connection was cut ({cut})")
+        raise RetryableError(f"the connection was cut ({cut})")
     return piece

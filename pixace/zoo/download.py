@@ -17,7 +17,7 @@ from pixace.web import drive
 from pixace.web.limits import DEFAULT_LIMITS, Limits, normal_sha256, shown
 from pixace.web.partial import disk_errors, locked
 from pixace.zoo.catalogue import CATALOGUE, Model
-from pixace.zoo.install import Check, Progress, Wanted, install
+from pixace.zoo.install import Check, Installation, Progress, install
 
 
 def download_model(
@@ -57,7 +57,7 @@ def download_model(
     require_path("weights_dir", weights_dir)
     known = CATALOGUE.get(name)
     _check_choice(name, known, checkpoint, url)
-    wanted = Wanted(
+    wanted = Installation(
         folder=Path(weights_dir) / name,
         source=_source(url) if url is not None else known.source() if known else "",
         config=known.config if known else None,

@@ -35,7 +35,7 @@ Progress = Callable[[int, int | None], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class Installation:
     """One installation: into which folder, from where, with which settings.
 
     Attributes:
@@ -63,7 +63,9 @@ class Wanted:
         return shown(self.source) if isinstance(self.source, str) else str(self.source.absolute())
 
 
-def install(wanted: Wanted, check: Check | None, progress: Progress | None, limits: Limits) -> Path:
+def install(
+    wanted: Installation, check: Check | None, progress: Progress | None, limits: Limits
+) -> Path:
     """Fetches, verifies, and puts weights, settings and marker into the folder.
 
     Args:
@@ -97,7 +99,7 @@ def install(wanted: Wanted, check: Check | None, progress: Progress | None, limi
         return wanted.model
 
 
-def _get(wanted: Wanted, check: Check, progress: Progress | None, limits: Limits) -> str:
+def _get(wanted: Installation, check: Check, progress: Progress | None, limits: Limits) -> str:
     """Fetches an address or copies a path; returns the SHA-256 of what was installed."""
     kept: dict[str, Any] = {"sha256": wanted.sha256, "check": check, "progress": progress}
     if isinstance(wanted.source, Path):
@@ -105,7 +107,7 @@ def _get(wanted: Wanted, check: Check, progress: Progress | None, limits: Limits
     return fetch(wanted.source, wanted.model, limits=limits, magic=GZIP_MAGIC, **kept)
 
 
-def _verify(temporary: Path, wanted: Wanted, check: Check) -> None:
+def _verify(temporary: Path, wanted: Installation, check: Check) -> None:
     """Calls `check`; its refusal names where the file came from, not the temporary file."""
     try:
         check(temporary)
@@ -114,7 +116,7 @@ def _verify(temporary: Path, wanted: Wanted, check: Check) -> None:
         raise
 
 
-def _is_installed(wanted: Wanted, marker: Mapping[str, Any] | None) -> bool:
+def _is_installed(wanted: Installation, marker: Mapping[str, Any] | None) -> bool:
     """Tells whether exactly what is wanted is there already, whole."""
     if marker is None or marker.get("url") != wanted.spelling:
         return False
@@ -123,7 +125,7 @@ def _is_installed(wanted: Wanted, marker: Mapping[str, Any] | None) -> bool:
     return has_config and holds(wanted.model, known)
 
 
-def _check_folder(wanted: Wanted, marker: Mapping[str, Any] | None) -> None:
+def _check_folder(wanted: Installation, marker: Mapping[str, Any] | None) -> None:
     """Makes the folder, or makes sure that it holds only what an earlier download put there.
 
     Raises:
@@ -149,7 +151,7 @@ def _check_folder(wanted: Wanted, marker: Mapping[str, Any] | None) -> None:
         )
 
 
-def _config_for(wanted: Wanted) -> ModelConfig | None:
+def _config_for(wanted: Installation) -> ModelConfig | None:
     """Returns the settings to write: the catalogue's, or those beside a local file.
 
     Raises:
@@ -168,7 +170,7 @@ def _config_for(wanted: Wanted) -> ModelConfig | None:
 
 
 def _write_beside(
-    wanted: Wanted, config: ModelConfig | None, sha256: str, replaces: str | None
+    wanted: Installation, config: ModelConfig | None, sha256: str, replaces: str | None
 ) -> None:
     """Writes marker and settings; without settings it removes those of an earlier download."""
     values = {"url": wanted.spelling, "sha256": sha256}

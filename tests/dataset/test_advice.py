@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 
 from pixace.dataset.advice import advise
-from pixace.dataset.findings import Report
+from pixace.dataset.findings import Findings
 
-FLAWLESS = Report(
+FLAWLESS = Findings(
     n_images=5000,
     unreadable=[],
     sizes={"64x64": 5000},

@@ -11,7 +11,7 @@ import pytest
 SCRIPT = """
 import ctypes, os, signal, sys, time
 from pixace.errors import PixaceError, UsageError
-from pixace.system.signals import Interrupted
+from pixace.system.signals import SavedAndStopped
 from pixace.system.child import run_in_child
 
 def work(say):
@@ -19,7 +19,7 @@ def work(say):
 
 try:
     run_in_child(work, "the first words")
-except (PixaceError, Interrupted) as error:
+except (PixaceError, SavedAndStopped) as error:
     print(type(error).__name__, error, sep=": ")
     sys.exit(error.exit_code)
 print("parent goes on")
@@ -45,11 +45,11 @@ def start(work: str, **variables: str) -> subprocess.Popen:
         (f"{NATIVE_NOISE}; print('done', file=sys.stderr)", 0, "parent goes on\n", "done\n"),
         ("raise PixaceError('no disk')", 1, "PixaceError: no disk\n", ""),
         ("raise UsageError('no flag')", 2, "UsageError: no flag\n", ""),
-        ("raise KeyboardInterrupt", 130, "Interrupted: pixace: stopped\n", ""),
+        ("raise KeyboardInterrupt", 130, "SavedAndStopped: pixace: stopped\n", ""),
         (
-            "raise Interrupted('saved', signal.SIGTERM)",
+            "raise SavedAndStopped('saved', signal.SIGTERM)",
             143,
-            "Interrupted: saved\n",
+            "SavedAndStopped: saved\n",
             "",
         ),
         ("open('/no-such')", 1, "PixaceError: /no-such: No such file or directory\n", ""),
@@ -157,7 +157,7 @@ def test_the_second_signal_ends_a_child_that_heeds_none():
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=30)
-    assert (process.returncode, out) == (143, "Interrupted: pixace: stopped\n")
+    assert (process.returncode, out) == (143, "SavedAndStopped: pixace: stopped\n")
 
 
 def test_the_child_does_not_outlive_its_parent():

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from pixace.system.signals import Interrupted, Interruption, signals_held_back, stopping
+from pixace.system.signals import SavedAndStopped, StopRequest, signals_held_back, stopping
 from tests.tools.places import ROOT
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -16,10 +16,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Works in small steps until a signal is noted; then goes on saving, for longer than anyone waits.
 WORKER = """
 import signal, sys, threading, time
-from pixace.system.signals import Interruption
+from pixace.system.signals import StopRequest
 def say(*words): print(*words, flush=True)
 {before}
-with Interruption() as interruption:
+with StopRequest() as interruption:
     say("ready")
     deadline = time.monotonic() + 30
     while not interruption.requested and time.monotonic() < deadline:
@@ -109,7 +109,7 @@ def handlers():
 
 def test_handlers_are_there_inside_and_gone_outside():
     before = handlers()
-    with Interruption() as interruption:
+    with StopRequest() as interruption:
         assert all(mine != other for mine, other in zip(handlers(), before, strict=True))
         assert interruption.signal is None
         assert not interruption.requested
@@ -118,14 +118,14 @@ def test_handlers_are_there_inside_and_gone_outside():
 
 def test_handlers_are_gone_after_an_error_too():
     before = handlers()
-    with pytest.raises(ValueError, match="broken"), Interruption():
+    with pytest.raises(ValueError, match="broken"), StopRequest():
         raise ValueError("broken")
     assert handlers() == before
 
 
 def test_a_signal_in_this_process_is_noted_once():
     before = handlers()
-    with Interruption() as interruption:
+    with StopRequest() as interruption:
         signal.raise_signal(signal.SIGTERM)
         assert interruption.signal is signal.SIGTERM
         assert interruption.requested
@@ -137,7 +137,7 @@ def test_outside_the_main_thread_nothing_changes():
     before, seen = handlers(), []
 
     def work():
-        with Interruption() as interruption:
+        with StopRequest() as interruption:
             seen.append((handlers(), interruption.requested))
 
     thread = threading.Thread(target=work)
@@ -151,7 +151,7 @@ def test_a_signal_between_two_steps_of_leaving_breaks_nothing():
     """Ends the context while signals rain on it."""
     code = """
 import os, signal, threading, time
-from pixace.system.signals import Interruption
+from pixace.system.signals import StopRequest
 for number in (2, 15, 1): signal.signal(number, lambda *_: None)
 stop = threading.Event()
 def rain():
@@ -161,7 +161,7 @@ threading.Thread(target=rain, daemon=True).start()
 end = time.monotonic() + 1.0
 n_noted = 0
 while time.monotonic() < end:
-    with Interruption() as interruption:
+    with StopRequest() as interruption:
         pass
     n_noted += interruption.requested
 stop.set()
@@ -179,7 +179,7 @@ print("noted" if n_noted else "missed")
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_exit_code_is_what_a_shell_expects(number, code):
-    stop = Interrupted("stopped at step 7, saved", number)
+    stop = SavedAndStopped("stopped at step 7, saved", number)
     assert stop.exit_code == code
     assert str(stop) == "stopped at step 7, saved"
 
@@ -221,7 +221,7 @@ def test_ctrl_c_while_python_still_imports_is_quiet(tmp_path):
 
 FORGETFUL = """
 import signal, time
-from pixace.system.signals import Stopped, stopping
+from pixace.system.signals import StopSignal, stopping
 def say(*words): print(*words, flush=True)
 class Trap:
     def __del__(self):
@@ -234,11 +234,11 @@ try:
         say("forgotten")
         try:
             time.sleep(30)
-        except Stopped:
+        except StopSignal:
             time.sleep(2)  # were the repetition counted as a second signal, this would be the end
             say("undone")
             raise
-except Stopped as stop:
+except StopSignal as stop:
     say("stopped", stop.exit_code)
 """
 

@@ -16,7 +16,7 @@ from pixace.insight.evaluator import get_evaluator
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
 from pixace.settings.training import TrainingSettings
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 from tests.conftest import assert_same_state, flags_of, wait_for
 from tests.tools.tiny import TINY
 
@@ -188,7 +188,7 @@ def losses(index: int, size: int) -> list[float]:
         settings = TrainingSettings(
             batch_size=4, dropout=0.0, learning_rate=0.01, warmup_steps=2, recompute=False
         )
-        loop = Loop(config, settings, 0, itertools.repeat(np.split(batch, size)[index]))
+        loop = Learner(config, settings, 0, itertools.repeat(np.split(batch, size)[index]))
         for _ in range(3):
             loop.advance()
             found.append(float(loop.loss))

@@ -15,7 +15,7 @@ from pixace.settings.model_types import ATTENTION_TYPES
 from pixace.settings.training import PRECISIONS, TrainingSettings
 from pixace.tokens.vocabulary import token_count
 from pixace.training.devices import batch_mesh
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 from pixace.training.step import TrainingStep
 from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.tools.plain_trax import plain_model
@@ -61,7 +61,7 @@ class PlainLoop(trax.supervised.training.Loop):
         return loss, stats
 
 
-def losses_of(loop: Loop, n_steps: int) -> list[float]:
+def losses_of(loop: Learner, n_steps: int) -> list[float]:
     losses = []
     for _ in range(n_steps):
         loop.advance()
@@ -82,7 +82,7 @@ def test_it_starts_and_trains_as_trax_s_loop_does(model_type):
     plain = PlainLoop(config, settings, 7, batches(config, 11))
     data = batches(config, 11)
     next(data)  # trax's loop has taken one to look at
-    ours = Loop(config, settings, 7, data)
+    ours = Learner(config, settings, 7, data)
     expected = flat_weights(plain.model.weights)
     assert_all_close(flat_weights(ours.weights), expected, 1e-6)
 
@@ -101,7 +101,7 @@ def test_it_starts_and_trains_as_trax_s_loop_does(model_type):
 def test_no_second_copy_of_the_weights_is_kept():
     """Only shapes: the arrays belong to the steps, which use their memory again."""
     config = ModelConfig("transformer", **TINY)
-    loop = Loop(config, TrainingSettings(**SETTINGS), 0, batches(config, 1))
+    loop = Learner(config, TrainingSettings(**SETTINGS), 0, batches(config, 1))
     kept = jax.tree.leaves(loop.eval_model.weights)
     assert len(kept) == len(flat_weights(loop.weights))
     assert not any(isinstance(leaf, jax.Array) for leaf in kept)
@@ -121,7 +121,7 @@ def test_dropout_hinders_as_much_as_trax_s():
     for seed in range(2):
         plain = PlainLoop(config, settings, seed, batches(config, 2))
         plain.run(80)
-        ours = Loop(config, settings, seed, batches(config, 2), one_step)
+        ours = Learner(config, settings, seed, batches(config, 2), one_step)
         differences.append(np.mean(losses_of(ours, 80)[20:]) - np.mean(plain.losses[20:]))
     assert abs(np.mean(differences)) < 0.1
 
@@ -134,7 +134,7 @@ def test_bfloat16_learns_as_float32_does(painted, model_type):
     curves = {}
     for precision in PRECISIONS:
         settings = TrainingSettings(**SETTINGS, dropout=0.0, precision=precision)
-        loop = Loop(config, settings, 0, training_batches(tokens, 4, 0))
+        loop = Learner(config, settings, 0, training_batches(tokens, 4, 0))
         curves[precision] = np.array(losses_of(loop, 60))
         assert {array.dtype for array in loop.capture().weights} == {np.dtype(np.float32)}
     full, half = curves["float32"], curves["bfloat16"]
@@ -158,7 +158,7 @@ def test_200_steps_with_dropout_learn_as_trax_s_do(painted, model_type):
         plain.run(200)
         data = training_batches(tokens, 4, seed)
         next(data)  # trax's loop has taken one to look at
-        ours = losses_of(Loop(config, settings, seed, data, one_step), 200)
+        ours = losses_of(Learner(config, settings, seed, data, one_step), 200)
         curves.append([np.reshape(curve, (8, 25)).mean(axis=1) for curve in (ours, plain.losses)])
     ours, plain = np.moveaxis(np.array(curves), 1, 0)
     assert (plain[:, -1] < 0.6 * plain[:, 0]).all(), "it has learnt"

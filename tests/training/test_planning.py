@@ -13,7 +13,7 @@ from pixace.models.weights import count_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.settings.training import TrainingSettings
-from pixace.training.planning import Needs, fitting_step, make_plan, spelled
+from pixace.training.planning import MemoryNeeds, fitting_step, make_plan, spelled
 from tests.conftest import flags_of
 from tests.tools.tiny import TINY
 
@@ -25,7 +25,7 @@ SETTINGS = TrainingSettings(batch_size=8)
 
 @pytest.fixture(scope="module")
 def needs():
-    return Needs(CONFIG, SETTINGS)
+    return MemoryNeeds(CONFIG, SETTINGS)
 
 
 @pytest.mark.slow
@@ -83,13 +83,13 @@ def test_auto_takes_the_largest_but_no_picture_twice(needs):
 )
 def test_convolutions_need_less_where_they_are_computed_twice(model_type):
     sizes = {"image_size": 12, "bitdepth": (2, 1, 2), "d_model": 16, "d_ff": 16, "n_layers": 3}
-    needs = Needs(ModelConfig(model_type, **sizes), SETTINGS)
+    needs = MemoryNeeds(ModelConfig(model_type, **sizes), SETTINGS)
     assert needs.peak_bytes(16, recompute=True) < 0.8 * needs.peak_bytes(16, recompute=False)
 
 
 def test_passes_divide_what_a_step_needs():
     whole, divided = (
-        Needs(CONFIG, TrainingSettings(batch_size=16, accumulate=n)).peak_bytes(16, False)
+        MemoryNeeds(CONFIG, TrainingSettings(batch_size=16, accumulate=n)).peak_bytes(16, False)
         for n in (1, 4)
     )
     assert divided < whole / 2

@@ -144,7 +144,7 @@ import itertools, json, pickle, sys
 import numpy as np
 from pixace.training.devices import batch_mesh
 from pixace.errors import UsageError
-from pixace.training.learner import Loop
+from pixace.training.learner import Learner
 from pixace.training.planning import fitting_step
 from pixace.training.step import TrainingStep
 from pixace.backend.door import jax
@@ -161,7 +161,7 @@ print(json.dumps(losses))
 
 config, tokens = config_of("reformer"), batch_of(1)
 settings = settings_of(dropout=0.1, learning_rate=0.03, warmup_steps=1)
-loop = Loop(config, settings, 0, itertools.repeat(tokens))
+loop = Learner(config, settings, 0, itertools.repeat(tokens))
 loop.advance()
 first = float(loop.loss)
 for _ in range(8):

@@ -28,7 +28,7 @@ from pixace.checkpoints.folder import epoch_steps
 from pixace.dataset.reading import load_images
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
-from pixace.system.signals import Interrupted
+from pixace.system.signals import SavedAndStopped
 from pixace.training.watching.summaries import RUNS
 from tests.conftest import TINY, assert_same_state, flags_of, paint, train_tiny, wait_for
 
@@ -110,7 +110,7 @@ def train_in_parts(album, weights_dir, name, model_type, stops, watcher, **setti
     """Trains with a signal at each of the given steps, and to the end after the last one."""
     for step in stops:
         watcher.stop_at = step
-        with pytest.raises(Interrupted, match=f"stopped by SIGTERM and saved at step {step};"):
+        with pytest.raises(SavedAndStopped, match=f"stopped by SIGTERM and saved at step {step};"):
             train(album, weights_dir, name, model_type, **settings)
         assert read_checkpoint(weights_dir / name / "model.pkl.gz").step == step
         settings["seed"] = None  # remembered
@@ -247,7 +247,7 @@ def check_stop_at_the_end_of_an_epoch(
     for moment in moments:
         with (
             signal_at_call(monkeypatch, *MOMENTS[moment]),
-            pytest.raises(Interrupted, match=f"saved at step {EPOCH};"),
+            pytest.raises(SavedAndStopped, match=f"saved at step {EPOCH};"),
         ):
             train(album, weights_dir, "m", model_type)
         assert read_checkpoint(weights_dir / "m" / "model.pkl.gz").step == EPOCH
@@ -319,7 +319,7 @@ def test_pictures_of_an_abandoned_training_do_not_pass_for_new_ones(
     back = {**small, "checkpoint": "2", "learning_rate": 0.05}
     with (
         signal_at_call(monkeypatch, pixace.training.watching.epoch_pictures, "complete", 1),
-        pytest.raises(Interrupted, match="saved at step 4;"),
+        pytest.raises(SavedAndStopped, match="saved at step 4;"),
     ):
         train(album, tmp_path, "m", "transformer", **back)
     assert set(pictures(folder)) == {"samples-00002.png", "completions-00002.png"}

@@ -27,14 +27,14 @@ import numpy as np
 
 from pixace.checkpoints.safe_pickle import npy
 from pixace.checkpoints.safe_pickle.compressed import Kind, unpack
-from pixace.checkpoints.safe_pickle.records import Refused, TensorSignature
+from pixace.checkpoints.safe_pickle.records import RefusedError, TensorSignature
 from pixace.checkpoints.safe_pickle.stream import Limits, Walker
 from pixace.errors import CheckpointError
 from pixace.wording import shown
 
 __all__ = [
     "DEFAULT_LIMITS",
-    "Dated",
+    "DatedContents",
     "Limits",
     "TensorSignature",
     "load",
@@ -49,7 +49,7 @@ _PICKLE = Kind("a pickle of protocol 2 to 5", b"\x80")
 _NPY = Kind("a stream of .npy arrays", npy.MAGIC)
 
 
-class Dated(NamedTuple):
+class DatedContents(NamedTuple):
     """What a file holds, and when it was packed.
 
     Attributes:
@@ -79,13 +79,13 @@ def load(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> An
     return load_dated(path, limits=limits).value
 
 
-def load_dated(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Dated:
+def load_dated(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> DatedContents:
     """Reads a file as `load` does, and the time at which it was packed."""
     unpacked = unpack(path, _PICKLE, limits)
-    return Dated(loads(unpacked.data, name=shown(path), limits=limits), unpacked.packed_at)
+    return DatedContents(loads(unpacked.data, name=shown(path), limits=limits), unpacked.packed_at)
 
 
-def load_arrays(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Dated:
+def load_arrays(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> DatedContents:
     """Reads a gzip file of arrays that `numpy.save` wrote one after the other.
 
     Args:
@@ -102,11 +102,11 @@ def load_arrays(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     reader = npy.Reader(unpacked.data)
     try:
         arrays: list[np.ndarray[Any, Any]] = reader.read()
-    except Refused as err:
+    except RefusedError as err:
         raise CheckpointError(f"{shown(path)}: refused at byte {reader.at}: {err}") from None
     except MemoryError:
         raise _too_large(shown(path), reader.at) from None
-    return Dated(arrays, unpacked.packed_at)
+    return DatedContents(arrays, unpacked.packed_at)
 
 
 def loads(data: bytes | bytearray, *, name: str, limits: Limits = DEFAULT_LIMITS) -> Any:
@@ -127,7 +127,7 @@ def loads(data: bytes | bytearray, *, name: str, limits: Limits = DEFAULT_LIMITS
     name = shown(name)
     try:
         return walker.walk()
-    except Refused as err:
+    except RefusedError as err:
         raise CheckpointError(f"{name}: refused at byte {walker.at}: {err}") from None
     except (MemoryError, RecursionError):
         raise _too_large(name, walker.at) from None

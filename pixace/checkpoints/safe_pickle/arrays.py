@@ -56,7 +56,7 @@ def build_dtype(record: UnbuiltDtype, state: Any) -> None:
             subarray.
 
     Raises:
-        Refused: for any other state, or a second one.
+        RefusedError: for any other state, or a second one.
     """
     if record.dtype is not None:
         refuse("a dtype that is built twice")
@@ -75,7 +75,7 @@ def plain_dtype(code: Any, order: Any) -> np.dtype[Any]:
         order: "|" for one byte, "<" or ">" for more.
 
     Raises:
-        Refused: for any other code or order.
+        RefusedError: for any other code or order.
     """
     if type(code) is not str or code not in _CODES:
         refuse(f"a dtype of {quote(code)}, which is no plain number type")
@@ -103,7 +103,7 @@ def _check_shape(box: Any, itemsize: int, present: int) -> tuple[int, ...]:
         The shape; its elements fill `present` bytes exactly.
 
     Raises:
-        Refused: for a shape that is no tuple of sizes, or that does not agree.
+        RefusedError: for a shape that is no tuple of sizes, or that does not agree.
     """
     if not _is_tuple(box):
         refuse(f"a shape that is not a tuple of at most {MAX_DIMS} sizes")
@@ -118,7 +118,7 @@ def checked_sizes(sizes: Sequence[Any]) -> tuple[int, ...]:
     """Returns the sizes of an array's axes as its shape.
 
     Raises:
-        Refused: if there are too many, one is no size, or together they are beyond any memory.
+        RefusedError: if there are too many, one is no size, or together they are beyond any memory.
     """
     if len(sizes) > MAX_DIMS:
         refuse(f"a shape that is not a tuple of at most {MAX_DIMS} sizes")
@@ -156,7 +156,7 @@ def filled(
         contents: as many bytes as the array has.
 
     Raises:
-        Refused: for a boolean that is neither 0 nor 1.
+        RefusedError: for a boolean that is neither 0 nor 1.
     """
     array = np.empty(shape, dtype, order)
     if array.size:
@@ -194,7 +194,7 @@ def build_array(record: UnbuiltArray, state: Any, budget: Budget) -> None:
         budget: pays for the bytes.
 
     Raises:
-        Refused: if anything in the state disagrees, or the array has its contents already.
+        RefusedError: if anything in the state disagrees, or the array has its contents already.
     """
     if record.array is not None:
         refuse("an array that is built twice")
@@ -314,7 +314,7 @@ def make(symbol: Any, args: Any, budget: Budget) -> Any:
         A record, an array or a scalar.
 
     Raises:
-        Refused: unless the symbol may be called and the arguments are those that real files have.
+        RefusedError: unless the symbol may be called, with arguments as in real files.
     """
     if type(symbol) is not Symbol:
         refuse("a call of something that is not a name")
@@ -333,7 +333,7 @@ def build_signature(record: UnbuiltSignature, state: Any) -> None:
         state: (None, {"shape": tuple, "dtype": dtype}), as a class with slots is pickled.
 
     Raises:
-        Refused: for any other state, or a second one.
+        RefusedError: for any other state, or a second one.
     """
     if record.signature is not None:
         refuse("a ShapeDtype that is built twice")

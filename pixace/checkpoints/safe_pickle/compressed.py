@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pixace.checkpoints.safe_pickle.records import Refused, refuse
+from pixace.checkpoints.safe_pickle.records import RefusedError, refuse
 from pixace.checkpoints.safe_pickle.stream import Limits
 from pixace.errors import CheckpointError
 from pixace.wording import shown
@@ -29,7 +29,7 @@ class Kind(NamedTuple):
     magic: bytes
 
 
-class Unpacked(NamedTuple):
+class UnpackedFile(NamedTuple):
     """The bytes inside a file.
 
     Attributes:
@@ -41,7 +41,7 @@ class Unpacked(NamedTuple):
     packed_at: int
 
 
-def unpack(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Unpacked:
+def unpack(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> UnpackedFile:
     """Reads a whole file, gzip-compressed or not, and verifies it.
 
     Args:
@@ -55,7 +55,7 @@ def unpack(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Unpacked
     name = shown(path)
     try:
         return _read(path, kind, limits)
-    except Refused as err:
+    except RefusedError as err:
         raise CheckpointError(f"{name}: refused: {err}") from None
     except (OSError, ValueError) as err:  # ValueError: a NUL in the path
         reason = err.strerror if isinstance(err, OSError) else str(err)
@@ -64,7 +64,7 @@ def unpack(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Unpacked
         raise CheckpointError(f"{name}: refused: it unpacks to more than memory holds") from None
 
 
-def _read(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Unpacked:
+def _read(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> UnpackedFile:
     # Without O_NONBLOCK, opening a FIFO waits for a writer for ever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     handle = os.open(path, flags)
@@ -79,10 +79,10 @@ def _read(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Unpacked:
         first = next(chunks, b"")
         if first.startswith(_GZIP_MAGIC):
             packed_at = int.from_bytes(first[4:8], "little")
-            return Unpacked(_gunzip(first, chunks, kind, limits), packed_at)
+            return UnpackedFile(_gunzip(first, chunks, kind, limits), packed_at)
         if os.fsdecode(path).endswith(".gz"):
             refuse(f"no gzip file, whatever its name says: it starts with {first[:8]!r}")
-        return Unpacked(_gather(first, chunks, limits), 0)
+        return UnpackedFile(_gather(first, chunks, limits), 0)
     finally:
         os.close(handle)
 
@@ -110,7 +110,7 @@ def _gunzip(first: bytes, chunks: Iterator[bytes], kind: Kind, limits: Limits) -
         The decompressed bytes; zlib has compared their CRC and length with the trailer.
 
     Raises:
-        Refused: if the file is damaged, cut off, followed by anything, or too large.
+        RefusedError: if the file is damaged, cut off, followed by anything, or too large.
     """
     member = zlib.decompressobj(wbits=31)  # 31: a gzip header and trailer are required
     data = bytearray()

@@ -50,7 +50,7 @@ class Reader:
             Each as `numpy.load` would return it: the same bits, byte order and layout.
 
         Raises:
-            Refused: at the first thing that is no array of plain numbers; `at` tells where.
+            RefusedError: at the first thing that is no array of plain numbers; `at` tells where.
         """
         arrays: list[np.ndarray[Any, Any]] = []
         while self._pos < len(self._view):

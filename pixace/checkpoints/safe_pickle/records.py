@@ -13,13 +13,13 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Something that weights never hold; the walker adds the file's name and the place."""
 
 
 def refuse(what: str) -> NoReturn:
-    """Raises `Refused`; `what` says in half a sentence what was found."""
-    raise Refused(what)
+    """Raises `RefusedError`; `what` says in half a sentence what was found."""
+    raise RefusedError(what)
 
 
 class Symbol(enum.Enum):
@@ -161,7 +161,7 @@ def to_plain(value: Any) -> Any:
         Plain containers and values.
 
     Raises:
-        Refused: if a name or an unfinished object is left over.
+        RefusedError: if a name or an unfinished object is left over.
     """
     kind = type(value)
     if kind is Box:

@@ -103,7 +103,7 @@ class Walker:
             The value that the pickle describes, in plain containers and arrays.
 
         Raises:
-            Refused: at the first thing that weights do not hold; `at` tells where.
+            RefusedError: at the first thing that weights do not hold; `at` tells where.
         """
         table = self._start()
         for _ in range(self._limits.opcodes):

@@ -15,7 +15,7 @@ from pixace.backend.door import jax, jnp, trax
 
 # Numbers in a matrix, above which XLA (JAX 0.12) multiplies better by ...
 _MIN_BLOCK = 1 << 17  # ... blocks of at least this size, one per core, if it has several rows,
-_MIN_COLUMNS = 1 << 23  # ... one block, if it has a single row; a smaller one it reads on one core
+_MIN_LARGE = 1 << 23  # ... one block, if it has a single row; a smaller one it reads on one core
 
 
 class BlockMatrix(NamedTuple):
@@ -76,6 +76,6 @@ def _laid_out(matrix: Any, batch_size: int) -> Any:
     if jax.default_backend() != "cpu":  # an accelerator needs no help
         return matrix
     if batch_size == 1:
-        return BlockMatrix.of(matrix, 1) if matrix.size >= _MIN_COLUMNS else matrix
+        return BlockMatrix.of(matrix, 1) if matrix.size >= _MIN_LARGE else matrix
     n_blocks = min(n_cores(), matrix.size // _MIN_BLOCK)
     return BlockMatrix.of(matrix, n_blocks) if n_blocks > 1 else matrix

@@ -21,7 +21,7 @@ from pixace.backend.door import tf
 from pixace.checkpoints.folder import picture_path
 from pixace.errors import PixaceError
 from pixace.pictures.writing import write_picture
-from pixace.system.files import cure
+from pixace.system.files import remedy
 from pixace.wording import shown, spell
 
 _log = logging.getLogger(__name__)
@@ -98,10 +98,10 @@ class Summaries:
             yield
         except tf.errors.OpError as error:
             reason = error.message.partition("\n")[0].rpartition("; ")[2]
-            remedy = cure(isinstance(error, tf.errors.ResourceExhaustedError))
+            advice = remedy(isinstance(error, tf.errors.ResourceExhaustedError))
             raise PixaceError(
                 f"{shown(self._folder)}: cannot write the curves: {reason}; checkpoints are "
-                f"untouched, {remedy} and run the command again"
+                f"untouched, {advice} and run the command again"
             ) from None
 
 

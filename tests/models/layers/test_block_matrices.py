@@ -49,7 +49,7 @@ def test_plain_matrices_stay_where_they_are_faster(monkeypatch, batch_size, n_co
 
 
 def test_a_very_large_matrix_is_turned_for_a_single_row(monkeypatch):
-    monkeypatch.setattr(block_matrices, "_MIN_COLUMNS", 8 * 12)
+    monkeypatch.setattr(block_matrices, "_MIN_LARGE", 8 * 12)
     layer = dense_and_embedding()
     x = np.array([[3, 1, 2]])
     expected = np.asarray(layer(x))
