@@ -95,7 +95,7 @@ def make_report(
     small = train.thumbnails.astype(int)
     unreadable = train.unreadable + (val.unreadable if val else [])
     digests = [facts.digest for facts in train.facts]
-    colours = dict.fromkeys([pictures.colours, *_COMPARED])
+    colours = dict.fromkeys([*_COMPARED, pictures.colours])
 
     def named(groups: list[list[int]]) -> list[list[str]]:
         return [[str(train.paths[number]) for number in group] for group in groups]

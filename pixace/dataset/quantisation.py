@@ -91,15 +91,17 @@ def quantisation_table(
     codecs = [codec_of(dataclasses.replace(pictures, colours=each)) for each in colours]
     if not 1 <= len(codecs) <= MAX_COLUMNS:
         raise UsageError(f"name 1 to {MAX_COLUMNS} bitdepths, not {len(codecs)}")
-    originals = _originals(folder, pictures, n_images)
-    columns = [originals, *(codec.decode(codec.encode(originals)) for codec in codecs)]
-    errors = [colour_error(originals, column) for column in columns[1:]]
-    rows = [[*map(Image.fromarray, row)] for row in zip(*columns, strict=True)]
-    return QuantisationTable(codecs, rows, errors)
+    pixels = [
+        [original, *(codec.decode(codec.encode(original)) for codec in codecs)]
+        for original in _originals(folder, pictures, n_images)
+    ]
+    first, *others = (np.stack(column) for column in zip(*pixels, strict=True))
+    errors = [colour_error(first, other) for other in others]
+    return QuantisationTable(codecs, [[*map(Image.fromarray, row)] for row in pixels], errors)
 
 
-def _originals(folder: Path | str, pictures: PictureSettings, n_images: int) -> np.ndarray:
-    """Returns pictures from all over a folder, at even distances, as uint8 pixels (N, H, W, 3).
+def _originals(folder: Path | str, pictures: PictureSettings, n_images: int) -> list[np.ndarray]:
+    """Returns pictures from all over a folder, at even distances, each as uint8 (H, W, 3).
 
     Raises:
       ImageError: no such folder, no image in it, or none that can be read.
@@ -114,4 +116,4 @@ def _originals(folder: Path | str, pictures: PictureSettings, n_images: int) -> 
             _log.warning("skipped %s", error)
     if not originals:
         raise ImageError(f"{shown(folder)}: none of {count} image files can be read")
-    return np.stack(originals)
+    return originals

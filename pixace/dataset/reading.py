@@ -1,7 +1,7 @@
 """From a folder of images to batches of tokens.
 
 Every image is read, decoded and quantised once, in parallel, into one compact array, in memory or
-on disk (see `token_cache`). From then on batches are gathered from that array, in an order that
+on disk (see `cache`). From then on batches are gathered from that array, in an order that
 `tf.data` computes ahead, and no image file is touched again.
 """
 

@@ -1,6 +1,7 @@
 """Tokens kept on disk: the same as those in memory, and never those of another picture."""
 
 import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -241,6 +242,18 @@ def test_each_way_of_making_tokens_has_its_own_file(album, cache_dir):
     load(album, cache_dir, dataclasses.replace(CONFIG, background="#000", d_model=64))
     load_images(album, CONFIG, cache_dir=cache_dir, share=(1, 2))
     assert len(os.listdir(cache_dir)) == len(configs) + 1
+
+
+def test_a_file_of_an_older_version_is_found_and_read(album, cache_dir):
+    """Its name and its header are what they were when settings were an edge and a bit depth."""
+    load(album, cache_dir)
+    settings = {"image_size": 6, "bitdepth": [2, 1, 2], "background": [0, 0, 0]}
+    key = json.dumps([os.path.realpath(album), settings, [0, 1]])
+    path = only_file(cache_dir)
+    assert path.name == f"album-{hashlib.sha256(key.encode()).hexdigest()[:16]}.tokens"
+    made = {"format": 2, "pillow": PIL.__version__, **settings}
+    header = path.read_bytes()[:4096]
+    assert json.dumps(json.loads(header)["made"]) == json.dumps(made)
 
 
 def test_shares_have_files_of_their_own(album, cache_dir):
