@@ -11,7 +11,7 @@ from pixace.drawing.sampler import PROMPT_PER_CALL
 from pixace.models.build import build_model
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import has_setting
-from pixace.tokens.vocabulary import token_count
+from pixace.tokens.codec import codec_of
 
 _MAX_ROWS = 16  # a larger batch draws hardly more pixels a second
 _MEMORY = 1 << 30  # bytes that the rows of one batch may need together
@@ -42,4 +42,4 @@ def bytes_per_row(config: ModelConfig, n_kept: int) -> int:
     if has_setting(config.model_type, "n_heads"):
         n_read = min(max(n_kept, 1), PROMPT_PER_CALL)
         attention = 2 * config.n_heads * n_read * config.n_pixels  # scores, and their softmax
-    return state_bytes + 4 * (attention + token_count(config.bitdepth))
+    return state_bytes + 4 * (attention + codec_of(config.pictures).n_tokens)

@@ -81,7 +81,7 @@ def _frames(drawing: Drawing, times: list[int]) -> Iterator[Image.Image]:
     config, scale = drawing.recipe.config, drawing.recipe.drawing.scale
     tile = config.image_size + 2
     # As small as it can be: one pixel of the collage for each pixel that was drawn.
-    small = collage(token_rows(drawing.columns, config.bitdepth, config.n_pixels), tile)
+    small = collage(token_rows(drawing.columns, config.pictures), tile)
     colours = small.quantize(_MAX_COLOURS, dither=Image.Dither.NONE)
     palette = [0, 0, 0, *(colours.getpalette() or [])]
     indices = np.asarray(colours) + 1

@@ -1,6 +1,7 @@
 """Tokens kept on disk: the same as those in memory, and never those of another picture."""
 
 import dataclasses
+import hashlib
 import json
 import logging
 import os
@@ -16,6 +17,7 @@ from pixace.dataset.reading import load_images
 from pixace.errors import ImageError, PixaceError
 from pixace.pictures.folder import find_images
 from pixace.settings.model import ModelConfig
+from pixace.tokens.order import order_of
 from tests.conftest import assert_same_state, paint, train_tiny
 from tests.tools.small_disk import NoSmallDisk, small_disk
 
@@ -136,7 +138,8 @@ def test_a_folder_by_another_name_is_the_same(album, cache_dir, monkeypatch):
 
 def test_batches_are_the_same_from_disk(album, cache_dir):
     tokens, plain = load(album, cache_dir).tokens, load_images(album, CONFIG).tokens
-    streams = [training_batches(rows, 5, seed=1, start=2, mirror=True) for rows in (tokens, plain)]
+    order = order_of(CONFIG.pictures)
+    streams = [training_batches(rows, 5, seed=1, start=2, mirror=order) for rows in (tokens, plain)]
     for _ in range(6):
         for ours, expected in zip(*map(next, streams), strict=True):
             assert type(ours) is np.ndarray
@@ -239,6 +242,18 @@ def test_each_way_of_making_tokens_has_its_own_file(album, cache_dir):
     load(album, cache_dir, dataclasses.replace(CONFIG, background="#000", d_model=64))
     load_images(album, CONFIG, cache_dir=cache_dir, share=(1, 2))
     assert len(os.listdir(cache_dir)) == len(configs) + 1
+
+
+def test_a_file_of_an_older_version_is_found_and_read(album, cache_dir):
+    """Its name and its header are what they were when settings were an edge and a bit depth."""
+    load(album, cache_dir)
+    settings = {"image_size": 6, "bitdepth": [2, 1, 2], "background": [0, 0, 0]}
+    key = json.dumps([os.path.realpath(album), settings, [0, 1]])
+    path = only_file(cache_dir)
+    assert path.name == f"album-{hashlib.sha256(key.encode()).hexdigest()[:16]}.tokens"
+    made = {"format": 2, "pillow": PIL.__version__, **settings}
+    header = path.read_bytes()[:4096]
+    assert json.dumps(json.loads(header)["made"]) == json.dumps(made)
 
 
 def test_shares_have_files_of_their_own(album, cache_dir):
@@ -353,7 +368,7 @@ def test_two_at_once_do_not_disturb_each_other(album, cache_dir):
                 load(album, cache_dir)
             yield number, row
 
-    cache = TokenCache(cache_dir, album, CONFIG, (0, 1))
+    cache = TokenCache(cache_dir, album, CONFIG.pictures, (0, 1))
     numbers, tokens = cache.write(rows(), fingerprints(plain.paths))
     assert list(numbers) == list(range(12))
     np.testing.assert_array_equal(tokens, plain.tokens)
