@@ -45,6 +45,23 @@ def test_documents_link_to_what_there_is():
             assert "://" in target or (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/extending.md"])
+def test_pages_about_the_code_name_files_that_there_are(name):
+    text = re.sub(r"^```.*?^```$", "", (ROOT / name).read_text(), flags=re.M | re.S)
+    paths = re.findall(r"`([\w.]+/[\w./]*)`", text)
+    assert paths
+    for path in paths:
+        assert (ROOT / path).exists() or (ROOT / "pixace" / path).exists(), path
+
+
+def test_the_page_on_extending_names_what_the_files_hold():
+    text = (ROOT / "docs" / "extending.md").read_text()
+    places = re.findall(r"`(\w+)`\s+(?:of|in)\s+`([\w/]+\.py)`", text)
+    assert {"_BUILDERS", "_KINDS", "COMMANDS", "_OPTIMIZERS"} <= {name for name, _ in places}
+    for name, path in places:
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{name} in {path}"
+
+
 def flag_tables(*words: str, folder=ROOT) -> subprocess.CompletedProcess:
     """Runs the script that fills the README's tables."""
     script = folder / "docs" / "flag_tables.py"
