@@ -10,7 +10,13 @@ from pathlib import Path
 
 from absl import flags
 
-from pixace.commands.flags import define_token_flags, typed_settings
+from pixace.commands.flags import (
+    SCALING,
+    define_settings,
+    define_switches,
+    define_texts,
+    typed_settings,
+)
 from pixace.dataset.advice import advise
 from pixace.dataset.contact_sheet import MOST, contact_sheet, sheet_size
 from pixace.dataset.duplicates import near_groups
@@ -21,6 +27,7 @@ from pixace.errors import UsageError
 from pixace.pictures.folder import find_images
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_number
+from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
 from pixace.wording import shown
 
@@ -31,19 +38,15 @@ _LISTED = 10  # lines of a kind; --json has them all
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    flags.DEFINE_string("images", None, "Folder of images to examine.", flag_values=values)
-    flags.DEFINE_string(
-        "val_images",
-        None,
-        "Folder of validation images; those that are also in --images are told.",
-        flag_values=values,
+    define_texts(
+        values,
+        images="Folder of images to examine.",
+        val_images="Folder of validation images; those that are also in --images are told.",
     )
-    define_token_flags(values)
-    flags.DEFINE_string(
-        "sheet",
-        None,
-        f"Draw up to {MOST} of the images in this file, each beside what the model will see.",
-        flag_values=values,
+    define_settings(values, ModelConfig, (*SCALING, "bitdepth"))
+    define_texts(
+        values,
+        sheet=f"Draw up to {MOST} of the images in this file, each beside what the model will see.",
     )
     flags.DEFINE_float(
         "split",
@@ -51,10 +54,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "Divide the images: this share for validation, the rest for training (with --out).",
         flag_values=values,
     )
-    flags.DEFINE_string(
-        "out", None, "New folder for --split: OUT/train and OUT/val, of links.", flag_values=values
-    )
-    flags.DEFINE_boolean("json", False, "Print the figures as JSON.", flag_values=values)
+    define_texts(values, out="New folder for --split: OUT/train and OUT/val, of links.")
+    define_switches(values, json="Print all figures, groups and advice as JSON.")
 
 
 def run(values: flags.FlagValues) -> None:

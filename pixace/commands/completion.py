@@ -40,6 +40,13 @@ def define_flags(values: flags.FlagValues) -> None:
     )
 
 
+def flags_of(command: str) -> dict[str, flags.Flag]:
+    """Returns the flags that a command has, by name."""
+    values = flags.FlagValues()
+    importlib.import_module(f"pixace.commands.{command}").define_flags(values)
+    return {name: values[name] for name in values}
+
+
 def run(values: flags.FlagValues) -> None:
     """Prints the script that makes a shell complete commands and flags."""
     shell = values["shell"].value
@@ -49,18 +56,10 @@ def run(values: flags.FlagValues) -> None:
         print(_ZSH * (shell == "zsh") + _bash())
 
 
-def _flags_of(command: str) -> dict[str, flags.Flag]:
-    values = flags.FlagValues()
-    importlib.import_module(f"pixace.commands.{command}").define_flags(values)
-    return {name: values[name] for name in values}
-
-
 def _bash() -> str:
     cases = []
     for command in COMMANDS:
-        words = (
-            f"--{name}" + "=" * (not flag.boolean) for name, flag in _flags_of(command).items()
-        )
+        words = (f"--{name}" + "=" * (not flag.boolean) for name, flag in flags_of(command).items())
         cases.append(f"        *:{command}) words={shlex.quote(' '.join(words))} ;;")
     return _BASH.format(commands=shlex.quote(" ".join(COMMANDS)), cases="\n".join(cases))
 
@@ -71,7 +70,7 @@ def _fish() -> str:
         lines.append(
             f"complete -c pixace -n __fish_use_subcommand -f -a {command} -d {shlex.quote(purpose)}"
         )
-        for name, flag in _flags_of(command).items():
+        for name, flag in flags_of(command).items():
             value = "" if flag.boolean else " -r"
             lines.append(
                 f"complete -c pixace -n '__fish_seen_subcommand_from {command}' -l {name}{value} "

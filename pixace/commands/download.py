@@ -6,7 +6,7 @@ import sys
 
 from absl import flags
 
-from pixace.commands.flags import define_location_flags
+from pixace.commands.flags import define_location_flags, define_texts
 from pixace.errors import UsageError
 from pixace.web.progress import ProgressLine
 from pixace.zoo.catalogue import list_models
@@ -18,14 +18,11 @@ def define_flags(values: flags.FlagValues) -> None:
     define_location_flags(
         values, model_name_help="Model to fetch, or the name that what --url holds will get."
     )
-    flags.DEFINE_string(
-        "checkpoint", None, "Which of the model's checkpoints to fetch.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "url", None, "Install the model at this address, or in this file.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "sha256", None, "Refuse a file that has another SHA-256.", flag_values=values
+    define_texts(
+        values,
+        checkpoint="Which of the model's checkpoints to fetch.",
+        url="Install the model at this address, or in this file.",
+        sha256="Refuse a file that has another SHA-256.",
     )
 
 

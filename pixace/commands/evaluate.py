@@ -6,14 +6,20 @@ import json
 
 from absl import flags
 
-from pixace.commands.flags import define_measuring_flags, define_model_flags, measured
+from pixace.commands.flags import (
+    define_measuring_flags,
+    define_settings,
+    define_switches,
+    measured,
+)
+from pixace.settings.model import ModelConfig
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
     define_measuring_flags(values)
-    flags.DEFINE_boolean("json", False, "Print the result as JSON.", flag_values=values)
-    define_model_flags(values)
+    define_switches(values, json="Print the result as JSON.")
+    define_settings(values, ModelConfig)
 
 
 def run(values: flags.FlagValues) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +13,99 @@ from pixace.checkpoints.folder import locate
 from pixace.errors import UsageError
 from pixace.pictures.folder import find_images
 from pixace.settings.checks import require_int
-from pixace.settings.model import POSITIONS, SETTING_NAMES, ModelConfig, resolve_config
-from pixace.settings.model_types import MODEL_TYPES, spelled_defaults
-from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR, PRECISIONS, TrainingSettings
+from pixace.settings.fields import Setting, settings_of
+from pixace.settings.model import SETTING_NAMES, resolve_config
+from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
+from pixace.wording import spell
+
+SCALING = ("image_size", "background")  # how pictures of any kind become squares without holes
+_DEFINERS = {
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_boolean,
+    str: flags.DEFINE_string,
+    tuple: flags.DEFINE_list,
+}
 
 
-def define_location_flags(values: flags.FlagValues, *, model_name_help: str) -> None:
+def define_settings(
+    values: flags.FlagValues, kind: type, names: Collection[str] | None = None, **defaults: Any
+) -> None:
+    """Registers one flag for each setting of a class, with its default and its help.
+
+    Args:
+      values: where to register them.
+      kind: a class of settings, see `pixace.settings.fields`.
+      names: those that the command has; all of them by default.
+      **defaults: what to show in the place of a setting's own default.
+    """
+    for setting in settings_of(kind):
+        if names is None or setting.name in names:
+            _define(values, setting, defaults.get(setting.name, setting.default))
+
+
+def _define(values: flags.FlagValues, setting: Setting, default: Any) -> None:
+    """Registers the flag of one setting; of several types, such as a number or "auto", as text."""
+    name, help_text = setting.name, setting.full_help
+    if setting.types == (str,) and setting.choices:
+        flags.DEFINE_enum(name, default, setting.choices, help_text, flag_values=values)
+        return
+    kind = setting.types[0] if len(setting.types) == 1 else str
+    if kind in (str, tuple) and default is not None:
+        default = spell(default)
+    _DEFINERS[kind](name, default, help_text, flag_values=values)
+
+
+def define_texts(values: flags.FlagValues, **helps: str) -> None:
+    """Registers flags of names, files and addresses that need not be given, by what they are."""
+    for name, help_text in helps.items():
+        flags.DEFINE_string(name, None, help_text, flag_values=values)
+
+
+def define_switches(values: flags.FlagValues, **helps: str) -> None:
+    """Registers flags that are off unless they are given, by what they do."""
+    for name, help_text in helps.items():
+        flags.DEFINE_boolean(name, False, help_text, flag_values=values)
+
+
+def define_location_flags(
+    values: flags.FlagValues, *, model_name_help: str = "Folder under --weights_dir."
+) -> None:
     """Registers the flags that say where a model is."""
-    flags.DEFINE_string("model_name", None, model_name_help, flag_values=values)
+    define_texts(values, model_name=model_name_help)
     define_weights_dir_flag(values)
 
 
 def define_weights_dir_flag(values: flags.FlagValues) -> None:
     """Registers the flag that says where all models are, under both its names."""
     flags.DEFINE_string(
-        "weights_dir",
-        DEFAULT_WEIGHTS_DIR,
-        "Top folder of all models.",
-        flag_values=values,
+        "weights_dir", DEFAULT_WEIGHTS_DIR, "Top folder of all models.", flag_values=values
     )
     flags.DEFINE_alias("model_dir", "weights_dir", flag_values=values)
 
 
+def define_weights_flags(values: flags.FlagValues) -> None:
+    """Registers the flags that say which weights of a trained model to use."""
+    define_location_flags(values)
+    define_texts(values, checkpoint="Use this file, step, latest or best.")
+
+
 def define_measuring_flags(values: flags.FlagValues) -> None:
     """Registers the flags that say which model measures which images."""
-    define_location_flags(values, model_name_help="Folder under --weights_dir.")
-    flags.DEFINE_string(
-        "checkpoint", None, "Use this file, step, latest or best.", flag_values=values
-    )
-    flags.DEFINE_string("images", None, "Folder of images to measure.", flag_values=values)
+    define_weights_flags(values)
+    define_texts(values, images="Folder of images to measure.")
     flags.DEFINE_integer(
         "batch_size", 8, "Images per pass; changes memory, not the result.", flag_values=values
+    )
+
+
+def define_picture_file_flag(values: flags.FlagValues, default: str) -> None:
+    """Registers the flag that names the picture to write."""
+    flags.DEFINE_string(
+        "out",
+        default,
+        "Output file; its suffix says the format: png, jpg, jpeg, webp, gif or bmp.",
+        flag_values=values,
     )
 
 
@@ -51,7 +114,7 @@ def measured(command: str, values: flags.FlagValues) -> tuple[Path, dict[str, An
 
     Args:
       command: its name.
-      values: parsed flags, those of `define_measuring_flags` and `define_model_flags` among them.
+      values: parsed flags, those of `define_measuring_flags` and of `ModelConfig` among them.
 
     Returns:
       The file of weights, the settings that the user typed, and the number of image files.
@@ -70,116 +133,6 @@ def measured(command: str, values: flags.FlagValues) -> tuple[Path, dict[str, An
     resolve_config(stored_config(path), settings, source=path.parent)
     require_int("batch_size", values["batch_size"].value, 1)
     return path, settings, n_files
-
-
-def define_token_flags(values: flags.FlagValues) -> None:
-    """Registers one flag for each setting of `ModelConfig` that says how pictures become tokens."""
-    default = ModelConfig()
-    flags.DEFINE_list(
-        "bitdepth",
-        ",".join(map(str, default.bitdepth)),
-        "Bits for hue, saturation and value.",
-        flag_values=values,
-    )
-    define_scaling_flags(values)
-
-
-def define_scaling_flags(values: flags.FlagValues) -> None:
-    """Registers the flags that say how pictures of any kind become squares without holes."""
-    default = ModelConfig()
-    flags.DEFINE_integer(
-        "image_size",
-        default.image_size,
-        "Edge of the square image in pixels.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "background",
-        default.background,
-        "Colour that shows through transparent pixels.",
-        flag_values=values,
-    )
-
-
-def define_picture_file_flag(values: flags.FlagValues, default: str) -> None:
-    """Registers the flag that names the picture to write."""
-    flags.DEFINE_string(
-        "out",
-        default,
-        "Output file; its suffix says the format: png, jpg, jpeg, webp, gif or bmp.",
-        flag_values=values,
-    )
-
-
-def define_model_flags(values: flags.FlagValues) -> None:
-    """Registers one flag for each setting of `ModelConfig`."""
-    default = ModelConfig()
-    flags.DEFINE_enum(
-        "model_type", default.model_type, MODEL_TYPES, "Kind of model.", flag_values=values
-    )
-    define_token_flags(values)
-    for name, purpose in (
-        ("d_model", "Width of the embeddings, or channels of a PixelCNN"),
-        ("d_ff", "Width of the feed-forward layers, or of a PixelCNN's last layer but one"),
-        ("n_layers", "Number of blocks"),
-        ("n_heads", "Attention heads per block"),
-        ("kernel_size", "Columns that convolutions see at once, an odd number"),
-    ):
-        flags.DEFINE_integer(name, None, _with_defaults(name, purpose), flag_values=values)
-    purpose = "What the model is told of a pixel's place: its number, or its row and column"
-    flags.DEFINE_enum(
-        "positions", None, POSITIONS, _with_defaults("positions", purpose), flag_values=values
-    )
-
-
-def _with_defaults(setting: str, purpose: str) -> str:
-    return f"{purpose} (default: {spelled_defaults(setting)})."
-
-
-def define_step_flags(values: flags.FlagValues) -> None:
-    """Registers the flags that say what a training step takes in memory and time."""
-    default = TrainingSettings()
-    flags.DEFINE_string(
-        "images",
-        default.images,
-        "Folder of training images; its sub-folders are searched too.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "batch_size",
-        str(default.batch_size),
-        f"Images per step, or {AUTO}: as many as fit into memory, and are there.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "accumulate",
-        default.accumulate,
-        "Passes that a step is divided into, to need less memory; learning is the same.",
-        flag_values=values,
-    )
-    flags.DEFINE_enum(
-        "precision",
-        default.precision,
-        PRECISIONS,
-        "Precision of the arithmetic; weights are float32 always.",
-        flag_values=values,
-    )
-    flags.DEFINE_boolean(
-        "recompute",
-        default.recompute,
-        "Compute activations twice instead of keeping them: slower, in far less memory "
-        "(default: where it is needed).",
-        flag_values=values,
-    )
-    flags.DEFINE_float(
-        "dropout", default.dropout, "Share of activations dropped.", flag_values=values
-    )
-    flags.DEFINE_integer(
-        "steps_per_epoch",
-        default.steps_per_epoch,
-        "Steps between two checkpoints, each with sample pictures.",
-        flag_values=values,
-    )
 
 
 def batch_size(values: flags.FlagValues) -> int | str:

@@ -8,7 +8,13 @@ import re
 
 from absl import flags
 
-from pixace.commands.flags import batch_size, define_model_flags, define_step_flags, typed_settings
+from pixace.commands.flags import (
+    batch_size,
+    define_settings,
+    define_switches,
+    define_texts,
+    typed_settings,
+)
 from pixace.errors import UsageError
 from pixace.pictures.folder import find_images
 from pixace.settings.model import ModelConfig
@@ -20,18 +26,17 @@ _STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    define_step_flags(values)
-    define_model_flags(values)
-    flags.DEFINE_string(
-        "memory",
-        None,
-        "Memory of the device, such as 10GB (default: that of the card or machine found).",
-        flag_values=values,
+    define_settings(values, TrainingSettings, ("images", "batch_size", *_STEP_SETTINGS))
+    define_settings(values, ModelConfig)
+    define_texts(
+        values,
+        memory="Memory of the device, such as 10GB (default: that of the card or machine found).",
     )
-    flags.DEFINE_boolean(
-        "measure", False, "Do a few steps of --batch_size and time them.", flag_values=values
+    define_switches(
+        values,
+        measure="Do a few steps of --batch_size and time them.",
+        json="Print the plan as JSON.",
     )
-    flags.DEFINE_boolean("json", False, "Print the plan as JSON.", flag_values=values)
 
 
 def run(values: flags.FlagValues) -> None:

@@ -10,9 +10,15 @@ from absl import flags
 
 from pixace.checkpoints.folder import locate
 from pixace.checkpoints.record import read_record
-from pixace.commands.flags import define_model_flags, define_weights_dir_flag, typed_settings
+from pixace.commands.flags import (
+    define_settings,
+    define_switches,
+    define_weights_dir_flag,
+    typed_settings,
+)
 from pixace.errors import UsageError
 from pixace.insight.plots import check_plot, plot_curves, plot_receptive_field
+from pixace.settings.model import ModelConfig
 from pixace.system.files import write_result
 from pixace.tokens.order import order_of
 from pixace.wording import shown
@@ -24,11 +30,9 @@ def define_flags(values: flags.FlagValues) -> None:
         "model_name", [], "Folder under --weights_dir; several to compare them.", flag_values=values
     )
     define_weights_dir_flag(values)
-    flags.DEFINE_boolean(
-        "receptive_field",
-        False,
-        "Draw instead which pixels a model looks at for the one in the middle.",
-        flag_values=values,
+    define_switches(
+        values,
+        receptive_field="Draw instead which pixels a model looks at for the one in the middle.",
     )
     flags.DEFINE_string(
         "out",
@@ -36,7 +40,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "Output file; its suffix says the format: png or svg.",
         flag_values=values,
     )
-    define_model_flags(values)
+    define_settings(values, ModelConfig)
 
 
 def run(values: flags.FlagValues) -> None:

@@ -14,9 +14,11 @@ from absl import flags
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
 from pixace.commands.flags import (
-    define_location_flags,
-    define_model_flags,
     define_picture_file_flag,
+    define_settings,
+    define_switches,
+    define_texts,
+    define_weights_flags,
     numbers,
     typed_settings,
 )
@@ -28,7 +30,7 @@ from pixace.pictures.reading import is_url, open_image
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_path
 from pixace.settings.drawing import DrawingSettings
-from pixace.settings.model import resolve_config
+from pixace.settings.model import ModelConfig, resolve_config
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -36,10 +38,7 @@ _log = logging.getLogger(__name__)
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    define_location_flags(values, model_name_help="Folder under --weights_dir.")
-    flags.DEFINE_string(
-        "checkpoint", None, "Use this file, step, latest or best.", flag_values=values
-    )
+    define_weights_flags(values)
     flags.DEFINE_list(
         "prompt",
         [],
@@ -47,82 +46,29 @@ def define_flags(values: flags.FlagValues) -> None:
         "into double quotes: --prompt='\"a,b.png\",c.png'.",
         flag_values=values,
     )
-    flags.DEFINE_boolean(
-        "allow_private_urls",
-        False,
-        "Fetch prompts also from this machine and its own network, not only from the internet.",
-        flag_values=values,
+    define_switches(
+        values,
+        allow_private_urls="Fetch prompts also from this machine and its own network, not only "
+        "from the internet.",
     )
-    flags.DEFINE_integer(
-        "cut", None, "Keep this many prompt pixels (default: half of them).", flag_values=values
-    )
-    flags.DEFINE_integer(
-        "batch_size", 1, "Images to draw when there is no prompt.", flag_values=values
-    )
+    define_settings(values, DrawingSettings)
     flags.DEFINE_alias("n_images", "batch_size", flag_values=values)
-    flags.DEFINE_list(
-        "temperature",
-        "1.0",
-        "One column of results for each; 0 takes the likeliest pixel.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "top_k", 0, "Draw only from the k likeliest colours; 0 means all.", flag_values=values
-    )
-    flags.DEFINE_float(
-        "top_p",
-        1.0,
-        "Draw only from the fewest colours that hold this share of the probability.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "best_of",
-        1,
-        "Draw this many candidates for each tile and keep the one that the model finds likeliest.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "seed",
-        None,
-        "The same seed draws the same picture (default: a new one).",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "like",
-        None,
-        "Draw as this file was drawn, a collage or film of pixace: it carries its recipe inside, "
-        "unless it is a BMP. Flags given beside this one win over the recipe. Prompts that were "
-        "fetched from the web must be named again.",
-        flag_values=values,
-    )
-    flags.DEFINE_integer("scale", 256, "Edge of one tile in pixels.", flag_values=values)
     define_picture_file_flag(values, "collage.png")
-    flags.DEFINE_string(
-        "film",
-        None,
-        "Show also how the collage appears, pixel by pixel, in this animated .gif.",
-        flag_values=values,
+    define_texts(
+        values,
+        like="Draw as this file was drawn, a collage or film of pixace: it carries its recipe "
+        "inside, unless it is a BMP. Flags given beside this one win over the recipe. Prompts that "
+        "were fetched from the web must be named again.",
+        film="Show also how the collage appears, pixel by pixel, in this animated .gif.",
+        nearest="Folder of training images: show the one that is nearest to each picture drawn, "
+        "at the right, and tell how near it is.",
+        cache_dir="For --nearest: the folder that keeps images' tokens, as in train.",
     )
-    flags.DEFINE_string(
-        "nearest",
-        None,
-        "Folder of training images: show the one that is nearest to each picture drawn, at the "
-        "right, and tell how near it is.",
-        flag_values=values,
+    define_switches(
+        values,
+        json="Print the recipe and the likelihood of every picture as JSON, instead of the path.",
     )
-    flags.DEFINE_string(
-        "cache_dir",
-        None,
-        "For --nearest: the folder that keeps images' tokens, as in train.",
-        flag_values=values,
-    )
-    flags.DEFINE_boolean(
-        "json",
-        False,
-        "Print the recipe and the likelihood of every picture as JSON, instead of the path.",
-        flag_values=values,
-    )
-    define_model_flags(values)
+    define_settings(values, ModelConfig)
 
 
 def run(values: flags.FlagValues) -> None:

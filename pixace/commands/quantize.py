@@ -6,11 +6,18 @@ from pathlib import Path
 
 from absl import flags
 
-from pixace.commands.flags import define_picture_file_flag, define_scaling_flags, numbers
+from pixace.commands.flags import (
+    SCALING,
+    define_picture_file_flag,
+    define_settings,
+    define_texts,
+    numbers,
+)
 from pixace.dataset.quantisation import MAX_IMAGES, MIN_SCALE, quantisation_table
 from pixace.errors import UsageError
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_int
+from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings, brief, hsv
 from pixace.wording import shown
 
@@ -19,16 +26,14 @@ _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    flags.DEFINE_string(
-        "images", None, "Folder of images; its sub-folders are searched too.", flag_values=values
-    )
+    define_texts(values, images="Folder of images; its sub-folders are searched too.")
     flags.DEFINE_multi_string(
         "bitdepth",
         None,
         f"Bits for hue, saturation and value, for each column (default: {' '.join(_BITDEPTHS)})",
         flag_values=values,
     )
-    define_scaling_flags(values)
+    define_settings(values, ModelConfig, SCALING)
     flags.DEFINE_integer(
         "n_images", 8, f"Pictures to show, up to {MAX_IMAGES}; one row each.", flag_values=values
     )

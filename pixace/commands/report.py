@@ -17,7 +17,7 @@ from pixace.wording import shown
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    define_location_flags(values, model_name_help="Folder under --weights_dir.")
+    define_location_flags(values)
     flags.DEFINE_string("out", "report.html", "Output file.", flag_values=values)
 
 

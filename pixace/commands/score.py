@@ -13,10 +13,17 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from pixace.commands.flags import define_measuring_flags, define_model_flags, measured
+from pixace.commands.flags import (
+    define_measuring_flags,
+    define_settings,
+    define_switches,
+    define_texts,
+    measured,
+)
 from pixace.errors import UsageError
 from pixace.insight.surprise import MAX_ROWS, sheet_size, surprise_sheet
 from pixace.pictures.writing import check_output, write_picture
+from pixace.settings.model import ModelConfig
 from pixace.wording import shown
 
 if TYPE_CHECKING:
@@ -30,16 +37,13 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of cells that a spreadshee
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
     define_measuring_flags(values)
-    flags.DEFINE_boolean("json", False, "Print the ranking as JSON.", flag_values=values)
-    flags.DEFINE_boolean("csv", False, "Print the ranking as CSV.", flag_values=values)
-    flags.DEFINE_string(
-        "surprise",
-        None,
-        f"Draw the {MAX_ROWS} most surprising images in this file, each beside a heat map of its "
-        "pixels' surprise.",
-        flag_values=values,
+    define_switches(values, json="Print the ranking as JSON.", csv="Print the ranking as CSV.")
+    define_texts(
+        values,
+        surprise=f"Draw the {MAX_ROWS} most surprising images in this file, each beside a heat map "
+        "of its pixels' surprise.",
     )
-    define_model_flags(values)
+    define_settings(values, ModelConfig)
 
 
 def run(values: flags.FlagValues) -> None:

@@ -14,14 +14,16 @@ from PIL import Image
 from pixace.commands.flags import (
     batch_size,
     define_location_flags,
-    define_model_flags,
-    define_step_flags,
+    define_settings,
+    define_switches,
+    define_texts,
     typed_settings,
 )
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import find_images
 from pixace.settings.checks import check_cluster
-from pixace.settings.training import DEFAULT_VAL_IMAGES, SCHEDULES, TrainingSettings
+from pixace.settings.model import ModelConfig
+from pixace.settings.training import DEFAULT_VAL_IMAGES, TrainingSettings
 from pixace.system.child import run_in_child
 from pixace.system.terminal import (
     LiveLine,
@@ -41,67 +43,16 @@ _CLUSTER_FLAGS = ("coordinator", "num_processes", "process_id")
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    default = TrainingSettings()
     define_location_flags(
         values, model_name_help="Folder under --weights_dir (default: a timestamp MMDD_HHMM)."
     )
-    define_step_flags(values)
-    flags.DEFINE_string(
-        "val_images",
-        DEFAULT_VAL_IMAGES,
-        "Folder of validation images; without this flag and without the default folder, the "
-        "training images serve for both.",
-        flag_values=values,
-    )
-    define_model_flags(values)
-    for name, purpose in (
-        ("n_epochs", "Epochs in all, counted from the very beginning."),
-        ("steps_per_eval", "Batches in one validation (default: a tenth of an epoch)."),
-        ("warmup_steps", "Steps until the learning rate is at its highest."),
-        ("seed", "Seed of everything random (default: 0, or the resumed training's)."),
-        ("keep_checkpoints", "Epochs' checkpoints to keep, besides the best one."),
-    ):
-        flags.DEFINE_integer(name, getattr(default, name), purpose, flag_values=values)
-    flags.DEFINE_float(
-        "learning_rate", default.learning_rate, "Highest learning rate.", flag_values=values
-    )
-    flags.DEFINE_enum(
-        "schedule",
-        default.schedule,
-        SCHEDULES,
-        "How the learning rate falls after that: as 1/sqrt(step), or along a cosine to zero at the "
-        "end of the last epoch (set --n_epochs).",
-        flag_values=values,
-    )
-    flags.DEFINE_boolean(
-        "mirror",
-        default.mirror,
-        "Flip pictures left to right with probability one half.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "checkpoint",
-        default.checkpoint,
-        "Start from this file, step, latest or best.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "cache_dir",
-        default.cache_dir,
-        "Keep the images' tokens in this folder, not in memory: the next run starts at once.",
-        flag_values=values,
-    )
-    flags.DEFINE_boolean(
-        "preview",
-        False,
-        "Show the newest samples in the terminal after each epoch.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "coordinator",
-        None,
-        "Train in several processes, on one machine or many: host:port of the first one.",
-        flag_values=values,
+    define_settings(values, TrainingSettings, val_images=DEFAULT_VAL_IMAGES)
+    define_settings(values, ModelConfig)
+    define_switches(values, preview="Show the newest samples in the terminal after each epoch.")
+    define_texts(
+        values,
+        coordinator="Train in several processes, on one machine or many: host:port of the first "
+        "one.",
     )
     flags.DEFINE_integer("num_processes", None, "How many processes.", flag_values=values)
     flags.DEFINE_integer(

@@ -5,11 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from pixace.errors import UsageError
-from pixace.settings.checks import (
-    MAX_SEED,
-    check_sampling,
-    require_int,
-)
+from pixace.settings.checks import MAX_SEED, check_sampling, require_int
+from pixace.settings.fields import check_settings, setting
 
 _MAX_COLUMNS = 100
 
@@ -18,45 +15,44 @@ _MAX_COLUMNS = 100
 class DrawingSettings:
     """How to draw pictures.
 
-    Attributes:
-      batch_size: pictures to draw when there is no prompt.
-      cut: prompt pixels to keep, None keeps half of them.
-      temperature: one column of results for each.
-      scale: edge of one tile in pixels.
-      seed: of the noise; None takes a new one.
-      top_k: draw only from the k likeliest colours; 0 means all.
-      top_p: draw only from the fewest colours that hold this share of the probability.
-      best_of: candidates for each tile, of which the likeliest is kept.
-
     Raises:
       UsageError: a value of the wrong type or out of range.
     """
 
-    batch_size: int = 1
-    cut: int | None = None
-    temperature: tuple[float, ...] = (1.0,)
-    scale: int = 256
-    seed: int | None = None
-    top_k: int = 0
-    top_p: float = 1.0
-    best_of: int = 1
+    batch_size: int = setting(1, "Pictures to draw when there is no prompt.", bounds=(1, 10_000))
+    cut: int | None = setting(
+        None, "Keep this many of a prompt's pixels.", unset="half of them", bounds=(0, None)
+    )
+    temperature: tuple[float, ...] = setting(
+        (1.0,),
+        "One column of results for each; lower is more careful, 0 takes the likeliest pixel.",
+    )
+    scale: int = setting(256, "Edge of one tile in pixels.", bounds=(1, 4096))
+    seed: int | None = setting(
+        None,
+        "The same seed draws the same picture, whatever is drawn beside it.",
+        unset="a new one",
+        bounds=(0, MAX_SEED),
+    )
+    # The next two have their bounds in `check_sampling`, which the sampler calls, too.
+    top_k: int = setting(0, "Draw only from the k likeliest colours; 0 means all.")
+    top_p: float = setting(
+        1.0, "Draw only from the fewest colours that hold this share of the probability."
+    )
+    best_of: int = setting(
+        1,
+        "Draw this many candidates for each tile and keep the one that the model finds likeliest.",
+        bounds=(1, 1000),
+    )
 
     def __post_init__(self) -> None:
-        require_int("batch_size", self.batch_size, 1, 10_000)
-        require_int("scale", self.scale, 1, 4096)
-        require_int("best_of", self.best_of, 1, 1000)
-        if self.cut is not None:
-            require_int("cut", self.cut, 0)
-        if self.seed is not None:
-            require_int("seed", self.seed, 0, MAX_SEED)
+        check_settings(self)
         if not isinstance(self.temperature, list | tuple) or len(self.temperature) > _MAX_COLUMNS:
             raise UsageError(f"temperature must be at most {_MAX_COLUMNS} numbers")
         check_sampling(self.temperature, top_k=self.top_k, top_p=self.top_p)
         # NumPy's numbers go into no JSON.
-        for name in ("batch_size", "cut", "scale", "seed", "top_k", "best_of"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, int(getattr(self, name)))
         object.__setattr__(self, "temperature", tuple(map(float, self.temperature)))
+        object.__setattr__(self, "top_k", int(self.top_k))
         object.__setattr__(self, "top_p", float(self.top_p))
 
     def kept_pixels(self, n_pixels: int) -> int:

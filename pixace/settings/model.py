@@ -9,65 +9,80 @@ from pathlib import Path
 from typing import Any
 
 from pixace.errors import UsageError
-from pixace.settings.checks import check_bitdepth, check_colour, require_choice, require_int
-from pixace.settings.model_types import MODEL_TYPES, TYPE_DEFAULTS, has_setting
+from pixace.settings.checks import check_bitdepth, check_colour, require_choice
+from pixace.settings.fields import check_settings, setting
+from pixace.settings.model_types import (
+    MODEL_TYPES,
+    TYPE_DEFAULTS,
+    has_setting,
+    spelled_defaults,
+)
 from pixace.settings.pictures import BACKGROUND, BITDEPTH, IMAGE_SIZE, MAX_EDGE, PictureSettings
 from pixace.wording import quoted, shown, spell
 
 POSITIONS = ("sequence", "grid")
-
-# Bounds that no sensible model exceeds. They keep a typing error, or a settings file written by a
-# stranger, from asking for all the memory there is.
-_LIMITS = {
-    "image_size": (1, MAX_EDGE),
-    "d_model": (2, 8192),
-    "d_ff": (1, 65536),
-    "n_layers": (1, 128),
-    "n_heads": (1, 128),
-    "kernel_size": (3, 31),
-}
-_DEFAULT_OF_TYPE: Any = (
-    None  # stands for the model type's default, or for a setting that it has not
-)
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """Everything that decides the shape of the weights and the meaning of the tokens.
 
-    Which of d_model, d_ff, n_layers, n_heads, positions and kernel_size a model has, and their
-    defaults, its type decides (`model_types`); those it has not are None.
-
-    Attributes:
-      model_type: name of a builder in `pixace.models.build`.
-      image_size: edge of the square picture in pixels; L = image_size**2 tokens.
-      bitdepth: bits of hue, saturation and value; V = 2**sum(bitdepth) + 2.
-      d_model: width of the embeddings (for a Reformer, of each of its two halves; for a PixelCNN,
-        channels of its blocks).
-      d_ff: width of the feed-forward layers (for a PixelCNN, of the last layer but one).
-      n_layers: number of blocks.
-      n_heads: attention heads per block; they split d_model evenly.
-      background: colour that shows through transparent pixels, as Pillow spells colours.
-      positions: what the model is told of a pixel's place: its number in the "sequence", or its row
-        and column in the "grid".
-      kernel_size: columns that a PixelCNN's convolutions see at once, an odd number; of as many
-        rows, those above and the pixel's own.
+    A picture has L = image_size**2 tokens, of V = 2**sum(bitdepth) + 2. Which of d_model, d_ff,
+    n_layers, n_heads, positions and kernel_size a model has, and their defaults, its type decides
+    (`model_types`); those it has not are None. No sensible model exceeds the bounds: they keep a
+    typing error, or a settings file written by a stranger, from asking for all the memory there is.
 
     Raises:
       UsageError: a value of the wrong type or out of range, or of a setting that the model type has
         not.
     """
 
-    model_type: str = "reformer"
-    image_size: int = IMAGE_SIZE
-    bitdepth: tuple[int, ...] = BITDEPTH
-    d_model: int = _DEFAULT_OF_TYPE
-    d_ff: int = _DEFAULT_OF_TYPE
-    n_layers: int = _DEFAULT_OF_TYPE
-    n_heads: int = _DEFAULT_OF_TYPE
-    background: str = BACKGROUND
-    positions: str = _DEFAULT_OF_TYPE
-    kernel_size: int = _DEFAULT_OF_TYPE
+    model_type: str = setting(
+        "reformer", f"Kind of model: one of {', '.join(MODEL_TYPES)}.", choices=MODEL_TYPES
+    )
+    image_size: int = setting(
+        IMAGE_SIZE, "Edge of the square picture in pixels.", bounds=(1, MAX_EDGE)
+    )
+    bitdepth: tuple[int, ...] = setting(BITDEPTH, "Bits of hue, saturation and value.")
+    d_model: int = setting(
+        None,
+        "Width of the embeddings (of a Reformer, of each of its two halves), or channels of a "
+        "PixelCNN.",
+        unset=spelled_defaults("d_model"),
+        bounds=(2, 8192),
+    )
+    d_ff: int = setting(
+        None,
+        "Width of the feed-forward layers, or of a PixelCNN's last layer but one.",
+        unset=spelled_defaults("d_ff"),
+        bounds=(1, 65536),
+    )
+    n_layers: int = setting(
+        None, "Number of blocks.", unset=spelled_defaults("n_layers"), bounds=(1, 128)
+    )
+    n_heads: int = setting(
+        None,
+        "Attention heads per block, which split d_model evenly.",
+        unset=spelled_defaults("n_heads"),
+        bounds=(1, 128),
+    )
+    background: str = setting(
+        BACKGROUND, "Colour that shows through transparent pixels, such as white or #336699."
+    )
+    positions: str = setting(
+        None,
+        "What the model is told of a pixel's place: its number in the sequence, or its row and "
+        "column in the grid.",
+        unset=spelled_defaults("positions"),
+        choices=POSITIONS,
+    )
+    kernel_size: int = setting(
+        None,
+        "Columns that convolutions see at once, an odd number; of as many rows, those above and "
+        "the pixel's own.",
+        unset=spelled_defaults("kernel_size"),
+        bounds=(3, 31),
+    )
 
     def __post_init__(self) -> None:
         require_choice("model_type", self.model_type, MODEL_TYPES)
@@ -75,14 +90,9 @@ class ModelConfig:
         for name, default in TYPE_DEFAULTS[self.model_type].items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default)
-        for name, (low, high) in _LIMITS.items():
-            if has_setting(self.model_type, name):
-                require_int(name, getattr(self, name), low, high)
-                object.__setattr__(self, name, int(getattr(self, name)))  # NumPy's go into no JSON
+        check_settings(self)
         object.__setattr__(self, "bitdepth", check_bitdepth(self.bitdepth))
         check_colour(self.background)
-        if self.positions is not None:
-            require_choice("positions", self.positions, POSITIONS)
         if self.kernel_size is not None and self.kernel_size % 2 == 0:
             raise UsageError(f"kernel_size must be odd, not {self.kernel_size}")
         if self.n_heads is None and self.d_model % 2:

@@ -6,7 +6,6 @@ from typing import Any
 
 ATTENTION_TYPES = ("transformer", "reformer")
 CONVOLUTION_TYPES = ("pixelcnn", "pixelcnn_residual")
-MODEL_TYPES = ATTENTION_TYPES + CONVOLUTION_TYPES
 
 _ATTENTION = {"d_model": 512, "d_ff": 2048, "n_layers": 6, "n_heads": 8, "positions": "sequence"}
 
@@ -17,6 +16,7 @@ TYPE_DEFAULTS: dict[str, dict[str, Any]] = {
     "pixelcnn": {"d_model": 128, "d_ff": 512, "n_layers": 10, "kernel_size": 5},
     "pixelcnn_residual": {"d_model": 256, "d_ff": 512, "n_layers": 12, "kernel_size": 3},
 }
+MODEL_TYPES = tuple(TYPE_DEFAULTS)
 _SETTINGS = frozenset(name for defaults in TYPE_DEFAULTS.values() for name in defaults)
 
 

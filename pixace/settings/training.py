@@ -1,19 +1,12 @@
-"""How to train and how to draw: settings that may change from one run to the next."""
+"""How to train: settings that may change from one run to the next."""
 
 from __future__ import annotations
 
 import dataclasses
 
 from pixace.errors import UsageError
-from pixace.settings.checks import (
-    MANY,
-    MAX_SEED,
-    require_bool,
-    require_choice,
-    require_int,
-    require_number,
-    require_path,
-)
+from pixace.settings.checks import MANY, MAX_SEED, require_path
+from pixace.settings.fields import check_settings, setting
 
 AUTO = "auto"  # a batch size: the largest that fits
 PRECISIONS = ("float32", "bfloat16")
@@ -26,82 +19,94 @@ DEFAULT_WEIGHTS_DIR = "model-weights"
 class TrainingSettings:
     """How to train a model; unlike `ModelConfig`, these may change from one run to the next.
 
-    Attributes:
-      images: folder of training images.
-      val_images: folder of validation images; None takes `images/val` if it exists, else the
-        training images.
-      batch_size: pictures per step; "auto" is the largest number that fits into memory, up to that
-        of the images and 1024, and is found anew in each run.
-      steps_per_epoch: steps between two checkpoints, each with a validation and sample pictures.
-      n_epochs: epochs in all, counted from the very beginning.
-      steps_per_eval: batches in one validation, at most the whole set; None takes a tenth of an
-        epoch.
-      dropout: share of activations dropped.
-      learning_rate: highest learning rate, reached after the warm-up. The default is that of trax's
-        `multifactor()`.
-      warmup_steps: steps until then.
-      schedule: how it falls from there: "rsqrt" as 1 / sqrt(step), however long the training is, or
-        "cosine" to nearly 0 at the last step of the last epoch.
-      seed: of weights, order of the images, dropout and sample pictures; None goes on with the
-        seed of an interrupted training, or starts with 0.
-      mirror: flip each picture left to right with probability one half.
-      checkpoint: file, step, "latest" or "best" to start from.
-      keep_checkpoints: epochs to keep on disk, besides the best one.
-      accumulate: passes that a batch is divided into, one after another, to need less memory.
-      precision: of the arithmetic; weights and optimiser are float32 always.
-      recompute: compute activations again on the way back instead of keeping them: slower, in far
-        less memory; None does so where it is needed.
-      cache_dir: folder that keeps the images' tokens for the next run; None keeps them in memory.
-
     Raises:
       UsageError: a value of the wrong type or out of range.
     """
 
-    images: str = "images/train"
-    val_images: str | None = None
-    batch_size: int | str = 16
-    steps_per_epoch: int = 1000
-    n_epochs: int = 10000
-    steps_per_eval: int | None = None
-    dropout: float = 0.1
-    learning_rate: float = 0.005
-    warmup_steps: int = 400
-    schedule: str = "rsqrt"
-    seed: int | None = None
-    mirror: bool = False
-    checkpoint: str | None = None
-    keep_checkpoints: int = 5
-    accumulate: int = 1
-    precision: str = "float32"
-    recompute: bool | None = None
-    cache_dir: str | None = None
+    images: str = setting(
+        "images/train", "Folder of training images; its sub-folders are searched too."
+    )
+    val_images: str | None = setting(
+        None,
+        f"Folder of validation images; by default {DEFAULT_VAL_IMAGES} if there is one, else the "
+        "training images serve for both.",
+    )
+    batch_size: int | str = setting(
+        16,
+        f"Images per step, or {AUTO}: as many as fit into memory and are there, up to 1024, found "
+        "anew in each run.",
+        choices=(AUTO,),
+        bounds=(1, MANY),
+    )
+    steps_per_epoch: int = setting(
+        1000,
+        "Steps between two checkpoints, each with a validation and sample pictures.",
+        bounds=(1, MANY),
+    )
+    n_epochs: int = setting(
+        10000, "Epochs in all, counted from the very beginning.", bounds=(1, MANY)
+    )
+    steps_per_eval: int | None = setting(
+        None,
+        "Batches in one validation, at most the whole set.",
+        unset="a tenth of an epoch",
+        bounds=(1, MANY),
+    )
+    dropout: float = setting(0.1, "Share of activations dropped.", bounds=(0.0, 0.95))
+    learning_rate: float = setting(  # by default that of trax's `multifactor()`
+        0.005, "Highest learning rate, reached after the warm-up.", bounds=(1e-9, 10.0)
+    )
+    warmup_steps: int = setting(
+        400, "Steps until the learning rate is at its highest.", bounds=(1, MANY)
+    )
+    schedule: str = setting(
+        "rsqrt",
+        "How the learning rate falls from there: rsqrt as 1/sqrt(step), however long the training "
+        "is; cosine to zero at the end of the last epoch (set n_epochs).",
+        choices=SCHEDULES,
+    )
+    seed: int | None = setting(
+        None,
+        "Seed of everything random: weights, order of the images, dropout and sample pictures.",
+        unset="0, or the resumed training's",
+        bounds=(0, MAX_SEED),
+    )
+    mirror: bool = setting(False, "Flip each picture left to right with probability one half.")
+    checkpoint: str | None = setting(None, "Start from this file, step, latest or best.")
+    keep_checkpoints: int = setting(
+        5, "Epochs' checkpoints to keep, besides the best one.", bounds=(1, MANY)
+    )
+    accumulate: int = setting(
+        1,
+        "Passes that a step is divided into, one after another, to need less memory; learning is "
+        "the same.",
+        bounds=(1, MANY),
+    )
+    precision: str = setting(
+        "float32",
+        "Precision of the arithmetic: float32, or bfloat16, which a GPU computes faster; weights "
+        "and optimiser are float32 always.",
+        choices=PRECISIONS,
+    )
+    recompute: bool | None = setting(
+        None,
+        "Compute activations twice instead of keeping them: slower, in far less memory.",
+        unset="where it is needed",
+    )
+    cache_dir: str | None = setting(
+        None, "Keep the images' tokens in this folder, not in memory: the next run starts at once."
+    )
 
     def __post_init__(self) -> None:
-        for name in ("steps_per_epoch", "n_epochs", "warmup_steps", "accumulate"):
-            require_int(name, getattr(self, name), 1, MANY)
-        if not isinstance(self.batch_size, str) or self.batch_size != AUTO:
-            require_int("batch_size", self.batch_size, 1, MANY)
-            if self.n_pictures % self.accumulate:
-                raise UsageError(
-                    f"batch_size must be a multiple of accumulate, {self.accumulate}, not "
-                    f"{self.batch_size}"
-                )
-        require_choice("precision", self.precision, PRECISIONS)
-        require_choice("schedule", self.schedule, SCHEDULES)
-        require_bool("mirror", self.mirror)
-        if self.recompute is not None:
-            require_bool("recompute", self.recompute)
-        require_path("images", self.images)
-        for name in ("val_images", "cache_dir", "checkpoint"):
-            if getattr(self, name) is not None:
+        check_settings(self)
+        for name in ("images", "val_images", "checkpoint", "cache_dir"):
+            if name == "images" or getattr(self, name) is not None:
                 require_path(name, getattr(self, name))
-        require_int("keep_checkpoints", self.keep_checkpoints, 1, MANY)
-        if self.steps_per_eval is not None:
-            require_int("steps_per_eval", self.steps_per_eval, 1, MANY)
-        if self.seed is not None:
-            require_int("seed", self.seed, 0, MAX_SEED)
-        require_number("dropout", self.dropout, 0.0, 0.95)
-        require_number("learning_rate", self.learning_rate, 1e-9, 10.0)
+        if self.batch_size != AUTO and self.n_pictures % self.accumulate:
+            raise UsageError(
+                f"batch_size must be a multiple of accumulate, {self.accumulate}, not "
+                f"{self.batch_size}"
+            )
 
     @property
     def n_pictures(self) -> int:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from pixace.checkpoints.file import read_checkpoint
+from pixace.commands import COMMANDS
+from pixace.commands.completion import flags_of
 from tests.tools.places import ROOT
 
 
@@ -41,3 +43,56 @@ def test_documents_link_to_what_there_is():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
             assert "://" in target or (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/extending.md"])
+def test_pages_about_the_code_name_files_that_there_are(name):
+    text = re.sub(r"^```.*?^```$", "", (ROOT / name).read_text(), flags=re.M | re.S)
+    paths = re.findall(r"`([\w.]+/[\w./]*)`", text)
+    assert paths
+    for path in paths:
+        assert (ROOT / path).exists() or (ROOT / "pixace" / path).exists(), path
+
+
+def test_the_page_on_extending_names_what_the_files_hold():
+    text = (ROOT / "docs" / "extending.md").read_text()
+    places = re.findall(r"`(\w+)`\s+(?:of|in)\s+`([\w/]+\.py)`", text)
+    assert {"_BUILDERS", "_KINDS", "COMMANDS", "_OPTIMIZERS"} <= {name for name, _ in places}
+    for name, path in places:
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), f"{name} in {path}"
+
+
+def flag_tables(*words: str, folder=ROOT) -> subprocess.CompletedProcess:
+    """Runs the script that fills the README's tables."""
+    script = folder / "docs" / "flag_tables.py"
+    return subprocess.run(
+        [sys.executable, script, *words],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_readme_s_tables_of_flags_say_what_the_flags_say():
+    done = flag_tables("--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_tables_that_have_drifted_are_told_and_mended(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "flag_tables.py").symlink_to(ROOT / "docs" / "flag_tables.py")
+    text = (ROOT / "README.md").read_text()
+    (row,) = re.findall(r"^\| `--warmup_steps` \|.*$", text, re.MULTILINE)
+    readme = tmp_path / "README.md"
+    readme.write_text(text.replace(row, "| `--warmup_steps` | 100 | steps |"))
+    assert "differ" in flag_tables("--check", folder=tmp_path).stderr
+    assert flag_tables(folder=tmp_path).returncode == 0
+    assert readme.read_text() == text
+    readme.write_text(text.replace("`--warmup_steps`", "`--warm_up`"))
+    assert "KeyError: 'warm_up'" in flag_tables(folder=tmp_path).stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_readme_names_every_flag(command):
+    text = (ROOT / "README.md").read_text()
+    assert not [name for name in flags_of(command) if f"--{name}" not in text]
