@@ -44,7 +44,7 @@ from pixace.pictures.reading import open_image
 from pixace.pictures.rgb import resize
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
-from pixace.tokens.hsv import pixels_to_tokens
+from pixace.tokens.codec import codec_of
 from pixace.training.learner import Learner
 
 SMALL_EDGE = 40  # of the PNG files: a little more than the 32 pixels they become
@@ -168,7 +168,7 @@ def compare_with_all_pixels(sizes: list[str]) -> None:
                 paint(Path(painted), PHOTOS, tuple(map(int, size.split("x"))))
                 times, scaled = [], []
                 for read in (
-                    lambda path: resize(Image.open(path).convert("RGB"), edge),
+                    lambda path: resize(Image.open(path).convert("RGB"), (edge, edge)),
                     lambda path: open_image(path, size=edge),
                 ):
                     paths = find_images(painted)
@@ -178,7 +178,7 @@ def compare_with_all_pixels(sizes: list[str]) -> None:
                     times.append(1000 * (time.process_time() - start) / PHOTOS)
                     scaled.append(np.array([np.asarray(img) for img in pictures]))
             levels = np.abs(np.subtract(*scaled, dtype=np.int16))
-            plain, ours = (pixels_to_tokens(pixels, config.bitdepth) for pixels in scaled)
+            plain, ours = map(codec_of(config.pictures).encode, scaled)
             print(
                 f"| {size}, {kind} | {times[0]:.1f} | {times[1]:.1f} | "
                 f"{times[0] / times[1]:.1f} | {levels.max()} | {levels.mean():.2f} | "

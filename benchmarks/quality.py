@@ -34,6 +34,7 @@ from pixace.insight.likelihood import Scorer
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
 from pixace.settings.training import TrainingSettings
+from pixace.tokens.order import order_of
 from pixace.training.devices import batch_mesh
 from pixace.training.learner import Learner
 from pixace.training.step import TrainingStep
@@ -122,9 +123,8 @@ class Trainings:
         settings = dataclasses.replace(SETTINGS, **of_length, **changes)
         if config not in self._steps:
             self._steps[config] = TrainingStep(config, SETTINGS, batch_mesh())
-        batches = training_batches(
-            self._tokens, settings.n_pictures, training.seed, mirror=settings.mirror
-        )
+        mirror = order_of(config.pictures) if settings.mirror else None
+        batches = training_batches(self._tokens, settings.n_pictures, training.seed, mirror=mirror)
         return Learner(config, settings, training.seed, batches, self._steps[config])
 
 

@@ -21,7 +21,7 @@ from pixace.errors import UsageError
 from pixace.pictures.folder import find_images
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_number
-from pixace.settings.model import ModelConfig
+from pixace.settings.pictures import PictureSettings
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def run(values: flags.FlagValues) -> None:
     folder, val_folder = values["images"].value, values["val_images"].value
     if folder is None:
         raise UsageError("check needs --images=FOLDER")
-    config = ModelConfig.from_dict(typed_settings(values))
+    pictures = PictureSettings.of(**typed_settings(values))
     n_files = len(find_images(folder))
     if val_folder is not None:
         n_files += len(find_images(val_folder, "val_images"))
@@ -74,22 +74,16 @@ def run(values: flags.FlagValues) -> None:
     from tqdm import tqdm
 
     with tqdm(total=n_files, unit="img", leave=False, disable=not sys.stderr.isatty()) as bar:
-        train = examine(folder, config.background, bar.update)
-        val = None if val_folder is None else examine(val_folder, config.background, bar.update)
-    report = make_report(
-        train,
-        val,
-        image_size=config.image_size,
-        bitdepth=config.bitdepth,
-        background=config.background,
-    )
-    advice = advise(report, config.background, is_split=out is not None)
+        train = examine(folder, pictures.background, bar.update)
+        val = None if val_folder is None else examine(val_folder, pictures.background, bar.update)
+    report = make_report(train, val, pictures=pictures)
+    advice = advise(report, pictures.background, is_split=out is not None)
     try:
         if sheet is not None and not report.n_images:
             _log.warning("no image can be read, so that %s is not drawn", shown(sheet))
         elif sheet is not None:
             chosen = train.paths.spread(MOST)
-            picture = contact_sheet(chosen, config.image_size, config.bitdepth, config.background)
+            picture = contact_sheet(chosen, pictures)
             write_picture(picture, sheet)
             _log.info("%d of the images are drawn in %s", len(chosen), shown(sheet))
         if out is not None:

@@ -14,6 +14,7 @@ from pixace.commands.flags import define_model_flags, define_weights_dir_flag, t
 from pixace.errors import UsageError
 from pixace.insight.plots import check_plot, plot_curves, plot_receptive_field
 from pixace.system.files import write_result
+from pixace.tokens.order import order_of
 from pixace.wording import shown
 
 
@@ -67,5 +68,7 @@ def _receptive_field(name: str, weights_dir: str, settings: Mapping[str, Any], k
     from pixace.models.stored import open_model
 
     model = open_model(locate(name, weights_dir, None), settings)
-    pixel = model.config.n_pixels // 2 + model.config.image_size // 2
-    return plot_receptive_field(receptive_field_of(model, pixel), pixel, name, kind)
+    pictures = model.config.pictures
+    pixel = pictures.n_pixels // 2 + pictures.width // 2
+    lengths = receptive_field_of(model, pixel)
+    return plot_receptive_field(lengths, order_of(pictures), pixel, name, kind)

@@ -11,8 +11,8 @@ from pixace.dataset.quantisation import MAX_IMAGES, MIN_SCALE, quantisation_tabl
 from pixace.errors import UsageError
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_int
-from pixace.tokens.vocabulary import token_count
-from pixace.wording import shown, spell
+from pixace.settings.pictures import PictureSettings, brief, hsv
+from pixace.wording import shown
 
 _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
 
@@ -42,22 +42,18 @@ def run(values: flags.FlagValues) -> None:
     if folder is None:
         raise UsageError("quantize needs --images=FOLDER")
     words = values["bitdepth"].value or _BITDEPTHS
-    bitdepths = [numbers("bitdepth", word.split(","), int) for word in words]
+    colours = [hsv(numbers("bitdepth", word.split(","), int)) for word in words]
     scale = values["scale"].value
     require_int("scale", scale, MIN_SCALE, 4096)
     out = Path(values["out"].value)
     check_output(out, (scale, scale))  # before anything is read
-    table = quantisation_table(
-        folder,
-        bitdepths,
-        values["image_size"].value,
-        n_images=values["n_images"].value,
-        background=values["background"].value,
-    )
+    pictures = PictureSettings.of(values["image_size"].value, background=values["background"].value)
+    table = quantisation_table(folder, pictures, colours, n_images=values["n_images"].value)
     check_output(out, table.size(scale))
     write_picture(table.picture(scale), out)
     n_rows = len(table.rows)
     print(f"{shown(out)}: {n_rows} picture{'s' * (n_rows != 1)}")
-    for bitdepth, error in zip(table.bitdepths, table.errors, strict=True):
-        print(f"{spell(bitdepth)}  {token_count(bitdepth):>5} tokens  colour error {error:.2f}")
+    for codec, error in zip(table.codecs, table.errors, strict=True):
+        name = brief(codec.spelled())
+        print(f"{name}  {codec.n_tokens:>5} tokens  colour error {error:.2f}")
     print("colour error: mean distance in CIELAB (CIE 1976); 2 is just visible, 100 black on white")

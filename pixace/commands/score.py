@@ -68,7 +68,7 @@ def run(values: flags.FlagValues) -> None:
         if picture is not None and not ranking.surprises:
             _log.warning("no image can be read, so that %s is not drawn", shown(picture))
         elif picture is not None:
-            write_picture(surprise_sheet(ranking.surprises, stored.config.bitdepth), picture)
+            write_picture(surprise_sheet(ranking.surprises, stored.config.pictures), picture)
             _log.info(
                 "the %d most surprising of %d images are drawn in %s",
                 *(len(ranking.surprises), len(ranking.paths), shown(picture)),

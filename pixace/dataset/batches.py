@@ -8,10 +8,16 @@ import numpy as np
 
 from pixace.backend.door import tf
 from pixace.dataset.cache import TokenRows
+from pixace.tokens.order import PixelOrder
 
 
 def training_batches(
-    tokens: TokenRows, batch_size: int, seed: int, *, start: int = 0, mirror: bool = False
+    tokens: TokenRows,
+    batch_size: int,
+    seed: int,
+    *,
+    start: int = 0,
+    mirror: PixelOrder | None = None,
 ) -> Iterator[np.ndarray]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
 
@@ -25,13 +31,14 @@ def training_batches(
       batch_size: B; may be larger than N.
       seed: of the shuffle and of the mirroring.
       start: number of images that the stream has already yielded.
-      mirror: flip every picture left to right with probability one half.
+      mirror: the order of their pixels, to flip every picture left to right with probability one
+        half; None flips none.
 
     Yields:
       int32 tokens (B, L).
     """
-    n_images, length = tokens.shape
-    edge = round(length**0.5)
+    n_images = len(tokens)
+    mirrored = None if mirror is None else mirror.mirrored()
 
     def choose(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         passes, place = position // n_images, position % n_images
@@ -39,7 +46,7 @@ def training_batches(
         key = tf.stack([tf.constant(seed, tf.int64), passes])
         row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
         coin_key = tf.stack([tf.constant(seed, tf.int64), position])
-        return row, mirror and tf.random.stateless_uniform([], coin_key) < 0.5
+        return row, mirror is not None and tf.random.stateless_uniform([], coin_key) < 0.5
 
     dataset = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
@@ -49,9 +56,8 @@ def training_batches(
     )
     for rows, flips in dataset.as_numpy_iterator():
         pictures = tokens[rows].astype(np.int32)
-        if mirror:
-            squares = pictures.reshape(batch_size, edge, edge)
-            squares[flips] = squares[flips, :, ::-1]
+        if mirrored is not None:
+            pictures[flips] = pictures[flips][:, mirrored]
         yield pictures
 
 

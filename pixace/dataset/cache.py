@@ -30,9 +30,9 @@ from PIL import ImageColor
 
 from pixace.errors import PixaceError
 from pixace.pictures.folder import ImagePaths
-from pixace.settings.model import ModelConfig
+from pixace.settings.pictures import PictureSettings
 from pixace.system.files import replacing
-from pixace.tokens.vocabulary import token_count
+from pixace.tokens.codec import codec_of
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -42,9 +42,9 @@ _HEADER_BYTES = 4096  # a page, so that the tokens begin on one
 _CHUNK_BYTES = 1 << 20
 
 
-def token_dtype(config: ModelConfig) -> np.dtype:
+def token_dtype(pictures: PictureSettings) -> np.dtype:
     """Returns the narrowest type that holds the vocabulary: uint16 or uint32."""
-    return np.dtype("<u2" if token_count(config.bitdepth) <= 2**16 else "<u4")
+    return np.dtype("<u2" if codec_of(pictures).n_tokens <= 2**16 else "<u4")
 
 
 def fingerprints(paths: ImagePaths) -> np.ndarray:
@@ -170,7 +170,7 @@ class TokenCache:
     Args:
       cache_dir: folder of such files; created when one is written.
       folder: the folder of images.
-      config: image size, bitdepth and background.
+      pictures: shape, colours and background.
       share: which share of the images, of how many.
 
     Attributes:
@@ -178,16 +178,17 @@ class TokenCache:
     """
 
     def __init__(
-        self, cache_dir: Path | str, folder: Path | str, config: ModelConfig, share: tuple[int, int]
+        self,
+        cache_dir: Path | str,
+        folder: Path | str,
+        pictures: PictureSettings,
+        share: tuple[int, int],
     ) -> None:
-        self._dtype = token_dtype(config)
-        self._n_pixels = config.n_pixels
-        self._n_tokens = token_count(config.bitdepth)
-        settings = {
-            "image_size": config.image_size,
-            "bitdepth": list(config.bitdepth),
-            "background": list(ImageColor.getrgb(config.background)[:3]),
-        }
+        self._dtype = token_dtype(pictures)
+        self._n_pixels = pictures.n_pixels
+        self._n_tokens = codec_of(pictures).n_tokens
+        background = list(ImageColor.getrgb(pictures.background)[:3])  # one colour has many names
+        settings = {**pictures.to_dict(), "background": background}
         self._made = {"format": _FORMAT, "pillow": PIL.__version__, **settings}
         # Not with the versions: what they made is to be replaced, not to be left behind.
         key = json.dumps([os.path.realpath(folder), settings, share]).encode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -11,8 +10,10 @@ from PIL import Image
 from pixace.pictures.collage import collage
 from pixace.pictures.folder import ImagePaths
 from pixace.pictures.reading import open_image
+from pixace.settings.pictures import PictureSettings
 from pixace.system.threads import in_order
-from pixace.tokens import quantised
+from pixace.tokens.reading import tokens_of
+from pixace.tokens.tiles import picture_of
 
 MOST = 40  # pictures
 
@@ -20,16 +21,12 @@ _PAIRS = 4  # in a row
 _TILE = 100  # pixels, edge of a picture on the sheet
 
 
-def contact_sheet(
-    paths: ImagePaths, image_size: int, bitdepth: Sequence[int], background: str = "black"
-) -> Image.Image:
+def contact_sheet(paths: ImagePaths, pictures: PictureSettings) -> Image.Image:
     """Lays out pictures, each squeezed into a square, with what the model sees at its right.
 
     Args:
       paths: 1 to MOST image files.
-      image_size: edge of the square in the model's pixels.
-      bitdepth: bits of hue, saturation and value.
-      background: colour behind transparent pixels.
+      pictures: what the model makes of them: shape, colours and background.
 
     Returns:
       An RGB picture of `sheet_size(len(paths))`.
@@ -40,9 +37,9 @@ def contact_sheet(
     edge = _TILE - 2  # the collage adds a border of one pixel
 
     def work(path: Path) -> list[Image.Image]:
-        seen = quantised(open_image(path, background, size=image_size), image_size, bitdepth)
+        seen = picture_of(tokens_of(path, pictures), pictures)
         return [
-            open_image(path, background, size=edge),
+            open_image(path, pictures.background, size=edge),
             seen.resize((edge, edge), Image.Resampling.NEAREST),
         ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,15 @@ from pixace.dataset.examine import ExaminedFolder
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.folder import ImagePaths
-from pixace.pictures.reading import open_image
+from pixace.settings.pictures import PictureSettings, brief
 from pixace.system.threads import in_order
-from pixace.tokens import quantised
-from pixace.tokens.vocabulary import token_count
-from pixace.wording import spell
+from pixace.tokens.codec import codec_of
+from pixace.tokens.reading import pixels_of
 
 LONGER = 4 / 3  # a picture is oblong if its long edge is this many times its short one
 TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
 
-_COMPARED = ((3, 2, 2), (4, 3, 3), (5, 4, 4))  # bit depths that are tried besides the user's
+_COMPARED = ("hsv:3,2,2", "hsv:4,3,3", "hsv:5,4,4")  # tried besides the user's colours
 _GREY = 4  # of 255: channels that differ by no more show no colour, only a JPEG file's noise
 _MAX_SAMPLE = 200  # pictures whose colours are compared
 
@@ -38,7 +37,7 @@ class Findings:
       unreadable: path and problem of the others.
       sizes: how many pictures have which "WIDTHxHEIGHT", the most frequent first.
       n_oblong: pictures whose long edge is at least 4/3 of the short one.
-      image_size: the edge to which they will be scaled.
+      image_size: the longer edge of what they will be scaled to.
       n_enlarged: pictures with an edge shorter than that.
       median_short_edge: of all pictures, in pixels.
       modes: how many files store their pixels in which of Pillow's modes.
@@ -82,25 +81,21 @@ def make_report(
     train: ExaminedFolder,
     val: ExaminedFolder | None = None,
     *,
-    image_size: int,
-    bitdepth: Sequence[int],
-    background: str = "black",
+    pictures: PictureSettings,
 ) -> Findings:
     """Sums up what `examine` has found.
 
     Args:
       train: the training images.
       val: the validation images, if there are any.
-      image_size: edge of the square to which they will be scaled.
-      bitdepth: bits of hue, saturation and value.
-      background: colour behind transparent pixels.
+      pictures: what a model will make of them: shape, colours and background.
     """
     sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
     short, long = sizes.min(axis=1), sizes.max(axis=1)
     small = train.thumbnails.astype(int)
     unreadable = train.unreadable + (val.unreadable if val else [])
     digests = [facts.digest for facts in train.facts]
-    bitdepths = sorted({*_COMPARED, tuple(bitdepth)}, key=token_count)
+    colours = dict.fromkeys([pictures.colours, *_COMPARED])
 
     def named(groups: list[list[int]]) -> list[list[str]]:
         return [[str(train.paths[number]) for number in group] for group in groups]
@@ -113,8 +108,8 @@ def make_report(
         unreadable=[{"path": str(path), "problem": problem} for path, problem in unreadable],
         sizes=_counted(f"{width}x{height}" for width, height in sizes),
         n_oblong=int((long >= LONGER * short).sum()),
-        image_size=image_size,
-        n_enlarged=int((short < image_size).sum()),
+        image_size=max(pictures.size),
+        n_enlarged=int((sizes < pictures.size).any(axis=1).sum()),
         median_short_edge=float(np.median(short)) if len(short) else 0.0,
         modes=_counted(facts.mode for facts in train.facts),
         n_transparent=sum(facts.is_transparent for facts in train.facts),
@@ -124,33 +119,38 @@ def make_report(
         near_duplicates=named(near),
         n_val_images=None if val is None else len(val.paths),
         shared_with_val=[] if val is None else _shared(train, val),
-        bitdepth=spell(tuple(bitdepth)),
-        quantisation=quantisation_errors(train.paths, image_size, bitdepths, background),
+        bitdepth=brief(pictures.colours),
+        quantisation=quantisation_errors(train.paths, pictures, colours),
     )
 
 
 def quantisation_errors(
-    paths: ImagePaths, image_size: int, bitdepths: Sequence[Sequence[int]], background: str
+    paths: ImagePaths, pictures: PictureSettings, colours: Iterable[str]
 ) -> dict[str, float]:
     """Measures how far tokens are from the colours of the scaled pictures, on at most 200 of them.
 
+    Args:
+      paths: the pictures.
+      pictures: shape and background.
+      colours: codecs to try, as they spell themselves.
+
     Returns:
-      For each bit depth, spelt as in "5,4,4", `colour_error` over all pixels.
+      For each of them, the one with the fewest colours first, `colour_error` over all pixels; bit
+      depths of HSV are called as in "5,4,4".
     """
+    codecs = [codec_of(dataclasses.replace(pictures, colours=each)) for each in colours]
+    codecs.sort(key=lambda codec: codec.n_tokens)
 
     def work(path: Path) -> list[float]:
         try:
-            img = open_image(path, background, size=image_size)
+            pixels = pixels_of(path, pictures)
         except ImageError:  # it was there a moment ago
             return []
-        return [
-            colour_error(np.asarray(img), np.asarray(quantised(img, image_size, bitdepth)))
-            for bitdepth in bitdepths
-        ]
+        return [colour_error(pixels, codec.decode(codec.encode(pixels))) for codec in codecs]
 
     errors = [row for row in in_order(work, paths.spread(_MAX_SAMPLE)) if row]
-    means = np.mean(errors, axis=0) if errors else np.zeros(len(bitdepths))
-    names = (spell(tuple(bitdepth)) for bitdepth in bitdepths)
+    means = np.mean(errors, axis=0) if errors else np.zeros(len(codecs))
+    names = (brief(codec.spelled()) for codec in codecs)
     return dict(zip(names, means.tolist(), strict=True))
 
 

@@ -14,15 +14,16 @@ from pixace.errors import ImageError, UsageError
 from pixace.pictures.collage import collage
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.folder import find_images
-from pixace.pictures.reading import open_image
-from pixace.settings.checks import check_bitdepth, check_colour, require_int
-from pixace.tokens import quantised
+from pixace.settings.checks import require_int
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.codec import Codec, codec_of
+from pixace.tokens.reading import pixels_of
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
 MAX_IMAGES = 100
-MAX_BITDEPTHS = 20
+MAX_COLUMNS = 20
 MIN_SCALE = 64  # below that the headings cannot be read
 
 _TITLE_EMS = 10  # a tile is this many letters' heights wide, so that each line of a title fits
@@ -30,15 +31,15 @@ _TITLE_EMS = 10  # a tile is this many letters' heights wide, so that each line 
 
 @dataclasses.dataclass(frozen=True)
 class QuantisationTable:
-    """Pictures, and what is left of them with various numbers of bits.
+    """Pictures, and what is left of them in various codecs.
 
     Attributes:
-      bitdepths: bits of hue, saturation and value, for each column after the first.
+      codecs: the codec of each column after the first.
       rows: the original at the model's size, then its quantised versions; N rows.
-      errors: for each bitdepth, `colour_error` over all pixels of the N pictures.
+      errors: for each codec, `colour_error` over all pixels of the N pictures.
     """
 
-    bitdepths: list[tuple[int, ...]]
+    codecs: list[Codec]
     rows: list[list[Image.Image]]
     errors: list[float]
 
@@ -57,8 +58,9 @@ class QuantisationTable:
         table.paste(collage(self.rows, scale), (0, 3 * size))
         pen = ImageDraw.Draw(table)
         titles = ["original\ncolour error:"]
-        for bitdepth, error in zip(self.bitdepths, self.errors, strict=True):
-            titles.append(f"HSV {''.join(map(str, bitdepth))}\n{error:.2f}")
+        for codec, error in zip(self.codecs, self.errors, strict=True):
+            kind, _, words = codec.spelled().partition(":")
+            titles.append(f"{kind.upper()} {words.replace(',', '')}\n{error:.2f}")
         for number, title in enumerate(titles):
             centre = ((number + 0.5) * scale, 1.5 * size)
             font = ImageFont.load_default(size)
@@ -68,44 +70,36 @@ class QuantisationTable:
 
 def quantisation_table(
     folder: Path | str,
-    bitdepths: Sequence[Sequence[int]],
-    image_size: int = 32,
+    pictures: PictureSettings,
+    colours: Sequence[str],
     *,
     n_images: int = 8,
-    background: str = "black",
 ) -> QuantisationTable:
-    """Quantises pictures from all over a folder with each of several bitdepths.
+    """Quantises pictures from all over a folder with each of several codecs.
 
     Args:
       folder: the top folder of the images; a file that cannot be read is named and left out.
-      bitdepths: bits of hue, saturation and value, for each column; at most MAX_BITDEPTHS.
-      image_size: edge in pixels to which the pictures are scaled first.
+      pictures: shape to which the pictures are scaled first, and their background.
+      colours: the codec of each column, as it spells itself; at most MAX_COLUMNS.
       n_images: how many pictures to show, up to MAX_IMAGES; fewer where there are fewer.
-      background: colour behind transparent pixels.
 
     Raises:
       UsageError: a setting is out of range.
       ImageError: no such folder, no image in it, or none that can be read.
     """
-    require_int("image_size", image_size, 1, 256)
     require_int("n_images", n_images, 1, MAX_IMAGES)
-    check_colour(background)
-    checked = [check_bitdepth(tuple(bitdepth)) for bitdepth in bitdepths]
-    if not 1 <= len(checked) <= MAX_BITDEPTHS:
-        raise UsageError(f"name 1 to {MAX_BITDEPTHS} bitdepths, not {len(checked)}")
-    originals = _originals(folder, image_size, n_images, background)
-    rows = [
-        [image, *(quantised(image, image_size, bits) for bits in checked)] for image in originals
-    ]
-    columns = [np.stack(column) for column in zip(*rows, strict=True)]
-    errors = [colour_error(columns[0], column) for column in columns[1:]]
-    return QuantisationTable(checked, rows, errors)
+    codecs = [codec_of(dataclasses.replace(pictures, colours=each)) for each in colours]
+    if not 1 <= len(codecs) <= MAX_COLUMNS:
+        raise UsageError(f"name 1 to {MAX_COLUMNS} bitdepths, not {len(codecs)}")
+    originals = _originals(folder, pictures, n_images)
+    columns = [originals, *(codec.decode(codec.encode(originals)) for codec in codecs)]
+    errors = [colour_error(originals, column) for column in columns[1:]]
+    rows = [[*map(Image.fromarray, row)] for row in zip(*columns, strict=True)]
+    return QuantisationTable(codecs, rows, errors)
 
 
-def _originals(
-    folder: Path | str, image_size: int, n_images: int, background: str
-) -> list[Image.Image]:
-    """Returns pictures from all over a folder, at even distances, in the model's size.
+def _originals(folder: Path | str, pictures: PictureSettings, n_images: int) -> np.ndarray:
+    """Returns pictures from all over a folder, at even distances, as uint8 pixels (N, H, W, 3).
 
     Raises:
       ImageError: no such folder, no image in it, or none that can be read.
@@ -115,9 +109,9 @@ def _originals(
     originals = []
     for path in paths.spread(count):
         try:
-            originals.append(open_image(path, background, size=image_size))
+            originals.append(pixels_of(path, pictures))
         except ImageError as error:
             _log.warning("skipped %s", error)
     if not originals:
         raise ImageError(f"{shown(folder)}: none of {count} image files can be read")
-    return originals
+    return np.stack(originals)

@@ -21,11 +21,11 @@ import numpy as np
 from pixace.dataset.cache import TokenCache, TokenRows, fingerprints, token_dtype
 from pixace.errors import ImageError
 from pixace.pictures.folder import ImagePaths, find_images
-from pixace.pictures.reading import open_image
 from pixace.settings.checks import require_int
 from pixace.settings.model import ModelConfig
+from pixace.settings.pictures import PictureSettings
 from pixace.system.threads import in_order
-from pixace.tokens.hsv import pixels_to_tokens
+from pixace.tokens.reading import encoded, pixels_of
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def load_images(
 
     Args:
       folder: the top folder.
-      config: image size, bitdepth and background.
+      config: the model's settings, of which those of its pictures count.
       cache_dir: where to keep the tokens, so that later only new and changed files are read; the
         tokens then stay on disk. None keeps them in memory.
       share: (index, count) reads every `count`-th file, from number `index` on.
@@ -84,11 +84,11 @@ def load_images(
     numbers: Iterable[int]
     tokens: TokenRows
     if cache_dir is None:
-        images = _read(paths, range(len(paths)), config, skipped)
-        numbers, tokens = _collect(images, len(paths), config)
+        images = _read(paths, range(len(paths)), config.pictures, skipped)
+        numbers, tokens = _collect(images, len(paths), config.pictures)
     else:
-        cache = TokenCache(cache_dir, folder, config, share)
-        numbers, tokens = _read_through(cache, paths, config, skipped)
+        cache = TokenCache(cache_dir, folder, config.pictures, share)
+        numbers, tokens = _read_through(cache, paths, config.pictures, skipped)
     if not len(tokens):
         reason = f"; the first: {skipped[0]}" if skipped else ""
         raise ImageError(
@@ -98,10 +98,10 @@ def load_images(
 
 
 def _collect(
-    images: Iterable[tuple[int, np.ndarray]], n_files: int, config: ModelConfig
+    images: Iterable[tuple[int, np.ndarray]], n_files: int, pictures: PictureSettings
 ) -> tuple[Iterable[int], np.ndarray]:
     """Returns the numbers of the images, and their tokens (N, L) in memory."""
-    tokens = np.empty((n_files, config.n_pixels), token_dtype(config))
+    tokens = np.empty((n_files, pictures.n_pixels), token_dtype(pictures))
     numbers = array("q")
     for number, row in images:
         tokens[len(numbers)] = row
@@ -110,7 +110,7 @@ def _collect(
 
 
 def _read_through(
-    cache: TokenCache, paths: ImagePaths, config: ModelConfig, skipped: list[str]
+    cache: TokenCache, paths: ImagePaths, pictures: PictureSettings, skipped: list[str]
 ) -> tuple[Iterable[int], TokenRows]:
     """Returns the numbers of the images, and their tokens (N, L) on disk.
 
@@ -123,7 +123,7 @@ def _read_through(
     stored = cache.read()
     rows = stored.find(prints)
     known, unknown = np.flatnonzero(rows >= 0), np.flatnonzero(rows < 0)
-    read = _read(paths, unknown, config, skipped)
+    read = _read(paths, unknown, pictures, skipped)
     first = next(read, None)  # of the files unknown to the cache, those that can be read are new
     is_current = first is None and np.array_equal(rows[known], np.arange(len(stored.tokens)))
     if is_current:
@@ -136,14 +136,17 @@ def _read_through(
 
 
 def _read(
-    paths: ImagePaths, numbers: Sequence[int] | np.ndarray, config: ModelConfig, skipped: list[str]
+    paths: ImagePaths,
+    numbers: Sequence[int] | np.ndarray,
+    pictures: PictureSettings,
+    skipped: list[str],
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yields the number of each file that can be read, and its tokens (L,).
 
     The arguments are those of `read_tokens`; each file that cannot be read adds a line to
     `skipped`.
     """
-    for number, row in read_tokens(paths, numbers, config):
+    for number, row in read_tokens(paths, numbers, pictures):
         if isinstance(row, ImageError):
             _log.warning("skipped %s", row)
             skipped.append(str(row))
@@ -152,36 +155,35 @@ def _read(
 
 
 def read_tokens(
-    paths: ImagePaths, numbers: Sequence[int] | np.ndarray, config: ModelConfig
+    paths: ImagePaths, numbers: Sequence[int] | np.ndarray, pictures: PictureSettings
 ) -> Iterator[tuple[int, np.ndarray | ImageError]]:
     """Reads images in parallel, one after another as far as the caller can see.
 
     Args:
       paths: the files of a folder.
       numbers: which of them to read.
-      config: image size, bitdepth and background.
+      pictures: shape, colours and background.
 
     Yields:
       The number of each file, in the order given, and its tokens, unsigned integers (L,), or else
       what is wrong with it.
     """
-    size, dtype = config.image_size, token_dtype(config)
+    dtype = token_dtype(pictures)
 
     def read(chunk: Sequence[int] | np.ndarray) -> list[tuple[int, np.ndarray | ImageError]]:
         results: dict[int, np.ndarray | ImageError] = {}
         for number in map(int, chunk):
             try:
-                img = open_image(paths[number], config.background, size=size)
-                results[number] = np.asarray(img)
+                results[number] = pixels_of(paths[number], pictures)
             except ImageError as error:
                 results[number] = error
         good = [number for number, pixels in results.items() if isinstance(pixels, np.ndarray)]
         pixels = np.array([results[number] for number in good], np.uint8)
-        tokens = pixels_to_tokens(pixels.reshape(-1, config.n_pixels, 3), config.bitdepth)
+        tokens = encoded(pixels.reshape(-1, *pictures.shape, 3), pictures)
         return [*(results | dict(zip(good, tokens.astype(dtype), strict=True))).items()]
 
     # Not by `tf.data`: measuring a model reads images, too, and should not wait for TensorFlow.
-    step = max(1, _CHUNK_PIXELS // config.n_pixels)
+    step = max(1, _CHUNK_PIXELS // pictures.n_pixels)
     chunks = (numbers[start : start + step] for start in range(0, len(numbers), step))
     for results in in_order(read, chunks):
         yield from results

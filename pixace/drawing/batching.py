@@ -11,7 +11,7 @@ from pixace.drawing.sampler import PROMPT_PER_CALL
 from pixace.models.build import build_model
 from pixace.models.layers.cached_attention import caches_in
 from pixace.settings.model import ModelConfig
-from pixace.tokens.vocabulary import token_count
+from pixace.tokens.codec import codec_of
 
 _MAX_ROWS = 16  # a larger batch draws hardly more pixels a second
 _MEMORY = 1 << 30  # bytes that the rows of one batch may need together
@@ -41,4 +41,4 @@ def bytes_per_row(config: ModelConfig, n_kept: int) -> int:
     n_read = min(max(n_kept, 1), PROMPT_PER_CALL)
     # One layer attends after the other.
     attention = max((cache.attention_bytes(n_read) for cache in caches_in(state)), default=0)
-    return state_bytes + attention + 4 * token_count(config.bitdepth)
+    return state_bytes + attention + 4 * codec_of(config.pictures).n_tokens

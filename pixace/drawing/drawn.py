@@ -65,8 +65,7 @@ class Drawing:
         Args:
           more_columns: int tokens (N, L) to show at the right, of which the recipe says nothing.
         """
-        config = self.recipe.config
-        rows = token_rows([*self.columns, *more_columns], config.bitdepth, config.n_pixels)
+        rows = token_rows([*self.columns, *more_columns], self.recipe.config.pictures)
         sheet = collage(rows, self.recipe.drawing.scale)
         sheet.info[RECIPE_KEY] = self.recipe.to_text()
         return sheet

@@ -11,8 +11,7 @@ from pixace.dataset.batches import spread_rows
 from pixace.dataset.cache import TokenRows
 from pixace.dataset.reading import ImageSet
 from pixace.drawing.drawn import Drawing
-from pixace.tokens.hsv import hsv_to_rgb, tokens_to_hsv
-from pixace.tokens.vocabulary import token_count
+from pixace.tokens.codec import codec_of
 from pixace.wording import shown
 
 _CHUNK_BYTES = 1 << 25  # of training images' pixels compared at a time
@@ -70,13 +69,13 @@ def find_nearest(drawing: Drawing, images: ImageSet) -> Nearest:
 
     Args:
       drawing: what was drawn.
-      images: the training images, as the drawing's model knows them; see `data.load_images`.
+      images: the training images, as the drawing's model knows them; see `load_images`.
     """
     config = drawing.recipe.config
     # Where the whole prompt was kept, nothing was drawn: then all of it is compared.
     first = drawing.n_kept if drawing.n_kept < config.n_pixels else 0
     every = np.arange(config.n_pixels)[first:]
-    palette = _palette(config.bitdepth)
+    palette = codec_of(config.pictures).colours().astype(float)
     drawn = np.stack(drawing.tokens, axis=1)  # (N, C, L)
     sample = spread_rows(np.arange(len(images.tokens)), min(_SAMPLE, len(images.tokens)))
     wanted = np.concatenate([drawn.reshape(-1, config.n_pixels), images.tokens[sample]])
@@ -124,9 +123,3 @@ def _search(
         better = values < best
         best[better], numbers[better] = values[better], nearest[better] + start
     return numbers, np.sqrt(best / targets.shape[1])
-
-
-def _palette(bitdepth: tuple[int, ...]) -> np.ndarray:
-    """Returns the colour of each token, whole numbers from 0 to 255 as float64 (V, 3)."""
-    ids = np.arange(token_count(bitdepth))
-    return np.round(hsv_to_rgb(tokens_to_hsv(ids, bitdepth)) * 255)

@@ -111,7 +111,9 @@ class Predictor:
         )
         sources = listed(prompts)
         n_kept = settings.kept_pixels(self.config.n_pixels, len(sources))
-        opened = open_prompts(sources, self.config, n_kept, allow_private_urls=allow_private_urls)
+        opened = open_prompts(
+            sources, self.config.pictures, n_kept, allow_private_urls=allow_private_urls
+        )
         return self.draw_as(settings, opened, progress)
 
     @_with_signature_of(draw)

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from pixace.errors import UsageError
-from pixace.pictures.reading import is_url, open_image
+from pixace.pictures.reading import is_url
 from pixace.settings.checks import require_path
-from pixace.settings.model import ModelConfig
-from pixace.tokens import image_to_tokens
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.reading import tokens_of
 from pixace.wording import shown
 
 PromptSource: TypeAlias = Path | str | Image.Image
@@ -53,7 +53,7 @@ def listed(sources: PromptSource | Sequence[PromptSource] | None) -> list[Prompt
 
 def open_prompts(
     sources: Sequence[PromptSource],
-    config: ModelConfig,
+    pictures: PictureSettings,
     n_kept: int,
     *,
     allow_private_urls: bool = False,
@@ -62,7 +62,7 @@ def open_prompts(
 
     Args:
       sources: files, URLs and pictures.
-      config: settings of the model that is to complete them.
+      pictures: what they are to the model that completes them.
       n_kept: how many pixels of each to keep, the first ones of the sequence.
       allow_private_urls: fetch also from this machine and its own network.
 
@@ -73,9 +73,11 @@ def open_prompts(
     for source in sources:
         if not isinstance(source, Image.Image):
             require_path("prompts", source)
-    kept = np.arange(config.n_pixels) < n_kept
+    kept = np.arange(pictures.n_pixels) < n_kept
     return tuple(
-        Prompt(_name(source), _tokens(source, config, allow_private_urls), kept)
+        Prompt(
+            _name(source), tokens_of(source, pictures, allow_private_urls=allow_private_urls), kept
+        )
         for source in sources
     )
 
@@ -106,15 +108,3 @@ def _name(source: PromptSource) -> str | None:
         return None
     name = os.fspath(source)
     return shown(name) if is_url(name) else name
-
-
-def _tokens(source: PromptSource, config: ModelConfig, allow_private_urls: bool) -> np.ndarray:
-    """Returns a prompt's tokens, int32 (L,)."""
-    if not isinstance(source, Image.Image):
-        source = open_image(
-            source,
-            config.background,
-            size=config.image_size,
-            allow_private_urls=allow_private_urls,
-        )
-    return image_to_tokens(source, config.image_size, config.bitdepth, config.background)

@@ -181,7 +181,9 @@ def _plan(request: DrawRequest) -> _Plan:
         find_images(request.nearest, "nearest")
     elif request.cache_dir is not None:
         raise UsageError("cache_dir needs --nearest=FOLDER, whose images' tokens it keeps")
-    prompts = open_prompts(sources, config, n_kept, allow_private_urls=request.allow_private_urls)
+    prompts = open_prompts(
+        sources, config.pictures, n_kept, allow_private_urls=request.allow_private_urls
+    )
     return _Plan(model_name, weights, settings, drawing, prompts, out, film)
 
 

@@ -123,7 +123,7 @@ class Evaluator:
         self, paths: ImagePaths, unreadable: list[Unreadable]
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Yields the number and the tokens (L,) of each file that can be read; notes the others."""
-        for number, row in read_tokens(paths, range(len(paths)), self._stored.config):
+        for number, row in read_tokens(paths, range(len(paths)), self._stored.config.pictures):
             if isinstance(row, ImageError):
                 unreadable.append(Unreadable.because(paths[number], row))
             else:

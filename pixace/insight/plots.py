@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from pixace.checkpoints.record import Curve, TrainingRecord
 from pixace.errors import PixaceError, UsageError
+from pixace.tokens.order import PixelOrder
 from pixace.wording import shown
 
 if TYPE_CHECKING:
@@ -75,12 +75,15 @@ def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> byt
     return buffer.getvalue()
 
 
-def plot_receptive_field(lengths: np.ndarray, pixel: int, name: str, kind: str = "png") -> bytes:
+def plot_receptive_field(
+    lengths: np.ndarray, order: PixelOrder, pixel: int, name: str, kind: str = "png"
+) -> bytes:
     """Draws how much a model looks at each pixel of a picture for one of them.
 
     Args:
       lengths: float (L,), from `receptive_field`; 0 is drawn white, as what is not seen at all.
-      pixel: number of the one it looks for, in reading order.
+      order: of the picture's pixels.
+      pixel: the place in that order of the one it looks for.
       name: of the model.
       kind: "png" or "svg".
     """
@@ -88,8 +91,8 @@ def plot_receptive_field(lengths: np.ndarray, pixel: int, name: str, kind: str =
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
-    edge = math.isqrt(len(lengths))
-    grid = np.ma.masked_equal(lengths.reshape(edge, edge), 0.0)
+    grid = np.ma.masked_equal(order.picture(lengths), 0.0)
+    ((row, column),) = np.argwhere(order.picture(np.arange(len(lengths)) == pixel))
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "pixace", "text.parse_math": False}):
         figure = Figure(figsize=(6, 5), layout="constrained")
@@ -97,7 +100,7 @@ def plot_receptive_field(lengths: np.ndarray, pixel: int, name: str, kind: str =
         # One scale for all models, so that their pictures can be laid side by side.
         norm = LogNorm(_FAINTEST, 1.0, clip=True)
         image = axes.imshow(grid / max(lengths.max(), 1e-30), norm=norm, cmap="viridis")
-        axes.plot(pixel % edge, pixel // edge, "s", color="red")
+        axes.plot(column, row, "s", color="red")
         axes.locator_params(integer=True)
         label = f"gradient's length, largest = 1, darkest: {_FAINTEST} or less"
         figure.colorbar(image, label=label, format="%g")

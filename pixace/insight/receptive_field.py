@@ -11,7 +11,8 @@ from pixace.models.build import build_model
 from pixace.models.layers.replacing import replace_sublayers
 from pixace.models.stored import StoredModel
 from pixace.settings.model import ModelConfig
-from pixace.tokens.vocabulary import N_RESERVED, token_count
+from pixace.tokens.codec import codec_of
+from pixace.tokens.vocabulary import N_RESERVED
 
 
 def receptive_field(
@@ -23,7 +24,7 @@ def receptive_field(
       config: of the model.
       weights: of the model in mode eval.
       tokens: int32 (L,): a picture, around which the change is measured.
-      pixel: number of the pixel in reading order.
+      pixel: the place of the pixel in the sequence.
       seed: of the direction in which the logits are looked at: one number stands for all V.
 
     Returns:
@@ -53,7 +54,7 @@ def receptive_field(
 
 def receptive_field_of(model: StoredModel, pixel: int) -> np.ndarray:
     """Measures a stored model, around a picture of random colours; see `receptive_field`."""
-    n_tokens = token_count(model.config.bitdepth)
+    n_tokens = codec_of(model.config.pictures).n_tokens
     rng = np.random.default_rng(0)
     tokens = rng.integers(N_RESERVED, n_tokens, model.config.n_pixels).astype(np.int32)
     weights = model.build("eval", 1).weights

@@ -10,8 +10,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pixace.pictures.collage import collage
-from pixace.tokens import tokens_to_image
-from pixace.tokens.vocabulary import token_count
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.codec import codec_of
+from pixace.tokens.order import order_of
+from pixace.tokens.tiles import picture_of
 from pixace.wording import shown
 
 MAX_ROWS = 20  # pictures on one sheet
@@ -65,40 +67,38 @@ def magma(shares: np.ndarray) -> np.ndarray:
     return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
-def heat_map(nats: np.ndarray, bitdepth: Sequence[int]) -> Image.Image:
-    """Draws the surprise of the pixels of one square picture.
+def heat_map(nats: np.ndarray, pictures: PictureSettings) -> Image.Image:
+    """Draws the surprise of the pixels of one picture.
 
-    The scale is the same for all pictures of one bit depth: from 0 to log2 V bits, which is what a
+    The scale is the same for all pictures of one codec: from 0 to log2 V bits, which is what a
     blind guess among all V colours costs. A model that was wrong can be surprised by more; that
     is drawn like log2 V.
 
     Args:
       nats: float (L,), -ln p of each pixel.
-      bitdepth: bits of hue, saturation and value.
+      pictures: shape and colours.
     """
-    edge = round(nats.size**0.5)
-    return Image.fromarray(magma(nats.reshape(edge, edge) / math.log(token_count(bitdepth))))
+    most = math.log(codec_of(pictures).n_tokens)
+    return Image.fromarray(magma(order_of(pictures).picture(nats) / most))
 
 
-def surprise_sheet(surprises: Sequence[Surprise], bitdepth: Sequence[int]) -> Image.Image:
+def surprise_sheet(surprises: Sequence[Surprise], pictures: PictureSettings) -> Image.Image:
     """Lays out pictures as the model sees them, their heat maps, their figures and names.
 
     Args:
       surprises: a row each, at most MAX_ROWS.
-      bitdepth: bits of hue, saturation and value.
+      pictures: shape and colours.
 
     Returns:
       An RGB picture of `sheet_size(len(surprises))`.
     """
     edge = _TILE - 2  # the collage adds a border of one pixel
-    pairs = [
-        (tokens_to_image(row.tokens, bitdepth), heat_map(row.nats, bitdepth)) for row in surprises
-    ]
+    pairs = [(picture_of(row.tokens, pictures), heat_map(row.nats, pictures)) for row in surprises]
     tiles = [[tile.resize((edge, edge), Image.Resampling.NEAREST) for tile in p] for p in pairs]
     sheet = Image.new("RGB", sheet_size(len(surprises)))
     sheet.paste(collage(tiles, _TILE), (0, _HEADER))
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_SIZE)
-    _draw_legend(sheet, pen, font, bitdepth)
+    _draw_legend(sheet, pen, font, codec_of(pictures).n_tokens)
     for number, row in enumerate(surprises):
         left, top = 2 * _TILE + _MARGIN, _HEADER + number * _TILE + _TILE // 2 - _FONT_SIZE
         words = f"{number + 1}: {row.bits_per_pixel:.2f} bits per pixel"
@@ -113,15 +113,12 @@ def sheet_size(n_rows: int) -> tuple[int, int]:
     return 2 * _TILE + _CAPTION, _HEADER + n_rows * _TILE
 
 
-def _draw_legend(
-    sheet: Image.Image, pen: ImageDraw.ImageDraw, font: _Font, bitdepth: Sequence[int]
-) -> None:
+def _draw_legend(sheet: Image.Image, pen: ImageDraw.ImageDraw, font: _Font, n_colours: int) -> None:
     """Draws the scale of colours above the heat maps, and its figures."""
     width = 2 * _TILE - 2 * _MARGIN
     bar = np.tile(magma(np.linspace(0, 1, width)), (_FONT_SIZE, 1, 1))
     sheet.paste(Image.fromarray(bar), (_MARGIN, _MARGIN))
     below = _MARGIN + 1.2 * _FONT_SIZE
-    n_colours = token_count(bitdepth)
     pen.text((_MARGIN, below), "0", "white", font)
     most = f"{math.log2(n_colours):.1f} bits"
     pen.text((_MARGIN + width, below), most, "white", font, anchor="ra")

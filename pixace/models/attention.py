@@ -12,14 +12,14 @@ from pixace.models.layers.grid_positions import GridPositions
 from pixace.models.layers.replacing import replace_sublayers
 from pixace.models.types import Layer, Mode
 from pixace.settings.model import ModelConfig
-from pixace.tokens.vocabulary import token_count
+from pixace.tokens.codec import codec_of
 
 
 def see_a_grid(model: Layer, config: ModelConfig) -> None:
     """Puts rows and columns in the place of the positions in the sequence."""
 
     def like(layer: Any) -> GridPositions:
-        return GridPositions(config.image_size, config.d_model, layer._dropout, layer._mode)
+        return GridPositions(config.pictures.shape, config.d_model, layer._dropout, layer._mode)
 
     replace_sublayers(model, trax.layers.attention.PositionalEncoding, like)
 
@@ -27,7 +27,7 @@ def see_a_grid(model: Layer, config: ModelConfig) -> None:
 def transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
     """`trax.models.TransformerLM`."""
     model = trax.models.TransformerLM(
-        token_count(config.bitdepth),
+        codec_of(config.pictures).n_tokens,
         d_model=config.d_model,
         d_ff=config.d_ff,
         n_layers=config.n_layers,
@@ -49,7 +49,7 @@ def reformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
     if mode == "predict":
         attention = functools.partial(CachedSelfAttention, max_len=config.n_pixels)
     return trax.models.ReformerLM(
-        token_count(config.bitdepth),
+        codec_of(config.pictures).n_tokens,
         d_model=config.d_model,
         d_ff=config.d_ff,
         d_attention_key=config.d_model // config.n_heads,

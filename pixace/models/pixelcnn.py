@@ -15,7 +15,7 @@ from pixace.models.layers.masked_convolutions import MaskedConvolution, Vertical
 from pixace.models.layers.raster import LastRow, PixelOfRow, Raster, RowByRow
 from pixace.models.layers.recomputation import Block
 from pixace.settings.model import ModelConfig
-from pixace.tokens.vocabulary import token_count
+from pixace.tokens.codec import codec_of
 
 _FIRST_EDGE = 7  # of the residual kind's first kernel
 
@@ -39,22 +39,22 @@ def gated_pixelcnn(config: ModelConfig, mode: str, dropout: float) -> Any:
     blocks = [_gated_block(config, mode, dropout, is_first=i == 0) for i in range(config.n_layers)]
     return Serial(
         Raster(
-            trax.layers.Embedding(token_count(config.bitdepth), config.d_model),
+            trax.layers.Embedding(codec_of(config.pictures).n_tokens, config.d_model),
             *blocks,
             Select([2], n_in=3),
             trax.layers.Relu(),
             Dense(config.d_ff),
             trax.layers.Relu(),
-            edge=config.image_size,
+            edge=config.pictures.width,
             mode=mode,
         ),
-        Dense(token_count(config.bitdepth)),
+        Dense(codec_of(config.pictures).n_tokens),
     )
 
 
 def _gated_block(config: ModelConfig, mode: str, dropout: float, *, is_first: bool) -> Any:
     """Maps (vertical, horizontal, skipped) to the same; the first block, pixels to these three."""
-    width, edge, n_columns = config.d_model, config.image_size, config.kernel_size
+    width, edge, n_columns = config.d_model, config.pictures.width, config.kernel_size
     mask: Any = "A" if is_first else "B"
     n_rows = n_columns // 2 + (not is_first)  # those above, and from the second block on its own
     look_up = VerticalConvolution(2 * width, (n_rows, n_columns), mask, mode)
@@ -95,11 +95,11 @@ def residual_pixelcnn(config: ModelConfig, mode: str, dropout: float) -> Any:
     A masked convolution of 7 x 7, then `n_layers` blocks of `d_model` channels and half as many
     inside them, then a layer of width `d_ff`.
     """
-    edge = config.image_size
+    edge = config.pictures.width
     look = MaskedConvolution(config.d_model, (_FIRST_EDGE // 2 + 1, _FIRST_EDGE), "A", edge, mode)
     return Serial(
         Raster(
-            trax.layers.Embedding(token_count(config.bitdepth), config.d_model),
+            trax.layers.Embedding(codec_of(config.pictures).n_tokens, config.d_model),
             look,
             *[_residual_block(config, mode, dropout) for _ in range(config.n_layers)],
             LayerNorm(),
@@ -109,7 +109,7 @@ def residual_pixelcnn(config: ModelConfig, mode: str, dropout: float) -> Any:
             edge=edge,
             mode=mode,
         ),
-        Dense(token_count(config.bitdepth)),
+        Dense(codec_of(config.pictures).n_tokens),
     )
 
 
@@ -123,7 +123,7 @@ def _residual_block(config: ModelConfig, mode: str, dropout: float) -> Any:
             trax.layers.Relu(),
             Dense(half),
             trax.layers.Relu(),
-            MaskedConvolution(half, shape, "B", config.image_size, mode),
+            MaskedConvolution(half, shape, "B", config.pictures.width, mode),
             trax.layers.Relu(),
             Dropout(rate=dropout, mode=mode),
             Dense(config.d_model),

@@ -46,7 +46,7 @@ def open_image(
     source: Path | str,
     background: str = "black",
     *,
-    size: int | None = None,
+    size: int | tuple[int, int] | None = None,
     allow_private_urls: bool = False,
 ) -> Image.Image:
     """Reads an image file or an http(s) URL as plain RGB.
@@ -54,8 +54,8 @@ def open_image(
     Args:
       source: a path, or a URL.
       background: colour behind transparent pixels.
-      size: scale it to a square of so many pixels each way, as `resize` does; of a large JPEG
-        not all is decoded then, see `_draft`.
+      size: scale it to so many pixels each way, or to this width and height, as `resize` does; of
+        a large JPEG not all is decoded then, see `_draft`.
       allow_private_urls: fetch also from this machine and its own network.
 
     Returns:
@@ -65,18 +65,20 @@ def open_image(
       ImageError: it cannot be fetched or read; the message names it.
     """
 
+    edges = size if size is None or isinstance(size, tuple) else (size, size)
+
     def work(img: Image.Image) -> Image.Image:
-        if size is None:
+        if edges is None:
             return to_rgb(img, background)
-        return resize(to_rgb(_draft(img, size), background), size)
+        return resize(to_rgb(_draft(img, edges), background), edges)
 
     if is_url(source):
         return _read_url(str(source), work, allow_private_urls)
     return read_image(source, work)
 
 
-def _draft(img: Image.Image, size: int) -> Image.Image:
-    """Scales a large JPEG to `size` x `size` pixels without decoding all of it; returns others.
+def _draft(img: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Scales a large JPEG to a width and height without decoding all of it; returns others.
 
     Not one of inks, whose mean is no mean of colours, and not a lossless one, which has no tables
     of quantisation and which no decoder scales.
@@ -84,11 +86,11 @@ def _draft(img: Image.Image, size: int) -> Image.Image:
     if not (isinstance(img, _jpeg.JpegImageFile) and img.mode in ("RGB", "L") and img.quantization):
         return img
     whole = img.size
-    drafted = img.draft(None, (size * _SPARE, size * _SPARE))
+    drafted = img.draft(None, (size[0] * _SPARE, size[1] * _SPARE))
     if drafted is None or img.size == whole:
         return img
     # The box leaves out what only fills up the last blocks of a row and a column.
-    return img.convert("RGB").resize((size, size), box=drafted[1])
+    return img.convert("RGB").resize(size, box=drafted[1])
 
 
 def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:

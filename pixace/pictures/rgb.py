@@ -59,6 +59,6 @@ def _finite(grey: np.ndarray) -> np.ndarray:
     return np.nan_to_num(grey.astype(np.float64))
 
 
-def resize(img: Image.Image, size: int) -> Image.Image:
-    """Scales a picture to `size` x `size` pixels with Pillow's default filter (bicubic)."""
-    return img.resize((size, size))
+def resize(img: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Scales a picture to this width and height with Pillow's default filter (bicubic)."""
+    return img.resize(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from pixace.errors import UsageError
 from pixace.settings.checks import check_bitdepth, check_colour, require_choice, require_int
 from pixace.settings.model_types import MODEL_TYPES, TYPE_DEFAULTS, has_setting
+from pixace.settings.pictures import BACKGROUND, BITDEPTH, IMAGE_SIZE, MAX_EDGE, PictureSettings
 from pixace.wording import quoted, shown, spell
 
 POSITIONS = ("sequence", "grid")
@@ -17,7 +19,7 @@ POSITIONS = ("sequence", "grid")
 # Bounds that no sensible model exceeds. They keep a typing error, or a settings file written by a
 # stranger, from asking for all the memory there is.
 _LIMITS = {
-    "image_size": (1, 256),
+    "image_size": (1, MAX_EDGE),
     "d_model": (2, 8192),
     "d_ff": (1, 65536),
     "n_layers": (1, 128),
@@ -57,13 +59,13 @@ class ModelConfig:
     """
 
     model_type: str = "reformer"
-    image_size: int = 32
-    bitdepth: tuple[int, ...] = (5, 4, 4)
+    image_size: int = IMAGE_SIZE
+    bitdepth: tuple[int, ...] = BITDEPTH
     d_model: int = _DEFAULT_OF_TYPE
     d_ff: int = _DEFAULT_OF_TYPE
     n_layers: int = _DEFAULT_OF_TYPE
     n_heads: int = _DEFAULT_OF_TYPE
-    background: str = "black"
+    background: str = BACKGROUND
     positions: str = _DEFAULT_OF_TYPE
     kernel_size: int = _DEFAULT_OF_TYPE
 
@@ -91,10 +93,15 @@ class ModelConfig:
                 f"{self.n_heads} heads"
             )
 
+    @functools.cached_property
+    def pictures(self) -> PictureSettings:
+        """Shape and colours of the pictures that the model knows."""
+        return PictureSettings.of(self.image_size, self.bitdepth, self.background)
+
     @property
     def n_pixels(self) -> int:
-        """L, the number of tokens of one picture."""
-        return self.image_size**2
+        """L, the length of the sequences that the model knows."""
+        return self.pictures.n_pixels
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings that models of this type have, as plain JSON values."""

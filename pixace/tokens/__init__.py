@@ -1,11 +1,14 @@
-"""HSV quantisation: pictures to sequences of integer tokens and back.
+"""Pictures to sequences of integer tokens and back.
 
-One pixel is one token. Hue, saturation and value are each rounded to a few bits and packed into
-one integer; ids 0 and 1 are reserved: `token = (h | s << bits_h | v << (bits_h + bits_s)) + 2`.
-Training and drawing go through the same functions.
+One pixel is one token. A codec says which integer a colour becomes; the first one rounds hue,
+saturation and value to a few bits each. Ids 0 and 1 are reserved. Training and drawing go through
+the same functions.
 
-Shape letters used throughout the package: N images, B batch, H and W edges of a picture,
-L = H * W tokens of one picture, V size of the vocabulary.
+Shape letters used throughout the package: N images, B batch, H and W height and width of a
+picture, L = H * W tokens of one picture, T of them one after another, V size of the vocabulary.
+In layers also: R rows of a picture, E pixels in a row (W, or one axis of a grid), D numbers of a
+vector, F of one that comes out. In drawings: C columns of results, one for each temperature, K
+pictures that are looked for among M.
 """
 
 from __future__ import annotations
@@ -16,16 +19,11 @@ import numpy as np
 from PIL import Image
 
 from pixace.pictures.rgb import resize, to_rgb
-from pixace.tokens.hsv import hsv_to_rgb, pixels_to_tokens, tokens_to_hsv
+from pixace.tokens.hsv import HsvCodec
+from pixace.tokens.order import PixelOrder
 from pixace.tokens.vocabulary import token_count
 
-__all__ = [
-    "image_to_tokens",
-    "quantised",
-    "token_count",
-    "tokens_to_image",
-    "tokens_to_image_array",
-]
+__all__ = ["image_to_tokens", "token_count", "tokens_to_image", "tokens_to_image_array"]
 
 
 def image_to_tokens(
@@ -42,19 +40,8 @@ def image_to_tokens(
     Returns:
       int32 array of shape (L,), L = size * size, row by row from the top left.
     """
-    pixels = np.asarray(resize(to_rgb(img, background), size))
-    return pixels_to_tokens(pixels, bitdepth).reshape(-1)
-
-
-def quantised(img: Image.Image, size: int, bitdepth: Sequence[int]) -> Image.Image:
-    """Returns what a model sees of a picture: scaled to a square, each pixel in a token's colour.
-
-    Args:
-      img: a picture of any mode.
-      size: edge of the square in pixels.
-      bitdepth: bits of hue, saturation and value.
-    """
-    return tokens_to_image(image_to_tokens(img, size, bitdepth), bitdepth)
+    pixels = np.asarray(resize(to_rgb(img, background), (size, size)))
+    return PixelOrder(size, size).sequence(HsvCodec(bitdepth).encode(pixels))
 
 
 def tokens_to_image(tokens: np.ndarray, bitdepth: Sequence[int]) -> Image.Image:
@@ -63,8 +50,7 @@ def tokens_to_image(tokens: np.ndarray, bitdepth: Sequence[int]) -> Image.Image:
     Raises:
       ValueError: L is not a square number.
     """
-    pixels = np.round(tokens_to_image_array(tokens, bitdepth) * 255)
-    return Image.fromarray(pixels.astype(np.uint8))
+    return Image.fromarray(HsvCodec(bitdepth).decode(_square(tokens)))
 
 
 def tokens_to_image_array(tokens: np.ndarray, bitdepth: Sequence[int]) -> np.ndarray:
@@ -80,8 +66,17 @@ def tokens_to_image_array(tokens: np.ndarray, bitdepth: Sequence[int]) -> np.nda
     Raises:
       ValueError: L is not a square number.
     """
+    return HsvCodec(bitdepth).decode_exactly(_square(tokens))
+
+
+def _square(tokens: np.ndarray) -> np.ndarray:
+    """Returns the tokens of one square picture, (L,), as (H, W).
+
+    Raises:
+      ValueError: L is not a square number.
+    """
     tokens = np.asarray(tokens)
     edge = round(tokens.size**0.5)
     if edge * edge != tokens.size:
         raise ValueError(f"{tokens.size} tokens are no square picture")
-    return hsv_to_rgb(tokens_to_hsv(tokens.reshape(edge, edge), bitdepth))
+    return PixelOrder(edge, edge).picture(tokens)

@@ -2,36 +2,86 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from pixace.tokens.vocabulary import N_RESERVED
+from pixace.errors import UsageError
+from pixace.settings.checks import check_bitdepth
+from pixace.settings.pictures import hsv
+from pixace.tokens.vocabulary import N_RESERVED, token_count
+from pixace.wording import quoted
 
 
-def pixels_to_tokens(pixels: np.ndarray, bitdepth: Sequence[int]) -> np.ndarray:
-    """Quantises RGB pixels, uint8 of shape (..., 3), to int32 tokens of shape (...)."""
-    hsv = rgb_to_hsv(pixels / 255.0)
-    levels = np.round(hsv * _max_levels(bitdepth)).astype(np.int32)
-    shift_s, shift_v = bitdepth[0], bitdepth[0] + bitdepth[1]
-    hue, saturation, value = levels[..., 0], levels[..., 1], levels[..., 2]
-    return (hue | saturation << shift_s | value << shift_v) + N_RESERVED
+@dataclasses.dataclass(frozen=True)
+class HsvCodec:
+    """Hue, saturation and value, each rounded to a few bits and packed into one integer.
 
+    `token = (h | s << bits_h | v << (bits_h + bits_s)) + 2`; it is a `Codec`.
 
-def tokens_to_hsv(tokens: np.ndarray, bitdepth: Sequence[int]) -> np.ndarray:
-    """Unpacks tokens of shape (...) to float64 HSV of shape (..., 3), values in 0..1."""
-    bits_h, bits_s, bits_v = bitdepth
-    codes = np.asarray(tokens, dtype=np.int64) - N_RESERVED
-    codes = np.where((codes < 0) | (codes >= 2 ** sum(bitdepth)), 0, codes)
-    levels = np.stack(
-        [
-            codes & (2**bits_h - 1),
-            codes >> bits_h & (2**bits_s - 1),
-            codes >> (bits_h + bits_s) & (2**bits_v - 1),
-        ],
-        axis=-1,
-    )
-    return levels / np.maximum(_max_levels(bitdepth), 1)
+    Attributes:
+      bitdepth: bits of hue, saturation and value.
+    """
+
+    bitdepth: Sequence[int]
+
+    @classmethod
+    def from_words(cls, words: str) -> HsvCodec:
+        """Reads what stands behind "hsv:", such as 5,4,4.
+
+        Raises:
+          UsageError: not three integers from 0 to 8, or no bit at all.
+        """
+        try:
+            bitdepth = tuple(map(int, words.split(",")))
+        except ValueError:
+            raise UsageError(f"hsv needs bits, such as 5,4,4, not {quoted(words)}") from None
+        return cls(check_bitdepth(bitdepth))
+
+    @property
+    def n_tokens(self) -> int:
+        """V."""
+        return token_count(self.bitdepth)
+
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """Quantises RGB pixels, uint8 of shape (..., 3), to int32 tokens of shape (...)."""
+        scaled = np.round(rgb_to_hsv(pixels / 255.0) * self._max_levels())
+        levels = scaled.astype(np.int32)
+        shift_s, shift_v = self.bitdepth[0], self.bitdepth[0] + self.bitdepth[1]
+        hue, saturation, value = levels[..., 0], levels[..., 1], levels[..., 2]
+        return (hue | saturation << shift_s | value << shift_v) + N_RESERVED
+
+    def decode(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns the colours of tokens of shape (...), uint8 RGB of shape (..., 3)."""
+        return np.round(self.decode_exactly(tokens) * 255).astype(np.uint8)
+
+    def decode_exactly(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns `decode` before it rounds: float64 of shape (..., 3), values in 0..1."""
+        bits_h, bits_s, bits_v = self.bitdepth
+        codes = np.asarray(tokens, dtype=np.int64) - N_RESERVED
+        codes = np.where((codes < 0) | (codes >= 2 ** sum(self.bitdepth)), 0, codes)
+        levels = np.stack(
+            [
+                codes & (2**bits_h - 1),
+                codes >> bits_h & (2**bits_s - 1),
+                codes >> (bits_h + bits_s) & (2**bits_v - 1),
+            ],
+            axis=-1,
+        )
+        return hsv_to_rgb(levels / np.maximum(self._max_levels(), 1))
+
+    def colours(self) -> np.ndarray:
+        """Returns the colour of each token, uint8 RGB of shape (V, 3)."""
+        return self.decode(np.arange(self.n_tokens))
+
+    def spelled(self) -> str:
+        """Spells the codec as settings name it: "hsv:5,4,4"."""
+        return hsv(self.bitdepth)
+
+    def _max_levels(self) -> np.ndarray:
+        """Returns the highest level of each channel, float64 of shape (3,)."""
+        return np.array([2.0**bits - 1.0 for bits in self.bitdepth])
 
 
 def rgb_to_hsv(rgb: np.ndarray) -> np.ndarray:
@@ -71,8 +121,3 @@ def hsv_to_rgb(hsv: np.ndarray) -> np.ndarray:
         ],
         axis=-1,
     )
-
-
-def _max_levels(bitdepth: Sequence[int]) -> np.ndarray:
-    """Returns the highest level of each channel, float64 of shape (3,)."""
-    return np.array([2.0**bits - 1.0 for bits in bitdepth])

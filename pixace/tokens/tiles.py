@@ -1,4 +1,4 @@
-"""Tokens to the tiles of a collage."""
+"""Tokens to pictures: one, or the tiles of a collage."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from pixace.tokens import tokens_to_image
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.codec import codec_of
+from pixace.tokens.order import order_of
 from pixace.tokens.vocabulary import FILL_ID
 
 
-def token_rows(
-    columns: Sequence[np.ndarray], bitdepth: Sequence[int], length: int
-) -> list[list[Image.Image]]:
+def picture_of(tokens: np.ndarray, pictures: PictureSettings) -> Image.Image:
+    """Decodes the tokens of one picture, integers (L,), to an RGB picture of W x H pixels."""
+    return Image.fromarray(codec_of(pictures).decode(order_of(pictures).picture(tokens)))
+
+
+def token_rows(columns: Sequence[np.ndarray], pictures: PictureSettings) -> list[list[Image.Image]]:
     """Decodes columns of token sequences to the rows of a collage.
 
     Args:
-      columns: int tokens (B, T), T <= length; missing pixels are black.
-      bitdepth: bits of hue, saturation and value.
-      length: L, tokens of a whole picture.
+      columns: int tokens (B, T), T <= L; missing pixels are black.
+      pictures: shape and colours.
     """
     filled = [
-        np.pad(column, ((0, 0), (0, length - column.shape[1])), constant_values=FILL_ID)
+        np.pad(column, ((0, 0), (0, pictures.n_pixels - column.shape[1])), constant_values=FILL_ID)
         for column in columns
     ]
-    return [
-        [tokens_to_image(tokens, bitdepth) for tokens in row] for row in zip(*filled, strict=True)
-    ]
+    return [[picture_of(tokens, pictures) for tokens in row] for row in zip(*filled, strict=True)]

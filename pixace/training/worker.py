@@ -25,6 +25,7 @@ from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import DEFAULT_VAL_IMAGES, TrainingSettings
 from pixace.system.signals import SavedAndStopped, StopRequest
+from pixace.tokens.order import order_of
 from pixace.training import cluster
 from pixace.training.devices import memory_bytes, memory_errors
 from pixace.training.learner import Learner
@@ -73,6 +74,7 @@ class Worker:
         self.images, self.val_images = _load_images(config, settings)
         self.position = position
         self._seed = seed
+        self._order = order_of(config.pictures)
         skipped = {*self.images.skipped, *self.val_images.skipped}  # the same set may serve twice
         counts = [len(self.images.paths), len(self.val_images.paths), len(skipped)]
         _require_same_kind(self.val_images is self.images)
@@ -93,7 +95,7 @@ class Worker:
             n_pictures // n_processes,
             self._seed,
             start=self.position // n_processes,
-            mirror=self.settings.mirror,
+            mirror=self._order if self.settings.mirror else None,
         ):
             self.position += n_pictures
             yield batch

@@ -16,6 +16,7 @@ from pixace.dataset.reading import load_images
 from pixace.errors import ImageError, PixaceError
 from pixace.pictures.folder import find_images
 from pixace.settings.model import ModelConfig
+from pixace.tokens.order import order_of
 from tests.conftest import assert_same_state, paint, train_tiny
 from tests.tools.small_disk import NoSmallDisk, small_disk
 
@@ -136,7 +137,8 @@ def test_a_folder_by_another_name_is_the_same(album, cache_dir, monkeypatch):
 
 def test_batches_are_the_same_from_disk(album, cache_dir):
     tokens, plain = load(album, cache_dir).tokens, load_images(album, CONFIG).tokens
-    streams = [training_batches(rows, 5, seed=1, start=2, mirror=True) for rows in (tokens, plain)]
+    order = order_of(CONFIG.pictures)
+    streams = [training_batches(rows, 5, seed=1, start=2, mirror=order) for rows in (tokens, plain)]
     for _ in range(6):
         for ours, expected in zip(*map(next, streams), strict=True):
             assert type(ours) is np.ndarray
@@ -353,7 +355,7 @@ def test_two_at_once_do_not_disturb_each_other(album, cache_dir):
                 load(album, cache_dir)
             yield number, row
 
-    cache = TokenCache(cache_dir, album, CONFIG, (0, 1))
+    cache = TokenCache(cache_dir, album, CONFIG.pictures, (0, 1))
     numbers, tokens = cache.write(rows(), fingerprints(plain.paths))
     assert list(numbers) == list(range(12))
     np.testing.assert_array_equal(tokens, plain.tokens)

@@ -3,13 +3,15 @@ from PIL import Image
 
 from pixace.dataset.contact_sheet import contact_sheet, sheet_size
 from pixace.pictures.folder import find_images
+from pixace.settings.pictures import PictureSettings
 
 
 def test_each_picture_is_beside_its_tokens(tmp_path):
     colours = ["red", "#405060", "white", "lime", "blue"]
     for number, colour in enumerate(colours):
         Image.new("RGB", (10 + number, 7), colour).save(tmp_path / f"{number}.png")
-    sheet = contact_sheet(find_images(tmp_path), 4, (0, 0, 1))  # black and white only
+    black_and_white = PictureSettings(4, 4, "hsv:0,0,1")
+    sheet = contact_sheet(find_images(tmp_path), black_and_white)
     assert sheet.size == sheet_size(5) == (800, 200)
     centres = np.asarray(sheet)[50::100, 50::100]
     white, black = [255] * 3, [0] * 3
@@ -19,4 +21,5 @@ def test_each_picture_is_beside_its_tokens(tmp_path):
 
 def test_a_single_picture(tmp_path):
     Image.new("RGB", (4, 4), "red").save(tmp_path / "a.png")
-    assert contact_sheet(find_images(tmp_path), 4, (5, 4, 4)).size == sheet_size(1) == (200, 100)
+    sheet = contact_sheet(find_images(tmp_path), PictureSettings(4, 4, "hsv:5,4,4"))
+    assert sheet.size == sheet_size(1) == (200, 100)

@@ -8,6 +8,7 @@ from pixace.dataset.examine import examine
 from pixace.dataset.findings import make_report, quantisation_errors
 from pixace.errors import ImageError
 from pixace.pictures.folder import find_images
+from pixace.settings.pictures import PictureSettings
 from tests.conftest import paint
 
 
@@ -32,9 +33,8 @@ def mixed(tmp_path_factory):
 
 def test_the_report(mixed):
     done = []
-    report = make_report(
-        examine(mixed, progress=done.append), image_size=16, bitdepth=(4, 3, 3)
-    ).to_dict()
+    pictures = PictureSettings(16, 16, "hsv:4,3,3")
+    report = make_report(examine(mixed, progress=done.append), pictures=pictures).to_dict()
     assert sum(done) == 14
     assert report["n_images"] == 12
     assert [row["path"] for row in report["unreadable"]] == [
@@ -44,6 +44,7 @@ def test_the_report(mixed):
     assert report["unreadable"][1]["problem"].startswith("not an image of a known kind")
     assert report["sizes"] == {"12x12": 8, "30x30": 2, "40x20": 1, "24x24": 1}
     assert report["n_oblong"] == 1
+    assert report["image_size"] == 16
     assert report["n_enlarged"] == 8
     assert report["median_short_edge"] == 12
     assert report["modes"] == {"RGB": 9, "L": 1, "RGBA": 2}
@@ -65,7 +66,8 @@ def test_what_is_in_training_and_validation(mixed, tmp_path):
     with Image.open(mixed / "cats" / "disc-003.png") as img:
         img.resize((36, 36), Image.Resampling.NEAREST).save(tmp_path / "again.png")
     (tmp_path / "bad.jpg").write_text("")
-    report = make_report(examine(mixed), examine(tmp_path), image_size=6, bitdepth=(2, 1, 2))
+    pictures = PictureSettings(6, 6, "hsv:2,1,2")
+    report = make_report(examine(mixed), examine(tmp_path), pictures=pictures)
     assert report.n_val_images == 4
     assert report.shared_with_val == [
         [str(tmp_path / "again.png"), str(mixed / "cats" / "disc-003.png")]
@@ -83,8 +85,10 @@ def test_transparency_shows_the_background(mixed):
 
 def test_quantisation_errors(tmp_path):
     Image.new("RGB", (5, 5), (100, 100, 100)).save(tmp_path / "grey.png")
-    bitdepths = [(1, 1, 1), (0, 0, 8), (3, 2, 0)]
-    errors = quantisation_errors(find_images(tmp_path), 4, bitdepths, "black")
+    colours = ["hsv:1,1,1", "hsv:0,0,8", "hsv:3,2,0"]
+    pictures = PictureSettings(4, 4, colours[0])
+    errors = quantisation_errors(find_images(tmp_path), pictures, colours)
+    assert list(errors) == ["1,1,1", "3,2,0", "0,0,8"], "the coarsest first"
     # As black; this grey has the lightness L* = 42.37 (CIE 1976).
     black = pytest.approx(42.37, abs=0.01)
     assert errors == {"1,1,1": black, "0,0,8": pytest.approx(0), "3,2,0": black}
@@ -94,6 +98,6 @@ def test_nothing_to_read(tmp_path):
     with pytest.raises(ImageError, match="no images"):
         examine(tmp_path)
     (tmp_path / "bad.png").write_text("")
-    report = make_report(examine(tmp_path), image_size=8, bitdepth=(3, 2, 2))
+    report = make_report(examine(tmp_path), pictures=PictureSettings(8, 8, "hsv:3,2,2"))
     assert report.n_images == 0 and len(report.unreadable) == 1
     assert np.isfinite([*report.quantisation.values()]).all()

@@ -8,12 +8,15 @@ from pixace.cli import main
 from pixace.dataset.quantisation import quantisation_table
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
+from pixace.settings.pictures import PictureSettings
 from pixace.tokens import image_to_tokens, tokens_to_image
 from tests.conftest import paint
 
+TINY = PictureSettings(6, 6, "hsv:5,4,4")
+
 
 def test_columns_are_what_a_model_sees(painted):
-    table = quantisation_table(painted / "val", [(8, 4, 4), (2, 1, 2)], 6)
+    table = quantisation_table(painted / "val", TINY, ["hsv:8,4,4", "hsv:2,1,2"])
     assert len(table.rows) == 5
     for original, fine, coarse in table.rows:
         assert original.size == (6, 6)
@@ -28,7 +31,7 @@ def test_columns_are_what_a_model_sees(painted):
 def test_pictures_come_from_all_over_the_folder(tmp_path):
     for number in range(10):
         Image.new("RGB", (4, 4), (number, 0, 0)).save(tmp_path / f"{number}.png")
-    table = quantisation_table(tmp_path, [(5, 4, 4)], 1, n_images=5)
+    table = quantisation_table(tmp_path, TINY, ["hsv:5,4,4"], n_images=5)
     assert [row[0].getpixel((0, 0))[0] for row in table.rows] == [0, 2, 4, 6, 8]
 
 
@@ -45,7 +48,7 @@ def test_the_command_writes_a_picture_and_its_figures(tmp_path, capsys):
     assert first == f"{out}: 2 pictures"
     assert [line.split()[0] for line in figures] == ["5,4,4", "4,3,3"]
     assert [line.split()[1] for line in figures] == ["8194", "1026"]
-    table = quantisation_table(tmp_path / "in", [(5, 4, 4), (4, 3, 3)], 6)
+    table = quantisation_table(tmp_path / "in", TINY, ["hsv:5,4,4", "hsv:4,3,3"])
     assert [line.split()[-1] for line in figures] == [f"{error:.2f}" for error in table.errors]
     assert "CIELAB" in unit
     with Image.open(out) as picture:
@@ -81,4 +84,4 @@ def test_wrong_usage_is_one_line(painted, capsys, flags, status, message):
 def test_a_folder_without_a_readable_image(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(ImageError, match="none of 1 image files can be read"):
-        quantisation_table(tmp_path, [(5, 4, 4)])
+        quantisation_table(tmp_path, TINY, ["hsv:5,4,4"])

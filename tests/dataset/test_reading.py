@@ -1,5 +1,6 @@
 import collections
 import logging
+import math
 import shutil
 
 import numpy as np
@@ -15,6 +16,7 @@ from pixace.pictures.folder import find_images
 from pixace.pictures.reading import open_image
 from pixace.settings.model import ModelConfig
 from pixace.tokens import image_to_tokens, tokens_to_image
+from pixace.tokens.order import PixelOrder
 from tests.conftest import paint
 
 CONFIG = ModelConfig(image_size=6, bitdepth=(2, 1, 2))
@@ -132,13 +134,13 @@ def test_the_stream_is_what_it_always_was():
     assert list(take(2, 10, 10)) == [4, 0, 2, 9, 1, 3, 5, 8, 6, 7, 9, 3, 5, 1, 0, 7, 8, 4, 2, 6]
     assert list(take(1, 10, 4, start=10**9)) == [4, 0, 2, 9]
     picture = np.arange(2, 11, dtype=np.uint16)[None]
-    rows = next(training_batches(picture, 20, seed=0, mirror=True))
+    rows = next(training_batches(picture, 20, seed=0, mirror=PixelOrder(3, 3)))
     assert "".join("x" if row[0] > 2 else "." for row in rows) == "xxx...x.x.x.x....xx."
 
 
 def test_a_set_larger_than_memory_is_not_copied():
     tokens = np.broadcast_to(np.uint16(7), (10**9, 36))  # 72 GB, if it were written out
-    assert (next(training_batches(tokens, 3, seed=0, mirror=True)) == 7).all()
+    assert (next(training_batches(tokens, 3, seed=0, mirror=PixelOrder(6, 6))) == 7).all()
     assert spread_rows(tokens, 4).shape == (4, 36)
     assert next(padded_batches(tokens, 3))[0].shape == (3, 36)
 
@@ -154,15 +156,17 @@ def test_batches_are_what_the_model_and_the_loss_expect():
     assert batch.shape == (3, 4)
 
 
-def test_mirror_flips_about_half_of_the_pictures_left_to_right():
-    picture = np.arange(2, 11, dtype=np.uint16)
-    flipped = picture.reshape(3, 3)[:, ::-1].reshape(-1)
-    stream = training_batches(picture[None], 10, seed=0, mirror=True)
+@pytest.mark.parametrize("shape", [(3, 3), (2, 3), (3, 2)])
+def test_mirror_flips_about_half_of_the_pictures_left_to_right(shape):
+    picture = np.arange(2, 2 + math.prod(shape), dtype=np.uint16)
+    flipped = picture.reshape(shape)[:, ::-1].reshape(-1)
+    order = PixelOrder(*shape)
+    stream = training_batches(picture[None], 10, seed=0, mirror=order)
     rows = np.concatenate([next(stream) for _ in range(40)])
     is_flipped = (rows == flipped).all(axis=1)
     assert (is_flipped | (rows == picture).all(axis=1)).all()
     assert 150 < is_flipped.sum() < 250
-    again = training_batches(picture[None], 10, seed=0, mirror=True, start=100)
+    again = training_batches(picture[None], 10, seed=0, mirror=order, start=100)
     np.testing.assert_array_equal(next(again), rows[100:110])
 
 

@@ -17,6 +17,7 @@ from pixace.checkpoints.record import TrainingRecord
 from pixace.cli import main
 from pixace.errors import PixaceError
 from pixace.insight.plots import plot_curves, plot_receptive_field
+from pixace.tokens.order import PixelOrder
 from pixace.wording import spell
 from tests.tools.crashing import TRAX_FIELDS
 
@@ -136,7 +137,8 @@ def test_a_pixel_that_is_seen_is_drawn_where_it_lies():
     pictures = []
     for seen in (0.0, 0.1):
         lengths[8] = seen
-        with Image.open(io.BytesIO(plot_receptive_field(lengths, 9, "m"))) as png:
+        plot = plot_receptive_field(lengths, PixelOrder(4, 4), 9, "m")
+        with Image.open(io.BytesIO(plot)) as png:
             pictures.append(np.asarray(png.convert("RGB")).astype(int))
     cell = np.argwhere((pictures[0] != pictures[1]).any(axis=-1))
     mark = np.argwhere((pictures[1] == [255, 0, 0]).all(axis=-1))

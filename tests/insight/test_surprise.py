@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -5,9 +6,10 @@ import pytest
 from PIL import Image
 
 from pixace.insight.surprise import Surprise, heat_map, magma, sheet_size, surprise_sheet
-from pixace.tokens import image_to_tokens
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.reading import tokens_of
 
-BITDEPTH = (2, 1, 2)  # 34 colours
+PICTURES = PictureSettings(4, 4, "hsv:2,1,2")  # 34 colours
 
 
 def test_magma_gets_brighter_from_black_to_pale_yellow():
@@ -21,19 +23,20 @@ def test_magma_gets_brighter_from_black_to_pale_yellow():
 
 def test_the_scale_ends_at_a_blind_guess():
     guess = math.log(34)
-    pixels = np.asarray(heat_map(np.array([0.0, guess / 2, guess, 9 * guess]), BITDEPTH))
-    expected = magma(np.array([[0, 0.5], [1, 1]]))
+    nats = np.array([0.0, guess / 2, guess, 9 * guess, 0.0, guess])
+    pixels = np.asarray(heat_map(nats, dataclasses.replace(PICTURES, height=2, width=3)))
+    expected = magma(np.array([[0, 0.5, 1], [1, 0, 1]]))
     np.testing.assert_array_equal(pixels, expected)
 
 
 def a_surprise(colour: str, nats: float, name: str = "some.png") -> Surprise:
-    tokens = image_to_tokens(Image.new("RGB", (4, 4), colour), 4, BITDEPTH)
+    tokens = tokens_of(Image.new("RGB", (4, 4), colour), PICTURES)
     return Surprise(name, tokens, np.full(16, nats))
 
 
 def test_a_sheet_shows_each_picture_beside_its_heat_map():
     rows = [a_surprise("white", 9.0), a_surprise("red", 0.0, "a\nb" + "long" * 100)]
-    sheet = surprise_sheet(rows, BITDEPTH)
+    sheet = surprise_sheet(rows, PICTURES)
     assert sheet.size == sheet_size(2)
     legend = sheet.height - 2 * 128
     centres = [

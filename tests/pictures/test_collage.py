@@ -12,8 +12,6 @@ from PIL import Image
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.collage import collage
 from pixace.pictures.writing import check_output, write_picture
-from pixace.tokens import image_to_tokens
-from pixace.tokens.tiles import token_rows
 from tests.tools.places import ROOT
 
 FORMATS = {
@@ -92,22 +90,6 @@ def test_the_pictures_given_are_not_changed():
     sheet = collage([[picture]], 40)
     assert sheet.getpixel((20, 20)) == (100, 100, 100)
     assert (picture.mode, picture.size) == ("L", (8, 8))
-
-
-def test_columns_of_tokens_become_rows_of_pictures():
-    bitdepth = (4, 2, 2)
-    whole = [
-        image_to_tokens(Image.new("RGB", (2, 2), colour), size=2, bitdepth=bitdepth)
-        for colour in ("red", "blue")
-    ]
-    originals = np.stack(whole)
-    rows = token_rows([originals, originals[:, :1], originals[:, :0]], bitdepth, length=4)
-    pixels = [[np.asarray(picture).reshape(4, 3).tolist() for picture in row] for row in rows]
-    red, blue, black = [255, 0, 0], [0, 0, 255], [0, 0, 0]
-    assert pixels == [
-        [[red] * 4, [red] + [black] * 3, [black] * 4],
-        [[blue] * 4, [blue] + [black] * 3, [black] * 4],
-    ]
 
 
 # --- writing ------------------------------------------------------------------------------------

@@ -540,9 +540,9 @@ def test_text_that_is_no_file_name_is_refused_too():
 # --- resizing -----------------------------------------------------------------------------------
 
 
-def test_resize_makes_a_square_with_the_default_filter():
-    img = noise((40, 20))
-    assert resize(img, 16).tobytes() == img.resize((16, 16), Image.Resampling.BICUBIC).tobytes()
+def test_resize_takes_the_default_filter():
+    img, size = noise((40, 20)), (16, 12)
+    assert resize(img, size).tobytes() == img.resize(size, Image.Resampling.BICUBIC).tobytes()
 
 
 def photograph(size):
@@ -563,7 +563,7 @@ def test_a_large_jpeg_is_scaled_as_if_all_of_it_had_been_decoded(tmp_path, mode,
     path = tmp_path / "large.jpg"
     img = photograph((1203, 899)).convert(mode)  # neither a multiple of 8
     path.write_bytes(encode(img, "JPEG", quality=90, **options))
-    for size in (6, 16, 32):
+    for size in ((6, 6), (16, 16), (32, 18), (18, 32)):
         scaled = np.asarray(open_image(path, size=size), int)
         assert np.abs(scaled - np.asarray(resize(open_image(path), size))).max() <= 2
 
@@ -614,7 +614,7 @@ def test_scaling_a_large_jpeg_takes_little_memory(tmp_path):
 def test_other_pictures_are_scaled_pixel_by_pixel(tmp_path, data):
     path = tmp_path / "picture"
     path.write_bytes(data)
-    assert open_image(path, size=16).tobytes() == resize(open_image(path), 16).tobytes()
+    assert open_image(path, size=16).tobytes() == resize(open_image(path), (16, 16)).tobytes()
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])

@@ -94,7 +94,7 @@ def own_imports(name, **options):
         if parts[0] != "pixace":
             continue
         below = ".".join(parts[1:])
-        # `from pixace.tokens import quantised` names a room and then what is in it.
+        # `from pixace.tokens import token_count` names a room and then what is in it.
         while below not in SOURCES:
             below = below.rpartition(".")[0]
         found.add(below)

@@ -17,10 +17,10 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
     of its column. Both are learned. They start as sines and cosines (those of a sequence, Vaswani
     et al., https://arxiv.org/abs/1706.03762, along each axis: Parmar et al.,
     https://arxiv.org/abs/1802.05751), where trax starts from noise. Weights have trax's shapes,
-    (1, E, 1, D / 2) and (1, 1, E, D / 2). In mode predict the state is the number of tokens seen.
+    (1, H, 1, D / 2) and (1, 1, W, D / 2). In mode predict the state is the number of tokens seen.
 
     Args:
-      edge: E, rows and columns of the picture.
+      shape: H and W, rows and columns of the picture.
       d_model: D, an even number.
       dropout: share of the D numbers that training drops, in all positions of a picture.
       mode: train, eval or predict.
@@ -29,8 +29,8 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
     weights: Any
     state: Any
 
-    def __init__(self, edge: int, d_model: int, dropout: float, mode: str) -> None:
-        super().__init__((edge, edge), (d_model // 2, d_model // 2), dropout=dropout, mode=mode)
+    def __init__(self, shape: tuple[int, int], d_model: int, dropout: float, mode: str) -> None:
+        super().__init__(shape, (d_model // 2, d_model // 2), dropout=dropout, mode=mode)
 
     def init_weights_and_state(self, input_signature: Any) -> None:
         """Makes the vectors of all rows and columns."""
@@ -45,8 +45,8 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
         n_seen = self.state if self._mode == "predict" else 0
         pixels = n_seen + jnp.arange(x.shape[1])
         rows, columns = (vectors.reshape(-1, vectors.shape[-1]) for vectors in self.weights)
-        edge = len(rows)
-        places = jnp.concatenate([rows[pixels // edge], columns[pixels % edge]], axis=-1)
+        width = len(columns)
+        places = jnp.concatenate([rows[pixels // width], columns[pixels % width]], axis=-1)
         if self._mode == "predict":
             self.state = n_seen + x.shape[1]
         if self._dropout:

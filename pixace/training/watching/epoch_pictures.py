@@ -92,7 +92,7 @@ class EpochPictures:
             return None
         rows = [drawn[:_ABREAST], drawn[_ABREAST:]]
         if self._preview is not None:  # in natural size, a pixel's border on either side
-            self._preview(self._sheet(rows, self._config.image_size + 2))
+            self._preview(self._sheet(rows, max(self._config.pictures.size) + 2))
         return self._sheet(rows, _TILE)
 
     def _completions(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
@@ -106,7 +106,7 @@ class EpochPictures:
 
     def _sheet(self, rows: Sequence[np.ndarray], tile: int) -> Image.Image:
         """Returns rows of _ABREAST pictures each, given as tokens."""
-        columns = token_rows(rows, self._config.bitdepth, self._config.n_pixels)
+        columns = token_rows(rows, self._config.pictures)
         return collage([list(row) for row in zip(*columns, strict=True)], tile)
 
     def _complete(

@@ -1,0 +1,57 @@
+"""How a pixel becomes an integer: what a colour codec can do, and which there are.
+
+Another one is a module of its own in this room, and a line in `_KINDS`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from pixace.settings.checks import require_choice
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.hsv import HsvCodec
+
+
+class Codec(Protocol):
+    """Some colours, of which each is a token."""
+
+    @property
+    def n_tokens(self) -> int:
+        """V, the size of the vocabulary, reserved ids included."""
+
+    def encode(self, pixels: np.ndarray) -> np.ndarray:
+        """Returns the tokens of RGB pixels, uint8 (..., 3), as int32 (...)."""
+
+    def decode(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns the colours of tokens, integers (...), as uint8 RGB (..., 3).
+
+        An id that names no colour, reserved or out of range, is black.
+        """
+
+    def colours(self) -> np.ndarray:
+        """Returns the colour of each token, uint8 RGB (V, 3)."""
+
+    def spelled(self) -> str:
+        """Spells the codec as `PictureSettings.colours` does: its kind, a colon, what it needs."""
+
+
+# Kind -> what makes a codec of the words behind the colon, or raises a UsageError.
+_KINDS: dict[str, Callable[[str], Codec]] = {
+    "hsv": HsvCodec.from_words,
+}
+
+
+@functools.lru_cache
+def codec_of(pictures: PictureSettings) -> Codec:
+    """Returns the codec that settings name.
+
+    Raises:
+      UsageError: there is none of that kind, or it cannot be made so.
+    """
+    kind, _, words = pictures.colours.partition(":")
+    require_choice("the kind of colours", kind, tuple(_KINDS))
+    return _KINDS[kind](words)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from pixace.errors import UsageError
+from pixace.settings.pictures import PictureSettings, hsv
+from pixace.tokens import token_count, tokens_to_image_array
+from pixace.tokens.codec import codec_of
+from pixace.tokens.vocabulary import FILL_ID, N_RESERVED, PAD_ID
+
+BITDEPTHS = [(5, 4, 4), (4, 3, 3), (3, 2, 2), (0, 0, 1), (8, 0, 0)]
+
+
+def codec(colours: str):
+    return codec_of(PictureSettings(4, 4, colours))
+
+
+@pytest.mark.parametrize("bitdepth", BITDEPTHS)
+def test_a_codec_spells_what_it_was_made_from(bitdepth):
+    made = codec(hsv(bitdepth))
+    assert made.spelled() == hsv(bitdepth)
+    assert made.n_tokens == token_count(bitdepth)
+
+
+@pytest.mark.parametrize("bitdepth", BITDEPTHS)
+def test_the_colours_are_those_that_tokens_decode_to(bitdepth):
+    made = codec(hsv(bitdepth))
+    colours, ids = made.colours(), np.arange(made.n_tokens)
+    assert colours.dtype == np.uint8
+    assert colours.shape == (made.n_tokens, 3)
+    np.testing.assert_array_equal(colours, made.decode(ids))
+    for start in range(0, made.n_tokens, 1000):  # one by one, as the public function has it
+        exact = [tokens_to_image_array(ids[[k]], bitdepth)[0, 0] for k in ids[start : start + 10]]
+        np.testing.assert_array_equal(colours[start : start + 10], np.round(np.array(exact) * 255))
+
+
+def test_ids_that_name_no_colour_are_black():
+    made = codec("hsv:3,2,2")
+    ids = np.array([[PAD_ID, FILL_ID, -1], [made.n_tokens, 10**9, -(2**31)]])
+    assert not made.decode(ids).any()
+
+
+def test_pixels_of_any_shape_become_colours_of_the_codec():
+    made = codec("hsv:3,2,2")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 5, 3), dtype=np.uint8)
+    tokens = made.encode(pixels)
+    assert tokens.dtype == np.int32
+    assert tokens.shape == (2, 3, 5)
+    assert tokens.min() >= N_RESERVED and tokens.max() < made.n_tokens
+    np.testing.assert_array_equal(tokens[1, 2], made.encode(pixels[1, 2]))
+    np.testing.assert_array_equal(made.decode(tokens), made.colours()[tokens])
+
+
+def test_a_codec_is_made_once():
+    pictures = PictureSettings(4, 4, "hsv:5,4,4")
+    assert codec_of(pictures) is codec_of(PictureSettings(4, 4, "hsv:5,4,4"))
+
+
+@pytest.mark.parametrize(
+    ("colours", "message"),
+    [
+        ("cmyk:4,4,4,4", "the kind of colours must be one of hsv, not 'cmyk'"),
+        ("hsv:5,4", "bitdepth must be three numbers"),
+        ("hsv:5,4,x", "hsv needs bits, such as 5,4,4, not '5,4,x'"),
+        ("hsv:9,4,4", "bitdepth must be from 0 to 8, not 9"),
+        ("hsv:0,0,0", "bitdepth must sum to 1 to 16 bits, not 0"),
+    ],
+)
+def test_colours_that_there_are_not(colours, message):
+    with pytest.raises(UsageError, match=message):
+        codec(colours)

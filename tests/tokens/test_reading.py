@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixace.errors import ImageError
+from pixace.pictures.reading import open_image
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens import image_to_tokens
+from pixace.tokens.reading import encoded, pixels_of, tokens_of
+from tests.conftest import paint_stripes
+
+SQUARE = PictureSettings(6, 6, "hsv:3,2,2")
+WIDE = PictureSettings(4, 6, "hsv:3,2,2", "white")
+
+
+@pytest.fixture
+def noise() -> Image.Image:
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 12, 4), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def test_a_square_has_the_tokens_of_the_public_function(noise):
+    tokens = tokens_of(noise, SQUARE)
+    assert tokens.dtype == np.int32
+    np.testing.assert_array_equal(tokens, image_to_tokens(noise, 6, (3, 2, 2)))
+
+
+@pytest.mark.parametrize("pictures", [SQUARE, WIDE])
+def test_a_file_has_the_tokens_of_the_picture_in_it(noise, tmp_path, pictures):
+    path = tmp_path / "noise.png"
+    noise.save(path)
+    tokens = tokens_of(path, pictures)
+    assert tokens.shape == (pictures.n_pixels,)
+    for same in (str(path), noise, open_image(path, pictures.background)):
+        np.testing.assert_array_equal(tokens_of(same, pictures), tokens)
+
+
+def test_pixels_are_the_scaled_picture_in_all_its_colours(noise):
+    pixels = pixels_of(noise.convert("RGB"), WIDE)
+    np.testing.assert_array_equal(pixels, np.asarray(noise.convert("RGB").resize((6, 4))))
+
+
+def test_transparency_shows_the_background():
+    clear = Image.new("RGBA", (3, 3))
+    assert (pixels_of(clear, WIDE) == 255).all()
+    assert (pixels_of(clear, SQUARE) == 0).all()
+
+
+def test_a_large_jpeg_is_not_decoded_in_full(tmp_path):
+    path, pictures = tmp_path / "large.jpg", PictureSettings(6, 6, "hsv:2,1,2")
+    paint_stripes(path)
+    tokens = tokens_of(path, pictures)
+    drafted = np.asarray(open_image(path, size=6))
+    np.testing.assert_array_equal(tokens, encoded(drafted, pictures))
+    assert (tokens != tokens_of(open_image(path), pictures)).any(), "all its pixels have others"
+
+
+def test_many_pictures_are_encoded_as_each_of_them(noise):
+    pixels = pixels_of(noise, WIDE)
+    both = encoded(np.stack([pixels, pixels[::-1]]), WIDE)
+    assert both.shape == (2, 24)
+    np.testing.assert_array_equal(both[0], tokens_of(noise, WIDE))
+    np.testing.assert_array_equal(both[1].reshape(4, 6), both[0].reshape(4, 6)[::-1])
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"bad\.png: not an image of a known kind"):
+        tokens_of(tmp_path / "bad.png", SQUARE)
+    with pytest.raises(ImageError, match=r"^http://127\.0\.0\.1:9/x\.png: "):
+        tokens_of("http://127.0.0.1:9/x.png", SQUARE)

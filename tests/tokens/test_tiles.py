@@ -1,0 +1,30 @@
+import numpy as np
+from PIL import Image
+
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.reading import tokens_of
+from pixace.tokens.tiles import picture_of, token_rows
+
+PICTURES = PictureSettings(2, 3, "hsv:4,2,2")
+RED, BLUE, BLACK = [255, 0, 0], [0, 0, 255], [0, 0, 0]
+
+
+def tokens(colour: str) -> np.ndarray:
+    return tokens_of(Image.new("RGB", (3, 2), colour), PICTURES)
+
+
+def test_a_picture_has_its_width_and_height():
+    half_red = np.concatenate([tokens("red")[:3], tokens("blue")[:3]])
+    picture = picture_of(half_red, PICTURES)
+    assert picture.size == (3, 2)
+    assert np.asarray(picture).tolist() == [[RED] * 3, [BLUE] * 3]
+
+
+def test_columns_of_tokens_become_rows_of_pictures():
+    originals = np.stack([tokens("red"), tokens("blue")])
+    rows = token_rows([originals, originals[:, :1], originals[:, :0]], PICTURES)
+    pixels = [[np.asarray(picture).reshape(6, 3).tolist() for picture in row] for row in rows]
+    assert pixels == [
+        [[RED] * 6, [RED] + [BLACK] * 5, [BLACK] * 6],
+        [[BLUE] * 6, [BLUE] + [BLACK] * 5, [BLACK] * 6],
+    ]
