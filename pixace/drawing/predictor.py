@@ -185,11 +185,8 @@ class Predictor:
             pictures.add(step)
             if step.n_done == step.n_total:
                 recipe = self._recipe(settings, prompts)
-                step = step._replace(
-                    drawing=Drawing(
-                        pictures.columns, pictures.log_likelihood, tuple(prompts), recipe
-                    )
-                )
+                drawing = Drawing(pictures.columns, pictures.log_likelihood, tuple(prompts), recipe)
+                step = dataclasses.replace(step, drawing=drawing)
             yield step
 
     def _steps(self, settings: DrawingSettings, kept: np.ndarray | None) -> Iterator[DrawingStep]:

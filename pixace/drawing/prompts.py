@@ -74,12 +74,20 @@ def open_prompts(
         if not isinstance(source, Image.Image):
             require_path("prompts", source)
     kept = np.arange(pictures.n_pixels) < n_kept
-    return tuple(
-        Prompt(
-            _name(source), tokens_of(source, pictures, allow_private_urls=allow_private_urls), kept
-        )
-        for source in sources
+    tokens = (
+        tokens_of(source, pictures, allow_private_urls=allow_private_urls) for source in sources
     )
+    return tuple(
+        Prompt(name_of(source), row, kept) for source, row in zip(sources, tokens, strict=True)
+    )
+
+
+def name_of(source: PromptSource) -> str | None:
+    """Returns what a recipe calls a prompt: a file or an address as named, without passwords."""
+    if isinstance(source, Image.Image):
+        return None
+    name = os.fspath(source)
+    return shown(name) if is_url(name) else name
 
 
 def n_first_kept(prompts: Sequence[Prompt], n_pixels: int) -> int:
@@ -100,11 +108,3 @@ def n_first_kept(prompts: Sequence[Prompt], n_pixels: int) -> int:
     if any((prompt.kept != first).any() for prompt in prompts):
         raise UsageError("prompts must keep their first pixels, all of them equally many")
     return n_kept
-
-
-def _name(source: PromptSource) -> str | None:
-    """Returns what a recipe calls a prompt: a file or an address as named, without passwords."""
-    if isinstance(source, Image.Image):
-        return None
-    name = os.fspath(source)
-    return shown(name) if is_url(name) else name

@@ -73,7 +73,8 @@ class DrawRequest:
     cache_dir: Path | str | None = None
 
 
-class DrawnFiles(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class DrawnFiles:
     """What came of a request.
 
     Attributes:

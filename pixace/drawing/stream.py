@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from pixace.drawing.sampler import Sampler, complete
 from pixace.settings.drawing import DrawingSettings
 
 
-class DrawingStep(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class DrawingStep:
     """A drawing under way, after one more pixel of each picture of a batch of B.
 
     Attributes:

@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import http.server
+import inspect
 import itertools
 import logging
 import shutil
@@ -17,6 +18,8 @@ from pixace.backend.door import jax, trax
 from pixace.checkpoints.file import read_checkpoint, write_checkpoint
 from pixace.dataset.reading import load_images
 from pixace.drawing.batching import bytes_per_row, rows_per_batch
+from pixace.drawing.predictor import Predictor
+from pixace.drawing.prompts import open_prompts
 from pixace.drawing.recipe import Recipe
 from pixace.drawing.sampler import Sampler, complete
 from pixace.errors import CheckpointError, ImageError, UsageError
@@ -305,6 +308,48 @@ def test_tiles_tell_place_temperature_and_bits(predictor, painted):
         assert tile["bits_per_pixel"] == pytest.approx(-nats / np.log(2) / 6)
     (whole,) = predictor.draw(prompts=prompt, cut=36, seed=1).tiles()
     assert (whole["log_likelihood"], whole["bits_per_pixel"]) == (0.0, None)
+
+
+def test_a_stream_shows_the_pictures_as_they_come(predictor, painted):
+    settings = DrawingSettings(cut=30, temperature=(0.5, 1.0), seed=1)
+    sources = sorted((painted / "val").iterdir())[:2]
+    prompts = open_prompts(sources, predictor.config.pictures, 30)
+    steps = [*predictor.stream(settings, prompts)]
+    assert [step.tokens.shape for step in steps] == [(4, t) for t in range(30, 37)]
+    assert [(step.n_done, step.n_total) for step in steps] == [(done, 6) for done in range(7)]
+    assert steps[0].places.tolist() == [[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 1, 0]]
+    assert [step.drawing for step in steps[:-1]] == [None] * 6
+    expected = predictor.draw(prompts=sources, cut=30, temperature=[0.5, 1], seed=1)
+    drawing = steps[-1].drawing
+    np.testing.assert_array_equal(drawing.tokens, expected.tokens)
+    np.testing.assert_array_equal(drawing.log_likelihood, expected.log_likelihood)
+    assert drawing.recipe == expected.recipe
+    np.testing.assert_array_equal(steps[-1].tokens[2], drawing.tokens[0][1])
+
+
+def test_a_stream_may_be_left_at_any_pixel(predictor):
+    settings = DrawingSettings(seed=1)
+    stream = predictor.stream(settings)
+    begun = [next(stream) for _ in range(10)][-1].tokens
+    stream.close()
+    whole = predictor.draw(seed=1).tokens[0]
+    np.testing.assert_array_equal(begun, whole[:, :9])
+
+
+def test_prompts_keep_what_the_settings_say(predictor):
+    (prompt,) = open_prompts([Image.new("RGB", (6, 6))], predictor.config.pictures, 20)
+    with pytest.raises(UsageError, match="prompts keep 20 pixels, and the settings say 18"):
+        predictor.draw_as(DrawingSettings(), [prompt])
+    (step,) = predictor.stream(
+        DrawingSettings(cut=36, seed=1), [dataclasses.replace(prompt, kept=np.ones(36, bool))]
+    )
+    np.testing.assert_array_equal(step.drawing.tokens[0][0], prompt.tokens)
+
+
+def test_predict_takes_what_draw_takes():
+    predict, draw = map(inspect.signature, (Predictor.predict, Predictor.draw))
+    assert predict.parameters == draw.parameters
+    assert (predict.return_annotation, draw.return_annotation) == ("Image.Image", "Drawing")
 
 
 @pytest.mark.slow
