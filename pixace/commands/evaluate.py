@@ -6,7 +6,8 @@ import json
 
 from absl import flags
 
-from pixace.commands.flags import define_measuring_flags, define_model_flags, measured
+from pixace.commands.flags import define_measuring_flags, define_model_flags, measuring_arguments
+from pixace.insight.measuring import evaluate_images
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -18,13 +19,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     """Prints the likelihood of a folder's images."""
-    path, settings, _ = measured("evaluate", values)
-
-    from pixace.insight.evaluator import Evaluator
-    from pixace.models.stored import open_model
-
-    evaluator = Evaluator(open_model(path, settings))
-    likelihood = evaluator.evaluate(values["images"].value, values["batch_size"].value)
+    likelihood = evaluate_images(**measuring_arguments("evaluate", values))
     if values["json"].value:
         print(json.dumps(likelihood.to_dict()))
         return
