@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from absl import flags
 
+from pixace.commands.bar import progress_bar
 from pixace.commands.flags import (
     SCALING,
     define_settings,
@@ -17,21 +15,13 @@ from pixace.commands.flags import (
     define_texts,
     typed_settings,
 )
-from pixace.dataset.advice import advise
-from pixace.dataset.contact_sheet import MOST, contact_sheet, sheet_size
-from pixace.dataset.duplicates import near_groups
-from pixace.dataset.examine import ExaminedFolder, examine
-from pixace.dataset.findings import Findings, make_report
-from pixace.dataset.split import SIDES, check_split_folder, choose_val, make_split
+from pixace.dataset.check import CheckedImages, check_images
+from pixace.dataset.contact_sheet import MOST
+from pixace.dataset.findings import Findings
 from pixace.errors import UsageError
-from pixace.pictures.folder import find_images
-from pixace.pictures.writing import check_output, write_picture
-from pixace.settings.checks import require_number
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
 from pixace.wording import shown
-
-_log = logging.getLogger(__name__)
 
 _LISTED = 10  # lines of a kind; --json has them all
 
@@ -60,63 +50,23 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     """Prints what a folder of images holds and what to make of it."""
-    folder, val_folder = values["images"].value, values["val_images"].value
-    if folder is None:
+    images = values["images"].value
+    if images is None:
         raise UsageError("check needs --images=FOLDER")
     pictures = PictureSettings.of(**typed_settings(values))
-    n_files = len(find_images(folder))
-    if val_folder is not None:
-        n_files += len(find_images(val_folder, "val_images"))
-    out = _split_folder(values)
-    sheet = None if values["sheet"].value is None else Path(values["sheet"].value)
-    if sheet is not None:
-        check_output(sheet, sheet_size(MOST), "sheet")
-
-    from tqdm import tqdm
-
-    with tqdm(total=n_files, unit="img", leave=False, disable=not sys.stderr.isatty()) as bar:
-        train = examine(folder, pictures.background, bar.update)
-        val = None if val_folder is None else examine(val_folder, pictures.background, bar.update)
-    report = make_report(train, val, pictures=pictures)
-    advice = advise(report, pictures.background, is_split=out is not None)
-    try:
-        if sheet is not None and not report.n_images:
-            _log.warning("no image can be read, so that %s is not drawn", shown(sheet))
-        elif sheet is not None:
-            chosen = train.paths.spread(MOST)
-            picture = contact_sheet(chosen, pictures)
-            write_picture(picture, sheet)
-            _log.info("%d of the images are drawn in %s", len(chosen), shown(sheet))
-        if out is not None:
-            _split(train, values["split"].value, out)
-    finally:  # a full disk does not cost the figures
-        if values["json"].value:
-            print(json.dumps({**report.to_dict(), "advice": advice}))
-        else:
-            print(_as_text(report, advice))
+    show = _print_json if values["json"].value else _print
+    names = ("val_images", "sheet", "split", "out")
+    others = {name: values[name].value for name in names}
+    with progress_bar("img") as progress:
+        check_images(images, pictures, **others, show=show, progress=progress)
 
 
-def _split_folder(values: flags.FlagValues) -> Path | None:
-    """Returns where to write the split, if one is wanted."""
-    share, out = values["split"].value, values["out"].value
-    if (share is None) != (out is None):
-        raise UsageError("--split=SHARE and --out=FOLDER go together")
-    if share is None:
-        return None
-    if values["val_images"].value is not None:
-        raise UsageError("choose one of --val_images and --split")
-    require_number("split", share, 0.001, 0.999)
-    check_split_folder(Path(out), Path(values["images"].value))
-    return Path(out)
+def _print_json(checked: CheckedImages) -> None:
+    print(json.dumps(checked.to_dict()))
 
 
-def _split(train: ExaminedFolder, share: float, out: Path) -> None:
-    """Divides the images that can be read, and tells how many are where."""
-    digests = [facts.digest for facts in train.facts]
-    is_val = choose_val(digests, near_groups(train.thumbnails), share)
-    make_split(train.paths, is_val, out)
-    for side, count in zip(SIDES, (sum(~is_val), sum(is_val)), strict=True):
-        _log.info("%s: %d images", shown(out / side), count)
+def _print(checked: CheckedImages) -> None:
+    print(_as_text(checked.findings, checked.advice))
 
 
 def _as_text(report: Findings, advice: Sequence[str]) -> str:

@@ -10,8 +10,9 @@ from pixace.commands.flags import (
     define_measuring_flags,
     define_settings,
     define_switches,
-    measured,
+    measuring_arguments,
 )
+from pixace.insight.measuring import evaluate_images
 from pixace.settings.model import ModelConfig
 
 
@@ -24,13 +25,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     """Prints the likelihood of a folder's images."""
-    path, settings, _ = measured("evaluate", values)
-
-    from pixace.insight.evaluator import Evaluator
-    from pixace.models.stored import open_model
-
-    evaluator = Evaluator(open_model(path, settings))
-    likelihood = evaluator.evaluate(values["images"].value, values["batch_size"].value)
+    likelihood = evaluate_images(**measuring_arguments("evaluate", values))
     if values["json"].value:
         print(json.dumps(likelihood.to_dict()))
         return

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from pixace.checkpoints.file import stored_config
-from pixace.checkpoints.folder import locate
 from pixace.errors import UsageError
-from pixace.pictures.folder import find_images
-from pixace.settings.checks import require_int
 from pixace.settings.fields import Setting, settings_of
-from pixace.settings.model import SETTING_NAMES, resolve_config
+from pixace.settings.model import SETTING_NAMES
 from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
 from pixace.wording import spell
 
@@ -109,30 +104,20 @@ def define_picture_file_flag(values: flags.FlagValues, default: str) -> None:
     )
 
 
-def measured(command: str, values: flags.FlagValues) -> tuple[Path, dict[str, Any], int]:
-    """Finds wrong all that can be found so before trax is imported.
+def measuring_arguments(command: str, values: flags.FlagValues) -> dict[str, Any]:
+    """Returns the plain arguments of what measures images.
 
     Args:
       command: its name.
       values: parsed flags, those of `define_measuring_flags` and of `ModelConfig` among them.
 
-    Returns:
-      The file of weights, the settings that the user typed, and the number of image files.
-
     Raises:
-      UsageError, ImageError, CheckpointError: these flags cannot be used.
+      UsageError: no folder is named, or a setting's words are no value.
     """
-    folder = values["images"].value
-    if folder is None:
+    if values["images"].value is None:
         raise UsageError(f"{command} needs --images=FOLDER")
-    n_files = len(find_images(folder))
-    path = locate(
-        values["model_name"].value, values["weights_dir"].value, values["checkpoint"].value
-    )
-    settings = typed_settings(values)
-    resolve_config(stored_config(path), settings, source=path.parent)
-    require_int("batch_size", values["batch_size"].value, 1)
-    return path, settings, n_files
+    names = ("images", "model_name", "weights_dir", "checkpoint", "batch_size")
+    return {**{name: values[name].value for name in names}, **typed_settings(values)}
 
 
 def batch_size(values: flags.FlagValues) -> int | str:

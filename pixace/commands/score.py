@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import logging
 import os
@@ -13,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from pixace.commands.bar import progress_bar
 from pixace.commands.flags import (
     define_measuring_flags,
     define_settings,
     define_switches,
     define_texts,
-    measured,
+    measuring_arguments,
 )
 from pixace.errors import UsageError
-from pixace.insight.surprise import MAX_ROWS, sheet_size, surprise_sheet
-from pixace.pictures.writing import check_output, write_picture
+from pixace.insight.measuring import score_images
+from pixace.insight.surprise import MAX_ROWS
 from pixace.settings.model import ModelConfig
 from pixace.wording import shown
 
@@ -50,40 +50,14 @@ def run(values: flags.FlagValues) -> None:
     """Prints the images of a folder: those that cannot be read, then the most surprising first."""
     if values["json"].value and values["csv"].value:
         raise UsageError("choose one of --json and --csv")
-    path, settings, n_files = measured("score", values)
-    picture = None if values["surprise"].value is None else Path(values["surprise"].value)
-    if picture is not None:
-        check_output(picture, sheet_size(MAX_ROWS), "surprise")
-
-    from tqdm import tqdm
-
-    from pixace.insight.evaluator import Evaluator
-    from pixace.models.stored import open_model
-
-    stored = open_model(path, settings)
-    with tqdm(total=n_files, unit="img", leave=False, disable=not sys.stderr.isatty()) as bar:
-        ranking = Evaluator(stored).score(
-            values["images"].value,
-            values["batch_size"].value,
-            n_surprises=0 if picture is None else MAX_ROWS,
-            progress=bar.update,
-        )
-    try:
-        if picture is not None and not ranking.surprises:
-            _log.warning("no image can be read, so that %s is not drawn", shown(picture))
-        elif picture is not None:
-            write_picture(surprise_sheet(ranking.surprises, stored.config.pictures), picture)
-            _log.info(
-                "the %d most surprising of %d images are drawn in %s",
-                *(len(ranking.surprises), len(ranking.paths), shown(picture)),
-            )
-    finally:  # a full disk does not cost the ranking
-        if values["json"].value:
-            print(_as_json(ranking))
-        elif values["csv"].value:
-            print(_as_csv(ranking), end="")
-        else:
-            _print(ranking)
+    show = _print
+    if values["json"].value:
+        show = _print_json
+    elif values["csv"].value:
+        show = _print_csv
+    what = measuring_arguments("score", values)
+    with progress_bar("img") as progress:
+        score_images(**what, surprise=values["surprise"].value, show=show, progress=progress)
 
 
 def _print(ranking: Ranking) -> None:
@@ -101,7 +75,7 @@ def _print(ranking: Ranking) -> None:
         _log.info("%d images, half of them above %.2f bits per pixel", len(bits), middle)
 
 
-def _as_json(ranking: Ranking) -> str:
+def _print_json(ranking: Ranking) -> None:
     bits = ranking.bits_per_pixel.tolist()
     images = [
         {
@@ -113,19 +87,17 @@ def _as_json(ranking: Ranking) -> str:
         for number, nats in enumerate(ranking.nats_per_pixel.tolist())
     ]
     unreadable = [{"path": str(path), "problem": problem} for path, problem in ranking.unreadable]
-    return json.dumps({"images": images, "unreadable": unreadable, "n_images": len(images)})
+    print(json.dumps({"images": images, "unreadable": unreadable, "n_images": len(images)}))
 
 
-def _as_csv(ranking: Ranking) -> str:
-    """Returns the ranking with a header line; files that cannot be read have no rank."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+def _print_csv(ranking: Ranking) -> None:
+    """Prints the ranking with a header line; files that cannot be read have no rank."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["rank", "bits_per_pixel", "path", "problem"])
     for path, problem in ranking.unreadable:
         writer.writerow(["", "", _cell(path), problem])
     for number, value in enumerate(ranking.bits_per_pixel):
         writer.writerow([number + 1, f"{value:.6f}", _cell(ranking.paths[number]), ""])
-    return text.getvalue()
 
 
 def _cell(path: Path) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pixace.dataset.duplicates import thumbnail
 from pixace.errors import ImageError
-from pixace.pictures.folder import ImagePaths, Unreadable, find_images
+from pixace.pictures.folder import ImagePaths, Unreadable
 from pixace.pictures.reading import read_image
 from pixace.pictures.rgb import to_rgb
 from pixace.system.files import file_sha256
@@ -57,21 +57,17 @@ class ExaminedFolder(NamedTuple):
 
 
 def examine(
-    folder: Path | str,
+    paths: ImagePaths,
     background: str = "black",
     progress: Callable[[int], None] = lambda n_images: None,
 ) -> ExaminedFolder:
-    """Reads all images of a folder and its sub-folders, in parallel.
+    """Reads all images of a folder, in parallel.
 
     Args:
-      folder: the top folder.
+      paths: its files.
       background: colour behind transparent pixels.
       progress: called after each image, with 1.
-
-    Raises:
-      ImageError: no such folder, or no image files in it.
     """
-    paths = find_images(folder)
     numbers, all_facts, unreadable = [], [], []
 
     def work(number: int) -> ImageFacts | ImageError:

@@ -9,8 +9,8 @@ import numpy as np
 from pixace.backend.door import jax, trax
 from pixace.drawing.sampler import PROMPT_PER_CALL
 from pixace.models.build import build_model
+from pixace.models.layers.cached_attention import caches_in
 from pixace.settings.model import ModelConfig
-from pixace.settings.model_types import has_setting
 from pixace.tokens.codec import codec_of
 
 _MAX_ROWS = 16  # a larger batch draws hardly more pixels a second
@@ -33,13 +33,12 @@ def bytes_per_row(config: ModelConfig, n_kept: int) -> int:
 
     Args:
       config: the model's settings.
-      n_kept: pixels of the prompt, which attention reads at once.
+      n_kept: pixels of the prompt, which are read many at a time.
     """
     signature = trax.shapes.ShapeDtype((1, 1), np.int32)
     _, state = jax.eval_shape(lambda: build_model(config, "predict").init(signature))
     state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    attention = 0
-    if has_setting(config.model_type, "n_heads"):
-        n_read = min(max(n_kept, 1), PROMPT_PER_CALL)
-        attention = 2 * config.n_heads * n_read * config.n_pixels  # scores, and their softmax
-    return state_bytes + 4 * (attention + codec_of(config.pictures).n_tokens)
+    n_read = min(max(n_kept, 1), PROMPT_PER_CALL)
+    # One layer attends after the other.
+    attention = max((cache.attention_bytes(n_read) for cache in caches_in(state)), default=0)
+    return state_bytes + attention + 4 * codec_of(config.pictures).n_tokens

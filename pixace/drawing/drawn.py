@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixace.drawing.prompts import Prompt, n_first_kept
 from pixace.drawing.recipe import Recipe
 from pixace.pictures.collage import collage
 from pixace.pictures.metadata import RECIPE_KEY
@@ -24,15 +25,13 @@ class Drawing:
       tokens: C arrays of int32 tokens (N, L).
       log_likelihood: float64 (N, C), ln p in nats of the pixels drawn in each picture, given its
         prompt: under the model itself, whatever the temperature.
-      originals: int32 (N, L), the whole prompts; None where there were none.
-      n_kept: pixels kept of each prompt; the other L - n_kept were drawn.
+      prompts: what was completed, one for each row; none where pictures are all new.
       recipe: what draws them again.
     """
 
     tokens: tuple[np.ndarray, ...]
     log_likelihood: np.ndarray
-    originals: np.ndarray | None
-    n_kept: int
+    prompts: tuple[Prompt, ...]
     recipe: Recipe
 
     @property
@@ -43,11 +42,22 @@ class Drawing:
         return seed
 
     @property
+    def originals(self) -> np.ndarray | None:
+        """The whole prompts, int32 (N, L); None where there were none."""
+        return np.stack([prompt.tokens for prompt in self.prompts]) if self.prompts else None
+
+    @property
+    def n_kept(self) -> int:
+        """Pixels kept of each prompt, the first ones; the other L - n_kept were drawn."""
+        return n_first_kept(self.prompts, self.recipe.config.n_pixels)
+
+    @property
     def columns(self) -> list[np.ndarray]:
         """The columns of the collage, int32 (N, T): prompts, what was kept of them, results."""
-        if self.originals is None:
+        originals = self.originals
+        if originals is None:
             return [*self.tokens]
-        return [self.originals, self.originals[:, : self.n_kept], *self.tokens]
+        return [originals, originals[:, : self.n_kept], *self.tokens]
 
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.

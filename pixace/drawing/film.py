@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,9 @@ from PIL import Image
 
 from pixace.drawing.drawn import Drawing
 from pixace.errors import UsageError
-from pixace.pictures.collage import collage
 from pixace.pictures.metadata import RECIPE_KEY
 from pixace.pictures.writing import check_output, write_picture
+from pixace.tokens.order import order_of
 from pixace.tokens.tiles import token_rows
 from pixace.wording import shown
 
@@ -78,17 +78,17 @@ def frame_times(drawing: Drawing) -> list[int]:
 
 def _frames(drawing: Drawing, times: list[int]) -> Iterator[Image.Image]:
     """Yields one picture with a palette for each time; all have the same palette."""
-    config, scale = drawing.recipe.config, drawing.recipe.drawing.scale
-    tile = config.image_size + 2
+    pictures, scale = drawing.recipe.config.pictures, drawing.recipe.drawing.scale
     # As small as it can be: one pixel of the collage for each pixel that was drawn.
-    small = collage(token_rows(drawing.columns, config.pictures), tile)
+    tiles = [[np.asarray(tile) for tile in row] for row in token_rows(drawing.columns, pictures)]
+    small = Image.fromarray(_with_borders(tiles, 0))
     colours = small.quantize(_MAX_COLOURS, dither=Image.Dither.NONE)
     palette = [0, 0, 0, *(colours.getpalette() or [])]
     indices = np.asarray(colours) + 1
     appears = _first_times(drawing)
     rows, columns = (
-        ((np.arange(small_edge * scale // tile) + 0.5) * tile / scale).astype(int)
-        for small_edge in indices.shape
+        ((np.arange(small_edge // tile * scale) + 0.5) * tile / scale).astype(int)
+        for small_edge, tile in zip(indices.shape, np.add(pictures.shape, 2), strict=True)
     )
     for time in times:
         visible = np.where(appears < time, indices, 0).astype(np.uint8)
@@ -102,15 +102,23 @@ def _first_times(drawing: Drawing) -> np.ndarray:
 
     It is -1 for what is there from the start, and L for borders and for what a prompt was cut off.
     """
-    config = drawing.recipe.config
-    order = np.arange(config.n_pixels)
-    given = (
-        []
-        if drawing.originals is None
-        else [np.full_like(order, -1), np.where(order < drawing.n_kept, -1, config.n_pixels)]
-    )
-    tiles = [
-        np.pad(column.reshape(config.image_size, -1), 1, constant_values=config.n_pixels)
-        for column in [*given, *(order for _ in drawing.tokens)]
-    ]
-    return np.tile(np.hstack(tiles), (len(drawing.log_likelihood), 1))
+    pictures = drawing.recipe.config.pictures
+    length, order = pictures.n_pixels, order_of(pictures)
+    place = np.arange(length)
+    rows = []
+    for number in range(len(drawing.log_likelihood)):
+        tiles = []
+        kept = np.zeros(length, bool)
+        if drawing.prompts:
+            kept = drawing.prompts[number].kept
+            tiles = [np.full(length, -1), np.where(kept, -1, length)]
+        tiles += [np.where(kept, -1, place)] * len(drawing.tokens)
+        rows.append([order.picture(tile) for tile in tiles])
+    return _with_borders(rows, length)
+
+
+def _with_borders(tiles: Sequence[Sequence[np.ndarray]], value: int) -> np.ndarray:
+    """Lays out rows of tiles, (H, W) or (H, W, 3), each in a border of one pixel of a value."""
+    widths = [(1, 1), (1, 1), (0, 0)][: tiles[0][0].ndim]
+    bordered = [[np.pad(tile, widths, constant_values=value) for tile in row] for row in tiles]
+    return np.vstack([np.hstack(row) for row in bordered])

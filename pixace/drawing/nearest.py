@@ -69,7 +69,7 @@ def find_nearest(drawing: Drawing, images: ImageSet) -> Nearest:
 
     Args:
       drawing: what was drawn.
-      images: the training images, as the drawing's model knows them; see `data.load_images`.
+      images: the training images, as the drawing's model knows them; see `load_images`.
     """
     config = drawing.recipe.config
     # Where the whole prompt was kept, nothing was drawn: then all of it is compared.

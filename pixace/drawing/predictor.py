@@ -1,14 +1,14 @@
-"""The workflow of drawing: a stored model and prompts in, pictures out."""
+"""A stored model and prompts in, pictures out."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import logging
-import math
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -16,22 +16,35 @@ from PIL import Image
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import bytes_per_row, rows_per_batch
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.recipe import Recipe, nameable
-from pixace.drawing.sampler import Sampler, complete
+from pixace.drawing.prompts import Prompt, PromptSource, listed, n_first_kept, open_prompts
+from pixace.drawing.recipe import Recipe, names_that_fit
+from pixace.drawing.sampler import Sampler
+from pixace.drawing.stream import DrawingStep, LikeliestPictures, drawing_steps, whole_prompts
 from pixace.errors import UsageError
 from pixace.models.stored import StoredModel, open_model
-from pixace.pictures.reading import open_image
-from pixace.settings.checks import MAX_SEED, require_path
+from pixace.settings.checks import MAX_SEED
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.system.files import file_sha256
-from pixace.tokens import image_to_tokens
 
 _log = logging.getLogger(__name__)
 
-Prompt = Path | str | Image.Image
 Progress = Callable[[int, int], None]  # pixels drawn of each picture, pixels to draw, all batches
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _with_signature_of(other: Callable[P, Any]) -> Callable[[Callable[..., T]], Callable[P, T]]:
+    """Gives the signature of another function to one that hands on all its arguments to it."""
+
+    def mark(function: Callable[..., T]) -> Callable[P, T]:
+        own = inspect.signature(function)
+        signature = inspect.signature(other).replace(return_annotation=own.return_annotation)
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
 class Predictor:
@@ -53,49 +66,10 @@ class Predictor:
         """The model's settings."""
         return self._stored.config
 
-    def predict(
-        self,
-        batch_size: int = 1,
-        prompts: Prompt | Sequence[Prompt] | None = None,
-        cut: int | None = None,
-        temperature: float | Sequence[float] = 1.0,
-        scale: int = 256,
-        *,
-        seed: int | None = None,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        best_of: int = 1,
-        allow_private_urls: bool = False,
-        progress: Progress | None = None,
-    ) -> Image.Image:
-        """Returns the collage of what `draw` draws with these arguments.
-
-        It has a row per picture. With prompts the columns are: the quantised prompt, the prompt
-        cut off, then one per temperature; without, one per temperature. Its `info["pixace"]` is
-        the text of the recipe.
-
-        Raises:
-          UsageError: an argument out of range.
-          ImageError: a prompt that cannot be read.
-        """
-        return self.draw(
-            batch_size,
-            prompts,
-            cut,
-            temperature,
-            scale,
-            seed=seed,
-            top_k=top_k,
-            top_p=top_p,
-            best_of=best_of,
-            allow_private_urls=allow_private_urls,
-            progress=progress,
-        ).collage()
-
     def draw(
         self,
         batch_size: int = 1,
-        prompts: Prompt | Sequence[Prompt] | None = None,
+        prompts: PromptSource | Sequence[PromptSource] | None = None,
         cut: int | None = None,
         temperature: float | Sequence[float] = 1.0,
         scale: int = 256,
@@ -104,7 +78,6 @@ class Predictor:
         top_k: int = 0,
         top_p: float = 1.0,
         best_of: int = 1,
-        prompt_names: Sequence[str | None] | None = None,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
     ) -> Drawing:
@@ -124,7 +97,6 @@ class Predictor:
           top_k: draw only from the k likeliest colours; 0 means all.
           top_p: draw only from the fewest colours that hold this share of the probability.
           best_of: candidates for each tile, of which the likeliest is kept.
-          prompt_names: what the recipe calls the prompts; by default files and URLs as given.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
 
@@ -137,106 +109,113 @@ class Predictor:
         settings = DrawingSettings(
             batch_size, cut, tuple(temperatures), scale, seed, top_k, top_p, best_of
         )
-        if prompts is not None and not isinstance(prompts, list | tuple):
-            prompts = [prompts]  # type: ignore[list-item]
-        for prompt in prompts or ():
-            if not isinstance(prompt, Image.Image):
-                require_path("prompts", prompt)
-        originals, n_kept = None, 0
-        if prompts:
-            n_kept = settings.kept_pixels(self.config.n_pixels)
-            originals = self._tokenise(prompts, allow_private_urls)
-        elif cut is not None:
-            raise UsageError("cut needs a prompt to keep pixels of")
-        if seed is None:
+        sources = listed(prompts)
+        n_kept = settings.kept_pixels(self.config.n_pixels, len(sources))
+        opened = open_prompts(
+            sources, self.config.pictures, n_kept, allow_private_urls=allow_private_urls
+        )
+        return self.draw_as(settings, opened, progress)
+
+    @_with_signature_of(draw)
+    def predict(self, *arguments: Any, **options: Any) -> Image.Image:
+        """Returns the collage of what `draw` draws with these arguments.
+
+        It has a row per picture. With prompts the columns are: the quantised prompt, the prompt
+        cut off, then one per temperature; without, one per temperature. Its `info["pixace"]` is
+        the text of the recipe.
+
+        Raises:
+          UsageError: an argument out of range.
+          ImageError: a prompt that cannot be read.
+        """
+        return self.draw(*arguments, **options).collage()
+
+    def draw_as(
+        self,
+        settings: DrawingSettings,
+        prompts: Sequence[Prompt] = (),
+        progress: Progress | None = None,
+    ) -> Drawing:
+        """Draws what `draw` does, from checked settings and prompts that are open already.
+
+        Args:
+          settings: how to draw.
+          prompts: what to complete, a row each; none draws `batch_size` new pictures.
+          progress: called after each pixel.
+
+        Raises:
+          UsageError: prompts that do not fit the model, or do not keep the first pixels of each, as
+            many as `settings` say.
+        """
+        drawing = None
+        for step in self.stream(settings, prompts):
+            if progress is not None and step.n_total:
+                progress(step.n_done, step.n_total)
+            drawing = step.drawing
+        assert drawing is not None  # the last step has it
+        return drawing
+
+    def stream(
+        self, settings: DrawingSettings, prompts: Sequence[Prompt] = ()
+    ) -> Iterator[DrawingStep]:
+        """Draws as `draw_as` does, and yields the unfinished pictures after each pixel.
+
+        Pictures come in batches, one batch after the other: the first step of each shows what is
+        kept of the prompts, the last one whole pictures. Where all is kept there is one step.
+
+        Args:
+          settings: see `draw_as`.
+          prompts: see `draw_as`.
+
+        Raises:
+          UsageError: see `draw_as`.
+        """
+        n_kept = n_first_kept(prompts, self.config.n_pixels)
+        wanted = settings.kept_pixels(self.config.n_pixels, len(prompts))
+        if n_kept != wanted:  # the recipe would say something else than what is drawn
+            raise UsageError(f"prompts keep {n_kept} pixels, and the settings say {wanted}")
+        kept = np.stack([prompt.tokens[:n_kept] for prompt in prompts]) if prompts else None
+        if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
-        kept = None if originals is None else originals[:, :n_kept]
-        tokens, log_likelihood = self._draw(settings, kept, progress)
-        recipe = Recipe(
+        pictures = LikeliestPictures(
+            len(prompts) or settings.batch_size, len(settings.temperature), self.config.n_pixels
+        )
+        for step in self._steps(settings, kept):
+            pictures.add(step)
+            if step.n_done == step.n_total:
+                recipe = self._recipe(settings, prompts)
+                drawing = Drawing(pictures.columns, pictures.log_likelihood, tuple(prompts), recipe)
+                step = dataclasses.replace(step, drawing=drawing)
+            yield step
+
+    def _steps(self, settings: DrawingSettings, kept: np.ndarray | None) -> Iterator[DrawingStep]:
+        """Yields all steps, without the drawing in the last one.
+
+        Args:
+          settings: how to draw, with a seed.
+          kept: int32 tokens (N, T) that come first, or None.
+        """
+        n_columns = len(settings.temperature)
+        n_rows, n_kept = (settings.batch_size, 0) if kept is None else kept.shape
+        if kept is not None and n_kept == self.config.n_pixels:
+            yield whole_prompts(kept, n_columns)
+            return
+        size = self._batch_size(n_rows * n_columns * settings.best_of, n_kept)
+        sampler = self._sampler(size, settings.top_k, settings.top_p)
+        yield from drawing_steps(sampler, settings, n_rows, kept, self.config.n_pixels)
+
+    def _recipe(self, settings: DrawingSettings, prompts: Sequence[Prompt]) -> Recipe:
+        """Returns what draws the same again."""
+        return Recipe(
             model_name=self._model_name,
             checkpoint=self._stored.path.name,
             sha256=self._sha256,
             step=self._stored.step,
             config=self.config,
             drawing=settings,
-            prompts=nameable(prompts or () if prompt_names is None else prompt_names),
+            prompts=names_that_fit([prompt.name for prompt in prompts]),
         )
-        columns = tuple(np.moveaxis(tokens, 1, 0))
-        return Drawing(columns, log_likelihood, originals, n_kept, recipe)
-
-    def _tokenise(self, prompts: Sequence[Prompt], allow_private_urls: bool) -> np.ndarray:
-        """Returns the prompts as int32 tokens (N, L)."""
-        config = self.config
-        pictures = (
-            prompt
-            if isinstance(prompt, Image.Image)
-            else open_image(
-                prompt,
-                config.background,
-                size=config.image_size,
-                allow_private_urls=allow_private_urls,
-            )
-            for prompt in prompts
-        )
-        return np.stack(
-            [
-                image_to_tokens(picture, config.image_size, config.bitdepth, config.background)
-                for picture in pictures
-            ]
-        )
-
-    def _draw(
-        self, settings: DrawingSettings, prompt: np.ndarray | None, progress: Progress | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Draws the likeliest of the candidates for every tile.
-
-        Args:
-          settings: how to draw.
-          prompt: int32 tokens (N, T) that come first, or None.
-          progress: called after each pixel.
-
-        Returns:
-          int32 tokens (N, C, L), and ln p of what was drawn of them, float64 (N, C).
-        """
-        length, temperatures = self.config.n_pixels, np.array(settings.temperature)
-        n_rows, n_kept = (settings.batch_size, 0) if prompt is None else prompt.shape
-        tokens = np.zeros((n_rows, len(temperatures), length), np.int32)
-        best = np.zeros(tokens.shape[:2])
-        if prompt is not None:
-            tokens[..., :n_kept] = prompt[:, None]
-        if n_kept == length:
-            return tokens, best
-        assert settings.seed is not None  # `draw` has chosen one
-        # All candidates of a tile come after one another.
-        shape = (*best.shape, settings.best_of)
-        total = math.prod(shape)
-        size = self._batch_size(total, n_kept)
-        sampler = self._sampler(size, settings.top_k, settings.top_p)
-        n_steps = length - n_kept  # of each batch
-        for start in range(0, total, size):
-            # Every batch has one size, as another would be compiled anew: the last picture is
-            # repeated to fill it.
-            pictures = np.minimum(start + np.arange(size), total - 1)
-            places = np.stack(np.unravel_index(pictures, shape), axis=1)
-            states = complete(
-                sampler,
-                None if prompt is None else prompt[places[:, 0]],
-                length,
-                temperatures=temperatures[places[:, 1]],
-                seed=settings.seed,
-                picture_ids=places,
-            )
-            for drawn in states:
-                if progress is not None:
-                    done = start // size * n_steps + drawn.tokens.shape[1] - n_kept
-                    progress(done, math.ceil(total / size) * n_steps)
-            for (row, column, candidate), picture, nats in zip(
-                places[: total - start], drawn.tokens, drawn.log_likelihood, strict=False
-            ):
-                if candidate == 0 or nats > best[row, column]:
-                    tokens[row, column], best[row, column] = picture, nats
-        return tokens, best
 
     def _batch_size(self, n_pictures: int, n_kept: int) -> int:
         """Returns how many rows to draw at a time."""

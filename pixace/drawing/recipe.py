@@ -14,7 +14,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from pixace.checkpoints.folder import check_model_name, epoch_path, find_checkpo
 from pixace.errors import ImageError, PixaceError, UsageError
 from pixace.pictures.decoding_limits import MAX_FILE_BYTES, LimitedReader
 from pixace.pictures.metadata import CARRIERS, text_inside
-from pixace.pictures.reading import is_url
 from pixace.settings.checks import require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
@@ -145,18 +144,9 @@ class Recipe:
             raise UsageError("it is not complete") from None
 
 
-def nameable(prompts: Iterable[object]) -> tuple[str | None, ...]:
-    """Returns what a recipe calls prompts: files and addresses as named, without passwords.
-
-    A picture in memory has no name, and a thousand long names are too many for a file to carry.
-    """
-    names = tuple(
-        (shown(str(prompt)) if is_url(str(prompt)) else str(prompt))
-        if isinstance(prompt, str | os.PathLike)
-        else None
-        for prompt in prompts
-    )
-    return names if len(json.dumps(names)) <= _MAX_NAMES else (None,) * len(names)
+def names_that_fit(names: Sequence[str | None]) -> tuple[str | None, ...]:
+    """Returns the names of prompts, or as many times None where a file could not carry them all."""
+    return tuple(names) if len(json.dumps(names)) <= _MAX_NAMES else (None,) * len(names)
 
 
 def read_recipe(path: Path | str) -> Recipe:

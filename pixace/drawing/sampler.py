@@ -19,7 +19,7 @@ from pixace.backend.door import jax, jnp
 from pixace.drawing.choice import choose, keep_top
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.models.layers.block_matrices import decoding_weights
-from pixace.models.layers.cached_attention import KeyValueCache
+from pixace.models.layers.cached_attention import caches_in, is_cache
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.tokens.vocabulary import PAD_ID
 
@@ -64,7 +64,7 @@ class Sampler:
         self._model = model
         self._filter = functools.partial(keep_top, k=top_k, p=top_p)
         self._full_length = min(
-            (cache.length for cache in _caches(model.state)), default=np.iinfo(np.int32).max
+            (cache.length for cache in caches_in(model.state)), default=np.iinfo(np.int32).max
         )
         shorter = (length for length in _CACHE_LENGTHS if length < self._full_length)
         self._cache_lengths = [*shorter, self._full_length]
@@ -227,18 +227,8 @@ def complete(
         yield PartialDrawing(tokens[:, : position + 1], log_likelihood)
 
 
-def _caches(memory: Any) -> list[KeyValueCache]:
-    """Returns the parts of a model's memory that can be resized."""
-    leaves = jax.tree.leaves(memory, is_leaf=_is_cache)
-    return [leaf for leaf in leaves if _is_cache(leaf)]
-
-
 def _resized(memory: Any, length: int) -> Any:
     """Returns a model's memory with room for `length` tokens."""
     return jax.tree.map(
-        lambda leaf: leaf.resized(length) if _is_cache(leaf) else leaf, memory, is_leaf=_is_cache
+        lambda part: part.resized(length) if is_cache(part) else part, memory, is_leaf=is_cache
     )
-
-
-def _is_cache(leaf: Any) -> bool:
-    return isinstance(leaf, KeyValueCache)

@@ -55,13 +55,20 @@ class DrawingSettings:
         object.__setattr__(self, "top_k", int(self.top_k))
         object.__setattr__(self, "top_p", float(self.top_p))
 
-    def kept_pixels(self, n_pixels: int) -> int:
-        """Returns how many of a prompt's L pixels to keep.
+    def kept_pixels(self, n_pixels: int, n_prompts: int) -> int:
+        """Returns how many pixels to keep of each prompt; 0 where there is none.
+
+        Args:
+          n_pixels: L of the model.
+          n_prompts: how many prompts there are.
 
         Raises:
-          UsageError: cut is not from 0 to L.
+          UsageError: cut is not from 0 to L, or is given without a prompt.
         """
-        if self.cut is None:
-            return n_pixels // 2
-        require_int("cut", self.cut, 0, n_pixels)
-        return self.cut
+        if self.cut is not None:
+            require_int("cut", self.cut, 0, n_pixels)
+            if not n_prompts:
+                raise UsageError("cut needs a prompt to keep pixels of")
+        if not n_prompts:
+            return 0
+        return n_pixels // 2 if self.cut is None else self.cut

@@ -34,7 +34,9 @@ def mixed(tmp_path_factory):
 def test_the_report(mixed):
     done = []
     pictures = PictureSettings(16, 16, "hsv:4,3,3")
-    report = make_report(examine(mixed, progress=done.append), pictures=pictures).to_dict()
+    report = make_report(
+        examine(find_images(mixed), progress=done.append), pictures=pictures
+    ).to_dict()
     assert sum(done) == 14
     assert report["n_images"] == 12
     assert [row["path"] for row in report["unreadable"]] == [
@@ -67,7 +69,9 @@ def test_what_is_in_training_and_validation(mixed, tmp_path):
         img.resize((36, 36), Image.Resampling.NEAREST).save(tmp_path / "again.png")
     (tmp_path / "bad.jpg").write_text("")
     pictures = PictureSettings(6, 6, "hsv:2,1,2")
-    report = make_report(examine(mixed), examine(tmp_path), pictures=pictures)
+    report = make_report(
+        examine(find_images(mixed)), examine(find_images(tmp_path)), pictures=pictures
+    )
     assert report.n_val_images == 4
     assert report.shared_with_val == [
         [str(tmp_path / "again.png"), str(mixed / "cats" / "disc-003.png")]
@@ -77,7 +81,7 @@ def test_what_is_in_training_and_validation(mixed, tmp_path):
 
 
 def test_transparency_shows_the_background(mixed):
-    black, white = (examine(mixed, background) for background in ("black", "white"))
+    black, white = (examine(find_images(mixed), background) for background in ("black", "white"))
     number = [path.name for path in black.paths].index("see-through.png")
     assert black.facts[number].thumbnail.tolist() != white.facts[number].thumbnail.tolist()
     assert black.facts[number].digest == white.facts[number].digest
@@ -96,8 +100,10 @@ def test_quantisation_errors(tmp_path):
 
 def test_nothing_to_read(tmp_path):
     with pytest.raises(ImageError, match="no images"):
-        examine(tmp_path)
+        examine(find_images(tmp_path))
     (tmp_path / "bad.png").write_text("")
-    report = make_report(examine(tmp_path), pictures=PictureSettings(8, 8, "hsv:3,2,2"))
+    report = make_report(
+        examine(find_images(tmp_path)), pictures=PictureSettings(8, 8, "hsv:3,2,2")
+    )
     assert report.n_images == 0 and len(report.unreadable) == 1
     assert np.isfinite([*report.quantisation.values()]).all()

@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import http.server
+import inspect
 import itertools
 import logging
 import shutil
@@ -13,19 +14,19 @@ import pytest
 from PIL import Image
 
 import pixace
-from pixace.backend.door import jax, trax
+from pixace.backend.door import trax
 from pixace.checkpoints.file import read_checkpoint, write_checkpoint
 from pixace.dataset.reading import load_images
-from pixace.drawing.batching import bytes_per_row, rows_per_batch
+from pixace.drawing.predictor import Predictor
+from pixace.drawing.prompts import open_prompts
 from pixace.drawing.recipe import Recipe
 from pixace.drawing.sampler import Sampler, complete
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.insight.likelihood import Scorer
-from pixace.models.build import build_model, init_model
+from pixace.models.build import build_model
 from pixace.models.stored import open_model
 from pixace.pictures.reading import open_image
 from pixace.settings.drawing import DrawingSettings
-from pixace.settings.model import ModelConfig
 from pixace.tokens import image_to_tokens, tokens_to_image
 from tests.conftest import TINY, paint_stripes
 
@@ -307,6 +308,48 @@ def test_tiles_tell_place_temperature_and_bits(predictor, painted):
     assert (whole["log_likelihood"], whole["bits_per_pixel"]) == (0.0, None)
 
 
+def test_a_stream_shows_the_pictures_as_they_come(predictor, painted):
+    settings = DrawingSettings(cut=30, temperature=(0.5, 1.0), seed=1)
+    sources = sorted((painted / "val").iterdir())[:2]
+    prompts = open_prompts(sources, predictor.config.pictures, 30)
+    steps = [*predictor.stream(settings, prompts)]
+    assert [step.tokens.shape for step in steps] == [(4, t) for t in range(30, 37)]
+    assert [(step.n_done, step.n_total) for step in steps] == [(done, 6) for done in range(7)]
+    assert steps[0].places.tolist() == [[0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 1, 0]]
+    assert [step.drawing for step in steps[:-1]] == [None] * 6
+    expected = predictor.draw(prompts=sources, cut=30, temperature=[0.5, 1], seed=1)
+    drawing = steps[-1].drawing
+    np.testing.assert_array_equal(drawing.tokens, expected.tokens)
+    np.testing.assert_array_equal(drawing.log_likelihood, expected.log_likelihood)
+    assert drawing.recipe == expected.recipe
+    np.testing.assert_array_equal(steps[-1].tokens[2], drawing.tokens[0][1])
+
+
+def test_a_stream_may_be_left_at_any_pixel(predictor):
+    settings = DrawingSettings(seed=1)
+    stream = predictor.stream(settings)
+    begun = [next(stream) for _ in range(10)][-1].tokens
+    stream.close()
+    whole = predictor.draw(seed=1).tokens[0]
+    np.testing.assert_array_equal(begun, whole[:, :9])
+
+
+def test_prompts_keep_what_the_settings_say(predictor):
+    (prompt,) = open_prompts([Image.new("RGB", (6, 6))], predictor.config.pictures, 20)
+    with pytest.raises(UsageError, match="prompts keep 20 pixels, and the settings say 18"):
+        predictor.draw_as(DrawingSettings(), [prompt])
+    (step,) = predictor.stream(
+        DrawingSettings(cut=36, seed=1), [dataclasses.replace(prompt, kept=np.ones(36, bool))]
+    )
+    np.testing.assert_array_equal(step.drawing.tokens[0][0], prompt.tokens)
+
+
+def test_predict_takes_what_draw_takes():
+    predict, draw = map(inspect.signature, (Predictor.predict, Predictor.draw))
+    assert predict.parameters == draw.parameters
+    assert (predict.return_annotation, draw.return_annotation) == ("Image.Image", "Drawing")
+
+
 @pytest.mark.slow
 def test_the_best_of_several_is_the_likeliest(predictor, painted):
     options = {"prompts": sorted((painted / "val").iterdir())[:2], "temperature": [1, 1], "seed": 5}
@@ -353,52 +396,6 @@ def test_more_than_a_batch_are_drawn_as_in_one(weights_dir):
     )
     np.testing.assert_array_equal(many.tokens[0], drawn.tokens)
     np.testing.assert_allclose(many.log_likelihood[:, 0], drawn.log_likelihood, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("n_rows", "row_bytes", "expected"),
-    [
-        (1, 1, 1),
-        (16, 1, 16),
-        (17, 1, 9),  # two batches of 9, not 16 and 1
-        (32, 1, 16),
-        (100, 1, 15),
-        (16, 2**28, 4),  # memory holds four
-        (5, 2**28, 3),
-        (10, 2**40, 1),  # one must do
-    ],
-)
-def test_rows_of_a_batch(n_rows, row_bytes, expected):
-    assert rows_per_batch(n_rows, row_bytes) == expected
-
-
-@pytest.mark.slow
-def test_a_row_s_bytes_are_mostly_keys_and_values():
-    for model_type in ("transformer", "reformer"):
-        config = ModelConfig(model_type=model_type, **TINY)
-        keys_and_values = 2 * config.n_layers * config.d_model * config.n_pixels * 4
-        assert keys_and_values < bytes_per_row(config, 0) < 1.2 * keys_and_values
-        assert bytes_per_row(config, 36) > bytes_per_row(config, 1)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "model_type", ["pixelcnn", pytest.param("pixelcnn_residual", marks=pytest.mark.long)]
-)
-def test_a_row_s_bytes_are_what_xla_plans_where_there_is_no_attention(model_type):
-    """The same with a prompt, which goes through the same few rows of memory."""
-    sizes = {"bitdepth": (2, 1, 2), "d_model": 64, "d_ff": 64, "n_layers": 2}
-    config = ModelConfig(model_type, image_size=32, **sizes)
-    planned = []
-    for batch_size in (4, 12):
-        model = build_model(config, "predict")
-        init_model(model, batch_size, 1)
-        arguments = np.zeros((batch_size, 1), np.int32), model.weights, model.state, model.rng
-        step = jax.jit(model.pure_fn).lower(*arguments).compile().memory_analysis()
-        planned.append(step.temp_size_in_bytes + step.output_size_in_bytes)
-    per_row = (planned[1] - planned[0]) / 8
-    assert bytes_per_row(config, 0) == bytes_per_row(config, 500)
-    assert bytes_per_row(config, 0) < per_row < 2 * bytes_per_row(config, 0)  # XLA copies some
 
 
 def test_the_command_writes_what_the_api_returns(weights_dir, painted, tmp_path):

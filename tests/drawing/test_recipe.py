@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from pixace.drawing.recipe import Recipe, nameable, read_recipe
+from pixace.drawing.recipe import Recipe, names_that_fit, read_recipe
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.pictures.writing import write_picture
 from pixace.settings.model import ModelConfig
@@ -180,22 +180,11 @@ def test_files_that_are_no_pictures(tmp_path):
         read_recipe(tmp_path / "gone.png")
 
 
-def test_prompts_are_named_as_given_without_passwords(tmp_path):
-    prompts = ["a.png", tmp_path / "b.png", "https://me:secret@example.com/c.png", picture(), None]
-    assert nameable(prompts) == (
-        "a.png",
-        str(tmp_path / "b.png"),
-        "https://example.com/c.png",
-        None,
-        None,
-    )
-
-
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif"])
 def test_more_names_than_a_file_can_carry_are_left_out(tmp_path, suffix):
-    some = nameable([f"pictures/{i:04d}-\u00e9.png" for i in range(900)])
+    some = names_that_fit([f"pictures/{i:04d}-\u00e9.png" for i in range(900)])
     assert some[-1] == "pictures/0899-\u00e9.png"
-    many = nameable([f"pictures/{i:04d}-\u00e9.png" for i in range(9000)])
+    many = names_that_fit([f"pictures/{i:04d}-\u00e9.png" for i in range(9000)])
     assert many == (None,) * 9000
     for names in (some, many):
         recipe = a_recipe(prompts=names, temperature=(1 / 3,) * 100)

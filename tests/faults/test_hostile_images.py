@@ -99,7 +99,7 @@ def load_images_of_one(path: Path, config: ModelConfig) -> np.ndarray:
 
 
 def test_check_names_the_bad_ones(part, tally):
-    examined = examine(part.folder)
+    examined = examine(find_images(part.folder))
     assert list(examined.paths) == part.good
     assert [path for path, _ in examined.unreadable] == part.bad
     assert all(problem and problem.isprintable() for _, problem in examined.unreadable)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pixace.drawing.drawn import Drawing
+from pixace.drawing.prompts import Prompt
 from pixace.drawing.recipe import Recipe
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
@@ -30,6 +31,6 @@ def a_drawing(tokens, originals=None, n_kept=0, **fields) -> Drawing:
     image_size = round(tokens[0].shape[1] ** 0.5)
     temperature = tuple(np.linspace(0.5, 1.0, len(tokens)))
     recipe = a_recipe(image_size=image_size, temperature=temperature, **fields)
-    return Drawing(
-        tuple(tokens), np.zeros((len(tokens[0]), len(tokens))), originals, n_kept, recipe
-    )
+    kept = np.arange(tokens[0].shape[1]) < n_kept
+    prompts = () if originals is None else tuple(Prompt(None, row, kept) for row in originals)
+    return Drawing(tuple(tokens), np.zeros((len(tokens[0]), len(tokens))), prompts, recipe)

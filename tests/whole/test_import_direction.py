@@ -29,9 +29,10 @@ DEFERRED = ("requests", "urllib3", "tqdm", "matplotlib", "trax", "jax", "tensorf
 LIGHT = (
     *("errors", "wording", "settings", "system", "web", "checkpoints", "pictures", "zoo", "tokens"),
     *("dataset.reading", "dataset.cache", "dataset.examine", "dataset.findings", "dataset.split"),
-    *("dataset.advice", "dataset.duplicates", "dataset.contact_sheet", "dataset.quantisation"),
-    *("drawing.recipe", "drawing.drawn", "drawing.film"),
-    *("insight.surprise", "insight.plots", "insight.report"),
+    *("dataset.check", "dataset.advice", "dataset.duplicates", "dataset.contact_sheet"),
+    *("dataset.quantisation",),
+    *("drawing.prompts", "drawing.recipe", "drawing.drawn", "drawing.film", "drawing.request"),
+    *("insight.measuring", "insight.surprise", "insight.plots", "insight.report"),
     *("training.start", "training.watching.meter", "training.watching.progress"),
     *("training.watching.overfitting",),
     *("commands", "cli"),

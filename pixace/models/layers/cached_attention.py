@@ -66,6 +66,10 @@ class KeyValueCache(NamedTuple):
         )
         return KeyValueCache(self.seen + n_new, keys, values)
 
+    def attention_bytes(self, n_queries: int) -> int:
+        """Returns what `attend` needs for so many queries: scores, and their softmax."""
+        return 2 * 4 * math.prod(self.keys.shape[:-2]) * n_queries * self.length
+
     def attend(self, queries: Any) -> Any:
         """Returns what the T newest tokens see: themselves and those before them.
 
@@ -80,6 +84,16 @@ class KeyValueCache(NamedTuple):
         positions = self.seen - n_new + jnp.arange(n_new)[:, None]
         scores = jnp.where(jnp.arange(self.length) <= positions, scores, -jnp.inf)
         return jnp.einsum("...tl,...lv->...tv", jax.nn.softmax(scores), self.values)
+
+
+def is_cache(part: Any) -> bool:
+    """Tells whether a part of a model's state is a `KeyValueCache`."""
+    return isinstance(part, KeyValueCache)
+
+
+def caches_in(state: Any) -> list[KeyValueCache]:
+    """Returns the caches in a model's state, one for each layer of attention."""
+    return [part for part in jax.tree.leaves(state, is_leaf=is_cache) if is_cache(part)]
 
 
 class CachedSelfAttention(trax.layers.SelfAttention):

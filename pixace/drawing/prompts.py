@@ -1,0 +1,110 @@
+"""Prompts: pictures to complete, as tokens, and which of their pixels are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from pixace.errors import UsageError
+from pixace.pictures.reading import is_url
+from pixace.settings.checks import require_path
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.reading import tokens_of
+from pixace.wording import shown
+
+PromptSource: TypeAlias = Path | str | Image.Image
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prompt:
+    """A picture to complete.
+
+    Attributes:
+      name: what a recipe calls it; None for a picture without a name.
+      tokens: int32 (L,), all of it.
+      kept: bool (L,), which of its pixels are kept; the others are drawn.
+
+    Raises:
+      ValueError: there are not as many of the one as of the other.
+    """
+
+    name: str | None
+    tokens: np.ndarray
+    kept: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.tokens.ndim != 1 or self.kept.shape != self.tokens.shape:
+            raise ValueError(f"tokens {self.tokens.shape} and kept {self.kept.shape} of a prompt")
+
+
+def listed(sources: PromptSource | Sequence[PromptSource] | None) -> list[PromptSource]:
+    """Returns prompts as a list: of none, of one on its own, or of several."""
+    if sources is None:
+        return []
+    alone: Any = sources
+    return list(sources) if isinstance(sources, list | tuple) else [alone]
+
+
+def open_prompts(
+    sources: Sequence[PromptSource],
+    pictures: PictureSettings,
+    n_kept: int,
+    *,
+    allow_private_urls: bool = False,
+) -> tuple[Prompt, ...]:
+    """Reads prompts, which are checked so, and makes tokens of them: once, and without trax.
+
+    Args:
+      sources: files, URLs and pictures.
+      pictures: what they are to the model that completes them.
+      n_kept: how many pixels of each to keep, the first ones of the sequence.
+      allow_private_urls: fetch also from this machine and its own network.
+
+    Raises:
+      UsageError: a source that is no picture and names none.
+      ImageError: a prompt that cannot be fetched or read.
+    """
+    for source in sources:
+        if not isinstance(source, Image.Image):
+            require_path("prompts", source)
+    kept = np.arange(pictures.n_pixels) < n_kept
+    tokens = (
+        tokens_of(source, pictures, allow_private_urls=allow_private_urls) for source in sources
+    )
+    return tuple(
+        Prompt(name_of(source), row, kept) for source, row in zip(sources, tokens, strict=True)
+    )
+
+
+def name_of(source: PromptSource) -> str | None:
+    """Returns what a recipe calls a prompt: a file or an address as named, without passwords."""
+    if isinstance(source, Image.Image):
+        return None
+    name = os.fspath(source)
+    return shown(name) if is_url(name) else name
+
+
+def n_first_kept(prompts: Sequence[Prompt], n_pixels: int) -> int:
+    """Returns how many pixels the prompts keep, 0 where there is no prompt.
+
+    Args:
+      prompts: what to complete.
+      n_pixels: L of the model.
+
+    Raises:
+      UsageError: they are not of L pixels, or what they keep is not the same first ones of each.
+    """
+    for prompt in prompts:
+        if len(prompt.tokens) != n_pixels:
+            raise UsageError(f"a prompt of {len(prompt.tokens)} pixels for a model of {n_pixels}")
+    n_kept = int(prompts[0].kept.sum()) if prompts else 0
+    first = np.arange(n_pixels) < n_kept
+    if any((prompt.kept != first).any() for prompt in prompts):
+        raise UsageError("prompts must keep their first pixels, all of them equally many")
+    return n_kept

@@ -1,0 +1,144 @@
+"""Measuring a folder of images with a model that is named: wrong names are found without trax."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pixace.checkpoints.file import stored_config
+from pixace.checkpoints.folder import locate
+from pixace.insight.surprise import MAX_ROWS, sheet_size, surprise_sheet
+from pixace.pictures.folder import find_images
+from pixace.pictures.writing import check_output, write_picture
+from pixace.settings.checks import require_int
+from pixace.settings.model import resolve_config
+from pixace.settings.pictures import PictureSettings
+from pixace.settings.training import DEFAULT_WEIGHTS_DIR
+from pixace.wording import shown
+
+if TYPE_CHECKING:
+    from pixace.insight.evaluator import Ranking
+    from pixace.insight.likelihood import Likelihood
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate_images(
+    images: Path | str,
+    model_name: str | None = None,
+    *,
+    weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
+    checkpoint: str | None = None,
+    batch_size: int = 8,
+    **settings: Any,
+) -> Likelihood:
+    """Measures the mean likelihood of a folder's images: does what `pixace evaluate` does.
+
+    Args:
+      images: the top folder.
+      model_name: folder under weights_dir.
+      weights_dir: top folder of all models.
+      checkpoint: a file, a step, "latest" or "best".
+      batch_size: pictures per pass; memory grows with it, the result does not change.
+      **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
+        needed only where none are stored beside the weights.
+
+    Raises:
+      UsageError: an argument out of range, or a setting that contradicts the stored one.
+      ImageError: no image can be read there.
+      CheckpointError: no such model, or its file cannot be used.
+    """
+    path, _ = _found(images, model_name, weights_dir, checkpoint, batch_size, settings)
+
+    from pixace.insight.evaluator import Evaluator
+    from pixace.models.stored import open_model
+
+    return Evaluator(open_model(path, settings)).evaluate(images, batch_size)
+
+
+def score_images(
+    images: Path | str,
+    model_name: str | None = None,
+    *,
+    weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
+    checkpoint: str | None = None,
+    batch_size: int = 8,
+    surprise: Path | str | None = None,
+    show: Callable[[Ranking], None] = lambda ranking: None,
+    progress: Callable[[int, int], None] = lambda n_done, n_total: None,
+    **settings: Any,
+) -> Ranking:
+    """Ranks a folder's images by how much they surprise a model: does what `pixace score` does.
+
+    Args:
+      images: see `evaluate_images`.
+      model_name: see `evaluate_images`.
+      weights_dir: see `evaluate_images`.
+      checkpoint: see `evaluate_images`.
+      batch_size: see `evaluate_images`.
+      surprise: file in which the most surprising images are drawn, each beside a heat map.
+      show: is given the ranking, also where that file then cannot be written.
+      progress: called after each pass with how many images are done, and how many there are.
+      **settings: see `evaluate_images`.
+
+    Raises:
+      UsageError: an argument out of range, or a setting that contradicts the stored one.
+      ImageError: no images there, or the file cannot be written.
+      CheckpointError: no such model, or its file cannot be used.
+    """
+    path, n_files = _found(images, model_name, weights_dir, checkpoint, batch_size, settings)
+    if surprise is not None:
+        check_output(Path(surprise), sheet_size(MAX_ROWS), "surprise")
+
+    from pixace.insight.evaluator import Evaluator
+    from pixace.models.stored import open_model
+
+    stored = open_model(path, settings)
+    n_done = 0
+
+    def count(n_images: int) -> None:
+        nonlocal n_done
+        n_done += n_images
+        progress(n_done, n_files)
+
+    n_surprises = 0 if surprise is None else MAX_ROWS
+    ranking = Evaluator(stored).score(images, batch_size, n_surprises=n_surprises, progress=count)
+    progress(n_files, n_files)  # those that cannot be read included
+    try:
+        if surprise is not None:
+            _draw(ranking, stored.config.pictures, Path(surprise))
+    finally:  # a full disk does not cost the ranking
+        show(ranking)
+    return ranking
+
+
+def _found(
+    images: Path | str,
+    model_name: str | None,
+    weights_dir: Path | str,
+    checkpoint: str | None,
+    batch_size: int,
+    settings: Mapping[str, Any],
+) -> tuple[Path, int]:
+    """Finds wrong all that can be found so before trax is imported.
+
+    Returns:
+      The file of weights, and the number of image files.
+    """
+    n_files = len(find_images(images))
+    path = locate(model_name, weights_dir, checkpoint)
+    resolve_config(stored_config(path), settings, source=path.parent)
+    require_int("batch_size", batch_size, 1)
+    return path, n_files
+
+
+def _draw(ranking: Ranking, pictures: PictureSettings, path: Path) -> None:
+    """Draws the most surprising images."""
+    if not ranking.surprises:
+        _log.warning("no image can be read, so that %s is not drawn", shown(path))
+        return
+    write_picture(surprise_sheet(ranking.surprises, pictures), path)
+    n_drawn, n_images = len(ranking.surprises), len(ranking.paths)
+    _log.info("the %d most surprising of %d images are drawn in %s", n_drawn, n_images, shown(path))
