@@ -1,6 +1,6 @@
 """One step of training as one compiled program.
 
-What trax's `Trainer` does: the pure function of the trax model, its gradient, trax's optimiser.
+What trax's `Trainer` does: the pure function of the trax model, its gradient, an optimiser's step.
 Here with a loss that never holds all logits, gradients summed over several passes where one would
 take too much memory, and a share of the batch for each device.
 """
@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixace.backend.door import compiler_options, jax, jnp, trax
+from pixace.backend.door import compiler_options, jax, jnp
 from pixace.models.build import build_model, random_weights
 from pixace.models.layers.head_loss import summed_nats
 from pixace.models.weights import split_weights, without_head
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
+from pixace.training.optimizer import ADAM, Optimizer, optimizer_named
 
 _AXIS = "batch"
 
@@ -28,7 +29,7 @@ class TrainingState(NamedTuple):
     Attributes:
       weights: the model's, float32, nested as trax does it.
       layer_state: what its layers keep besides; dropout rates, which stay the same.
-      slots: the optimiser's moments, in the order of `flat_weights`.
+      slots: what the optimiser keeps of each weight, in the order of `flat_weights`.
       rng: JAX key of the noise to come, uint32 (2,).
     """
 
@@ -42,12 +43,14 @@ def state_shapes(config: ModelConfig, dropout: float, mesh: Any) -> TrainingStat
     """Returns shapes and dtypes of a state, and where its arrays are: whole on each device."""
     return jax.tree.map(
         lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=_whole(mesh)),
-        _traced_initial_state(config, dropout, mesh).out_info,
+        _traced_initial_state(config, dropout, mesh, optimizer_named(ADAM)).out_info,
     )
 
 
 @functools.lru_cache(maxsize=1)  # asked for again and again for one model, and trax is slow at this
-def _traced_initial_state(config: ModelConfig, dropout: float, mesh: Any) -> Any:
+def _traced_initial_state(
+    config: ModelConfig, dropout: float, mesh: Any, optimizer: Optimizer
+) -> Any:
     """Returns the function from a seed to a new state, traced: its shapes, its program."""
 
     def initial_state(seed: Any) -> TrainingState:
@@ -55,8 +58,7 @@ def _traced_initial_state(config: ModelConfig, dropout: float, mesh: Any) -> Any
         rng, model_rng = jax.random.split(jax.random.PRNGKey(seed))
         rng, _ = jax.random.split(rng)
         weights, state = random_weights(config, dropout, model_rng)
-        slots, _ = trax.optimizers.Adam().tree_init(weights)
-        return TrainingState(weights, state, slots, rng)
+        return TrainingState(weights, state, optimizer.init(weights), rng)
 
     return jax.jit(initial_state, out_shardings=_whole(mesh)).trace(np.uint32(0))
 
@@ -81,10 +83,10 @@ class TrainingStep:
         self._config = config
         self._settings = settings
         self._mesh = mesh
-        self._optimizer = trax.optimizers.Adam()
+        self._optimizer = optimizer_named(ADAM)
         self._whole = _whole(mesh)
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(_AXIS))
-        self._initial = _traced_initial_state(config, settings.dropout, mesh)
+        self._initial = _traced_initial_state(config, settings.dropout, mesh, self._optimizer)
         self.state_shapes = state_shapes(config, settings.dropout, mesh)
         model = build_model(config, "train", settings.dropout, bool(settings.recompute))
         model.rng = jax.random.PRNGKey(0)  # each call brings its own
@@ -162,9 +164,8 @@ class TrainingStep:
     ) -> tuple[TrainingState, Any]:
         rng, noise = jax.random.split(state.rng)
         loss, gradients = self._on_all_devices(state.weights, state.layer_state, noise, tokens)
-        settings = {**self._optimizer.opt_params, "learning_rate": learning_rate}
-        weights, slots, _ = self._optimizer.tree_update(
-            step, gradients, state.weights, state.slots, settings, store_slots=False
+        weights, slots = self._optimizer.update(
+            step, learning_rate, gradients, state.weights, state.slots
         )
         return TrainingState(weights, state.layer_state, slots, rng), loss
 
