@@ -12,6 +12,7 @@ import numpy as np
 from pixace.backend.door import jax, trax
 from pixace.checkpoints.file import Checkpoint
 from pixace.checkpoints.fitting import fit_arrays
+from pixace.dataset.batches import Batch
 from pixace.models.build import build_model
 from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
@@ -29,7 +30,7 @@ class Learner:
       config: its sizes.
       settings: batch size, dropout, learning rate and so on.
       seed: of weights and dropout.
-      batches: int32 tokens (B, L) for each step.
+      batches: one for each step.
       one_step: for these sizes and settings, where there is one already.
 
     Attributes:
@@ -43,7 +44,7 @@ class Learner:
         config: ModelConfig,
         settings: TrainingSettings,
         seed: int,
-        batches: Iterator[np.ndarray],
+        batches: Iterator[Batch],
         one_step: TrainingStep | None = None,
     ) -> None:
         self._config = config

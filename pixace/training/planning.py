@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pixace.dataset.batches import Batch
 from pixace.errors import PixaceError, UsageError
 from pixace.models.build import weight_shapes
 from pixace.models.weights import count_weights
@@ -284,11 +285,11 @@ def make_plan(
 
 def _seconds_per_step(config: ModelConfig, settings: TrainingSettings, step: TrainingStep) -> float:
     """Returns the median time of some steps on empty pictures, after one that is not counted."""
-    tokens = np.full((settings.n_pictures, config.n_pixels), N_RESERVED, np.int32)
+    batch = Batch(np.full((settings.n_pictures, config.n_pixels), N_RESERVED, np.int32))
     state, times = step.initial_state(0), []
     for number in range(1, _MEASURED_STEPS + 2):
         start = time.perf_counter()
-        state, loss = step(state, number, 0.0, tokens)
+        state, loss = step(state, number, 0.0, batch)
         loss.block_until_ready()
         times.append(time.perf_counter() - start)
     return statistics.median(times[1:])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pixace.checkpoints.file import read_checkpoint
+from pixace.dataset.batches import Batch
 from pixace.insight.evaluator import get_evaluator
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
@@ -188,7 +189,7 @@ def losses(index: int, size: int) -> list[float]:
         settings = TrainingSettings(
             batch_size=4, dropout=0.0, learning_rate=0.01, warmup_steps=2, recompute=False
         )
-        loop = Learner(config, settings, 0, itertools.repeat(np.split(batch, size)[index]))
+        loop = Learner(config, settings, 0, itertools.repeat(Batch(np.split(batch, size)[index])))
         for _ in range(3):
             loop.advance()
             found.append(float(loop.loss))

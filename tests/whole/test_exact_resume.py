@@ -90,7 +90,7 @@ class Watcher:
     def _training_batches(self, tokens, batch_size, seed, *, start, mirror) -> Iterator:
         stream = self._original(tokens, batch_size, seed, start=start, mirror=mirror)
         for step, batch in enumerate(stream, start // batch_size + 1):
-            pictures = [self.names[row.tobytes()] for row in batch]
+            pictures = [self.names[row.tobytes()] for row in batch.tokens]
             assert self.batches.setdefault(step, pictures) == pictures
             if step == self.stop_at:
                 os.kill(os.getpid(), signal.SIGTERM)
