@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixace.checkpoints.record import Curve, TrainingRecord
+from pixace.checkpoints.history import Curve
+from pixace.checkpoints.record import TrainingRecord
 from pixace.errors import PixaceError, UsageError
 from pixace.wording import shown
 

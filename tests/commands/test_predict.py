@@ -194,7 +194,7 @@ def test_weights_without_settings_take_them_from_the_recipe(run, weights_dir):
     from pixace.checkpoints.file import read_checkpoint, write_checkpoint
 
     checkpoint = read_checkpoint(weights_dir / "transformer" / "model.pkl.gz")
-    del checkpoint.progress["config"]
+    checkpoint.resume = dataclasses.replace(checkpoint.resume, config=None)
     write_checkpoint(Path("here/bare/model.pkl.gz"), checkpoint, {})
     sizes = ("image_size=6", "bitdepth=2,1,2", "d_model=16", "d_ff=32", "n_layers=1", "n_heads=2")
     flags = [f"--{size}" for size in (*sizes, "model_type=transformer")]

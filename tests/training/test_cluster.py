@@ -89,7 +89,7 @@ def undisturbed(run, tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_the_validation_is_of_all_images(undisturbed, painted):
     history = read_checkpoint(undisturbed / "model.pkl.gz").history
-    step, nats = history["val"]["nats_per_pixel"][-1]
+    step, nats = history.validations()[-1]
     evaluator = get_evaluator("model", weights_dir=undisturbed.parent)
     likelihood = evaluator.evaluate(painted / "val", batch_size=4)
     assert step == 15

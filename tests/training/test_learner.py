@@ -95,7 +95,7 @@ def test_it_starts_and_trains_as_trax_s_loop_does(model_type):
     assert_all_close(state.weights, trained, 1e-4)
     slots = trax.fastmath.tree_flatten(plain._trainer_per_task[0].slots)
     assert_all_close(state.slots, slots, 1e-6)
-    np.testing.assert_array_equal(state.progress["rng"], plain._rng)
+    np.testing.assert_array_equal(state.resume.rng, plain._rng)
 
 
 def test_no_second_copy_of_the_weights_is_kept():

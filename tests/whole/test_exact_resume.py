@@ -144,7 +144,7 @@ def assert_same_training(folder: Path, other: Path) -> None:
         assert_same_state(folder, other, name)
         one, two = (read_checkpoint(path / name) for path in (folder, other))
         assert one.history == two.history
-        assert [step for step, _ in one.history["val"]["nats_per_pixel"]] == [
+        assert [step for step, _ in one.history.validations()] == [
             step for step in steps if step <= one.step
         ]
     assert curves(folder) == curves(other)
