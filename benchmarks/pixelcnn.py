@@ -34,8 +34,8 @@ from training import prepare_ours
 from pixace.backend.door import jax, jnp
 from pixace.drawing.sampler import Sampler
 from pixace.models.build import model_with_weights
+from pixace.models.heads import split_model
 from pixace.models.layers.masked_convolutions import convolved
-from pixace.models.weights import split_weights, without_head
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import CONVOLUTION_TYPES
 from pixace.settings.training import TrainingSettings
@@ -66,8 +66,9 @@ def prepare_cached(config: ModelConfig, weights: list[np.ndarray], batch_size: i
 def prepare_whole(config: ModelConfig, weights: list[np.ndarray], batch_size: int) -> Work:
     """Returns what computes the logits of one pixel from all; in seconds."""
     model = model_with_weights(config, "eval", weights, batch_size)
-    weights_of_body, (matrix, bias) = split_weights(model.weights)
-    body, state, rng = without_head(model), model.state[:-1], model.rng
+    *weights_of_body, head = model.weights
+    matrix, bias = jax.tree.leaves(head)
+    body, state, rng = split_model(model)[0], model.state[:-1], model.rng
 
     @jax.jit
     def logits_of(weights: Any, tokens: Any, position: Any) -> Any:
@@ -76,7 +77,7 @@ def prepare_whole(config: ModelConfig, weights: list[np.ndarray], batch_size: in
         return features[:, position] @ matrix + bias
 
     tokens = np.full((batch_size, config.n_pixels), 2, np.int32)
-    all_weights = weights_of_body, matrix, bias
+    all_weights = tuple(weights_of_body), matrix, bias
     return lambda: seconds(lambda: logits_of(all_weights, tokens, config.n_pixels // 2))
 
 

@@ -30,6 +30,7 @@ from pixace.backend.door import trax
 from pixace.checkpoints.file import Checkpoint, read_checkpoint
 from pixace.checkpoints.folder import LATEST_NAME
 from pixace.checkpoints.keeping import save_epoch
+from pixace.checkpoints.resume import ResumeState
 from pixace.models.build import weight_shapes
 from pixace.settings.model import ModelConfig
 
@@ -42,7 +43,7 @@ def default_state() -> Checkpoint:
     shapes = [array.shape for array in weight_shapes(ModelConfig())]
     weights = [_RNG.standard_normal(shape, np.float32) for shape in shapes]
     slots = [_RNG.standard_normal(shape, np.float32) for shape in shapes for _ in range(2)]
-    return Checkpoint(1000, weights, slots, progress={"config": ModelConfig().to_dict()})
+    return Checkpoint(1000, weights, slots, resume=ResumeState(config=ModelConfig()))
 
 
 def write_bytes(folder: Path, data: bytes) -> None:

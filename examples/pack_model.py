@@ -16,6 +16,7 @@ import numpy as np
 from pixace.checkpoints.config_file import save_config
 from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config, write_checkpoint
 from pixace.checkpoints.folder import LATEST_NAME, find_checkpoint
+from pixace.checkpoints.resume import ResumeState
 from pixace.system.files import write_atomically
 
 
@@ -30,7 +31,7 @@ def pack(folder: Path, out: Path, which: str) -> Path:
         checkpoint.step,
         [to_float16(array) for array in checkpoint.weights],
         history=checkpoint.history,
-        progress={"config": config.to_dict()},
+        resume=ResumeState(config=config),
     )
     with tempfile.TemporaryDirectory() as scratch:
         stored = Path(scratch) / LATEST_NAME

@@ -171,8 +171,8 @@ def assert_same_state(folder: Path, other: Path, name: str = "model.pkl.gz") -> 
     for left, right in zip(one.weights + one.slots, two.weights + two.slots, strict=True):
         assert left.shape == right.shape
         assert left.tobytes() == right.tobytes()
-    assert one.progress["rng"].tobytes() == two.progress["rng"].tobytes()
-    assert one.progress["position"] == two.progress["position"]
+    assert one.resume.rng.tobytes() == two.resume.rng.tobytes()
+    assert one.resume.position == two.resume.position
 
 
 def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:

@@ -22,9 +22,11 @@ import numpy as np
 from pixace import __version__
 from pixace.checkpoints import safe_pickle
 from pixace.checkpoints.config_file import load_config
+from pixace.checkpoints.history import History
+from pixace.checkpoints.resume import ResumeState
 from pixace.checkpoints.safe_pickle.records import quote
 from pixace.checkpoints.trax_files import read_split_arrays
-from pixace.errors import CheckpointError, UsageError
+from pixace.errors import CheckpointError
 from pixace.settings.model import ModelConfig, resolve_config
 from pixace.system.files import NO_ROOM, remedy, replacing
 from pixace.wording import shown
@@ -32,9 +34,6 @@ from pixace.wording import shown
 _MAX_STEP = 2**31  # TensorBoard's and the learning rate's steps have 32 bits
 _PIXACE_KEY = "pixace"  # what resuming needs besides; plain trax does not look at it
 _PIECE = 1 << 18  # bytes that fit into a processor's cache
-
-# mode ("train", "val") -> metric -> [(step, value), ...]
-History = dict[str, dict[str, list[tuple[int, float]]]]
 
 
 @dataclasses.dataclass
@@ -47,14 +46,14 @@ class Checkpoint:
       slots: the optimiser's arrays (Adam: first and second moment of each weight in turn), or None
         where the file holds none.
       history: the curves so far.
-      progress: what an exact continuation needs besides: plain numbers, strings and arrays.
+      resume: what an exact continuation needs besides.
     """
 
     step: int
     weights: list[np.ndarray]
     slots: list[np.ndarray] | None = None
-    history: History = dataclasses.field(default_factory=dict)
-    progress: dict[str, Any] = dataclasses.field(default_factory=dict)
+    history: History = dataclasses.field(default_factory=History)
+    resume: ResumeState = dataclasses.field(default_factory=ResumeState)
 
     def config(self, path: Path) -> ModelConfig | None:
         """Returns the settings stored inside, None where there are none.
@@ -65,26 +64,8 @@ class Checkpoint:
         Raises:
           CheckpointError: they cannot be used.
         """
-        values = self.progress.get("config")
-        if values is None:
-            return None
-        if not isinstance(values, dict):
-            raise CheckpointError(f"{shown(path)}: its settings are no settings")
-        try:
-            return ModelConfig.from_dict(values)
-        except (UsageError, TypeError) as error:
-            raise CheckpointError(f"{shown(path)}: cannot use its settings: {error}") from None
-
-    def number(self, name: str, path: Path) -> int:
-        """Returns a whole number of `progress`, 0 where there is none.
-
-        Raises:
-          CheckpointError: it is negative or no whole number.
-        """
-        value = self.progress.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
-            raise CheckpointError(f"{shown(path)}: {name} is {value!r}, not a whole number")
-        return value
+        self.resume.require("config", path)
+        return self.resume.config
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, trax_fields: dict[str, Any]) -> None:
@@ -103,9 +84,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, trax_fields: dict[str, 
         "step": checkpoint.step,
         "flat_weights": checkpoint.weights,
         "slots_per_task": [checkpoint.slots or []],
-        "history": {"_values": checkpoint.history},
+        "history": checkpoint.history.to_stored(),
         "version_timestamp": "Oct-28-2020",  # of trax 1.3.7, whose one-file form this is
-        _PIXACE_KEY: {**checkpoint.progress, "version": __version__},
+        _PIXACE_KEY: {**checkpoint.resume.to_stored(), "version": __version__},
         **trax_fields,
     }
     try:
@@ -168,7 +149,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
     step = contents.get("step", 0)
     if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < _MAX_STEP:
         raise CheckpointError(f"{shown(path)}: the step is {quote(step)}, not a number of steps")
-    progress = contents.get(_PIXACE_KEY, {})
     weights, slots = contents.get("flat_weights"), _slots(contents, path)
     if isinstance(weights, int):  # the level at which trax compressed the files beside this one
         weights, slots = read_split_arrays(path, packed_at)
@@ -176,8 +156,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         step=step,
         weights=_arrays(weights, path),
         slots=slots,
-        history=_history(contents.get("history")),
-        progress=progress if isinstance(progress, dict) else {},
+        history=History.from_stored(contents.get("history")),
+        resume=ResumeState.from_stored(contents.get(_PIXACE_KEY)),
     )
 
 
@@ -226,31 +206,6 @@ def _leaves(tree: Any) -> Iterator[Any]:
             yield from _leaves(branch)
     elif tree is not None:
         yield tree
-
-
-def _history(stored: Any) -> History:
-    """Returns the curves of a stored history; whatever is not a curve is left out."""
-    history: History = {}
-    values = stored.get("_values") if isinstance(stored, dict) else None
-    for mode, metrics in values.items() if isinstance(values, dict) else ():
-        for metric, points in metrics.items() if isinstance(metrics, dict) else ():
-            curve = [
-                (point[0], float(point[1]))
-                for point in (points if isinstance(points, list) else ())
-                if isinstance(point, tuple | list)
-                and len(point) == 2
-                and isinstance(point[0], int)
-                and _is_number(point[1])
-            ]
-            history.setdefault(str(mode), {})[str(metric)] = curve
-    return history
-
-
-def _is_number(value: Any) -> bool:
-    """Tells whether a value can be a point of a curve; trax's own are arrays without axes."""
-    if isinstance(value, np.ndarray):
-        return value.shape == () and value.dtype.kind == "f"
-    return isinstance(value, int | float | np.floating)
 
 
 def check_file(path: Path) -> None:

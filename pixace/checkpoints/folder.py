@@ -15,7 +15,8 @@ import re
 from pathlib import Path
 
 from pixace.checkpoints.bundled import ready_folder, ready_models
-from pixace.checkpoints.file import Checkpoint, History, read_checkpoint
+from pixace.checkpoints.file import Checkpoint, read_checkpoint
+from pixace.checkpoints.history import History
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.checks import require_path
 from pixace.wording import shown
@@ -169,10 +170,7 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
 
 def best_step(history: History, folder: Path) -> int | None:
     """Returns the step of the lowest validation loss among the epochs that have a file."""
-    kept = set(epoch_steps(folder))
-    curve = history.get("val", {}).get("nats_per_pixel", [])
-    scored = [(value, step) for step, value in curve if step in kept]
-    return min(scored)[1] if scored else None
+    return history.best(set(epoch_steps(folder)))
 
 
 def _existing(path: Path, folder: Path) -> Path:

@@ -5,17 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any
 
-from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config
+from pixace.checkpoints.file import read_checkpoint, stored_config
+from pixace.checkpoints.history import Curve
 from pixace.settings.model import ModelConfig
-
-# Where a training puts into `Checkpoint.progress` what its continuation does not need.
-SETTINGS_KEY = "settings"
-HELD_OUT_KEY = "held_out"
-SPEED_KEY = "images_per_second"  # in the part of `curves`
-
-Curve = list[tuple[int, float]]  # (step, value), in rising order of the steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,33 +51,19 @@ def read_record(path: Path) -> TrainingRecord:
       CheckpointError: the file cannot be read.
     """
     checkpoint = read_checkpoint(path)
-    settings = checkpoint.progress.get(SETTINGS_KEY)
-    held_out = checkpoint.progress.get(HELD_OUT_KEY)
-    curves = checkpoint.progress.get("curves")
-    speed = curves.get(SPEED_KEY) if isinstance(curves, dict) else None
+    resume, history = checkpoint.resume, checkpoint.history
     return TrainingRecord(
         checkpoint.step,
         sum(array.size for array in checkpoint.weights),
         stored_config(path, checkpoint),
-        _texts(settings),
-        _bits(checkpoint, "train"),
-        _bits(checkpoint, "val"),
-        held_out if isinstance(held_out, bool) else None,
-        speed if isinstance(speed, float) and 0 < speed < math.inf else None,
+        resume.settings,
+        _bits(history.trainings()),
+        _bits(history.validations()),
+        resume.held_out,
+        resume.curves.images_per_second if resume.curves else None,
     )
 
 
-def _texts(settings: Any) -> dict[str, str]:
-    if not isinstance(settings, dict):
-        return {}
-    return {
-        name: value
-        for name, value in settings.items()
-        if isinstance(name, str) and isinstance(value, str)
-    }
-
-
-def _bits(checkpoint: Checkpoint, run: str) -> Curve:
-    """Returns a curve of the history in bits per pixel, without what is no number."""
-    curve = checkpoint.history.get(run, {}).get("nats_per_pixel", [])
+def _bits(curve: Curve) -> Curve:
+    """Returns a curve of nats per pixel in bits per pixel, without what is no number."""
     return [(step, nats / math.log(2)) for step, nats in curve if math.isfinite(nats)]

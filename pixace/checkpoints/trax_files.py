@@ -27,8 +27,8 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
+ADAM_SLOTS_PER_WEIGHT = 2  # first and second moment, in turn: the only slots that are taken over
 _SUFFIX = ".pkl.gz"
-_ARRAYS_PER_WEIGHT = 2  # of Adam, pixace's optimiser: first and second moment
 
 
 def read_split_arrays(
@@ -77,7 +77,7 @@ def _read_slots(path: Path, weights: list[np.ndarray], weights_at: int) -> list[
     slots, slots_at = safe_pickle.load_arrays(beside)
     if _is_later(slots_at, weights_at):
         raise CheckpointError(f"{shown(beside)}: written after the weights, for another step")
-    expected = [array.shape for array in weights for _ in range(_ARRAYS_PER_WEIGHT)]
+    expected = [array.shape for array in weights for _ in range(ADAM_SLOTS_PER_WEIGHT)]
     if [array.shape for array in slots] != expected:
         raise CheckpointError(f"{shown(beside)}: its arrays are not those of Adam for the weights")
     return slots

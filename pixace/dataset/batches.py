@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from pixace.backend.door import tf
 from pixace.dataset.cache import TokenRows
 from pixace.tokens.order import PixelOrder
+
+
+class Batch(NamedTuple):
+    """Some pictures, and how much each of their tokens counts.
+
+    Attributes:
+      tokens: int32 (B, L).
+      weights: of the tokens in the loss, float32 (B, L), from 0 for one that does not count; None
+        lets all count alike.
+    """
+
+    tokens: np.ndarray
+    weights: np.ndarray | None = None
 
 
 def training_batches(
@@ -18,7 +32,7 @@ def training_batches(
     *,
     start: int = 0,
     mirror: PixelOrder | None = None,
-) -> Iterator[np.ndarray]:
+) -> Iterator[Batch]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
 
     Image number i of the stream depends on `seed` and i alone, so that a stream opened at `start`
@@ -35,7 +49,7 @@ def training_batches(
         half; None flips none.
 
     Yields:
-      int32 tokens (B, L).
+      B pictures.
     """
     n_images = len(tokens)
     mirrored = None if mirror is None else mirror.mirrored()
@@ -58,7 +72,7 @@ def training_batches(
         pictures = tokens[rows].astype(np.int32)
         if mirrored is not None:
             pictures[flips] = pictures[flips][:, mirrored]
-        yield pictures
+        yield Batch(pictures)
 
 
 def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:
@@ -71,7 +85,7 @@ def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:
     return tokens[np.linspace(0, len(tokens), count, endpoint=False).astype(int)]
 
 
-def padded_batches(tokens: TokenRows, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
+def padded_batches(tokens: TokenRows, batch_size: int) -> Iterator[tuple[Batch, int]]:
     """Yields each image once, in order, in batches of one shape, which compile once.
 
     Args:
@@ -79,9 +93,10 @@ def padded_batches(tokens: TokenRows, batch_size: int) -> Iterator[tuple[np.ndar
       batch_size: B.
 
     Yields:
-      int32 tokens (B, L), and the number of rows that count: the last batch repeats its last image.
+      B pictures, and how many of them are new: the last batch repeats its last image.
     """
     batch_size = min(batch_size, len(tokens))
     for start in range(0, len(tokens), batch_size):
         rows = tokens[start : start + batch_size].astype(np.int32)
-        yield np.pad(rows, ((0, batch_size - len(rows)), (0, 0)), mode="edge"), len(rows)
+        padding = (0, batch_size - len(rows)), (0, 0)
+        yield Batch(np.pad(rows, padding, mode="edge")), len(rows)

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pixace.backend.door import jax
-from pixace.dataset.batches import padded_batches
+from pixace.dataset.batches import Batch, padded_batches
 from pixace.dataset.cache import TokenRows
-from pixace.models.layers.head_loss import token_nats
-from pixace.models.weights import split_weights, without_head
+from pixace.models.heads import split_model
 
 
 class Likelihood(NamedTuple):
@@ -50,20 +49,38 @@ class Scorer:
     """Computes log-likelihoods with a model in mode eval; compiled once, used often.
 
     Args:
-      model: a trax layer in mode eval, from tokens (B, L) to logits (B, L, V); see `without_head`.
+      model: a trax layer in mode eval, from tokens (B, L) to logits (B, L, V); see `split_model`.
     """
 
     def __init__(self, model: Any) -> None:
-        body = without_head(model)
+        body, head = split_model(model)
 
         def nats(tokens: Any, weights: Any, state: Any) -> Any:
-            body_weights, head = split_weights(weights)
-            features, _ = body.pure_fn(tokens, body_weights, state[:-1], jax.random.PRNGKey(0))
-            features = features.reshape(-1, features.shape[-1])
-            return token_nats(features, head, tokens.ravel()).reshape(tokens.shape)
+            *of_body, of_head = weights
+            key = jax.random.PRNGKey(0)
+            features, _ = body.pure_fn(tokens, tuple(of_body), state[:-1], key)
+            return head.nats(of_head, features, tokens)
 
         self._state = model.state
-        self._token_nats = jax.jit(nats)
+        self._compiled = jax.jit(nats)
+
+    def token_nats(self, weights: Any, batch: Batch) -> np.ndarray:
+        """Returns -ln p of every token of a batch, float64 (B, L), whatever it counts.
+
+        Args:
+          weights: the model's weights.
+          batch: B pictures.
+        """
+        return np.asarray(self._compiled(batch.tokens, weights, self._state), np.float64)
+
+    def mean_nats(self, weights: Any, batch: Batch) -> np.ndarray:
+        """Returns -ln p of each picture of a batch, the weighted mean of its tokens, float64 (B,).
+
+        Args:
+          weights: the model's weights.
+          batch: B pictures, in each of which something counts.
+        """
+        return np.average(self.token_nats(weights, batch), axis=1, weights=batch.weights)
 
     def pixel_nats(self, weights: Any, tokens: TokenRows, batch_size: int) -> Iterator[np.ndarray]:
         """Yields -ln p of every pixel, batch after batch.
@@ -76,14 +93,13 @@ class Scorer:
         Yields:
           float64 (B, L); the last one may have fewer rows.
         """
-        for rows, count in padded_batches(tokens, batch_size):
-            nats = np.asarray(self._token_nats(rows, weights, self._state), np.float64)
-            yield nats[:count]
+        for batch, count in padded_batches(tokens, batch_size):
+            yield self.token_nats(weights, batch)[:count]
 
     def image_nats(self, weights: Any, tokens: TokenRows, batch_size: int) -> np.ndarray:
         """Returns -ln p of each picture, per pixel, float64 (N,); see `pixel_nats`."""
-        parts = self.pixel_nats(weights, tokens, batch_size)
-        return np.concatenate([nats.mean(axis=1) for nats in parts])
+        batches = padded_batches(tokens, batch_size)
+        return np.concatenate([self.mean_nats(weights, batch)[:n] for batch, n in batches])
 
     def likelihood(
         self,

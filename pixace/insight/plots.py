@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixace.checkpoints.record import Curve, TrainingRecord
+from pixace.checkpoints.history import Curve
+from pixace.checkpoints.record import TrainingRecord
 from pixace.errors import PixaceError, UsageError
 from pixace.tokens.order import PixelOrder
 from pixace.wording import shown

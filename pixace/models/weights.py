@@ -1,12 +1,11 @@
-"""A model's weights: counted, flattened, nested, divided into body and head."""
+"""A model's weights: counted, flattened, nested."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from pixace.backend.door import jax, jnp, trax
-from pixace.models.types import Layer
+from pixace.backend.door import jnp, trax
 
 
 def count_weights(weights: Any) -> int:
@@ -27,19 +26,3 @@ def nested_weights(arrays: Sequence[Any], like: Any) -> Any:
         on_device, (), (like, ()), weights_only=True
     )
     return nested
-
-
-def without_head(model: Layer) -> Layer:
-    """Returns all of a model but its last layer, the `Dense` that makes logits of features."""
-    *layers, head = model.sublayers
-    kinds = [type(layer) for layer in head.sublayers or [head]]
-    if [kind for kind in kinds if kind is not trax.layers.AssertShape] != [trax.layers.Dense]:
-        raise TypeError(f"a model must end in a Dense layer, not in {head}")
-    return trax.layers.Serial(*layers)
-
-
-def split_weights(weights: Any) -> tuple[Any, tuple[Any, Any]]:
-    """Returns the weights of all of a model but its head, and the head's matrix and bias."""
-    *body, head = weights
-    matrix, bias = jax.tree.leaves(head)
-    return tuple(body), (matrix, bias)

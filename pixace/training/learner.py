@@ -12,6 +12,8 @@ import numpy as np
 from pixace.backend.door import jax, trax
 from pixace.checkpoints.file import Checkpoint
 from pixace.checkpoints.fitting import fit_arrays
+from pixace.checkpoints.resume import ResumeState
+from pixace.dataset.batches import Batch
 from pixace.models.build import build_model
 from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
@@ -29,7 +31,7 @@ class Learner:
       config: its sizes.
       settings: batch size, dropout, learning rate and so on.
       seed: of weights and dropout.
-      batches: int32 tokens (B, L) for each step.
+      batches: one for each step.
       one_step: for these sizes and settings, where there is one already.
 
     Attributes:
@@ -43,7 +45,7 @@ class Learner:
         config: ModelConfig,
         settings: TrainingSettings,
         seed: int,
-        batches: Iterator[np.ndarray],
+        batches: Iterator[Batch],
         one_step: TrainingStep | None = None,
     ) -> None:
         self._config = config
@@ -91,7 +93,7 @@ class Learner:
             step=self.step,
             weights=[np.asarray(array) for array in flat_weights(state.weights)],
             slots=[np.asarray(array) for array in jax.tree.leaves(state.slots)],
-            progress={"rng": np.asarray(state.rng)},
+            resume=ResumeState(rng=np.asarray(state.rng)),
         )
 
     def trax_fields(self) -> dict[str, Any]:
@@ -138,8 +140,8 @@ class Learner:
             expected, structure = jax.tree.flatten(shapes.slots)
             slots = fit_arrays(checkpoint.slots, expected, path, config, what="optimiser slot")
             slots = jax.tree.unflatten(structure, slots)
-        rng = checkpoint.progress.get("rng")
-        if isinstance(rng, np.ndarray) and rng.shape == shapes.rng.shape:
+        rng = checkpoint.resume.rng
+        if rng is not None and rng.shape == shapes.rng.shape:
             rng = rng.astype(shapes.rng.dtype)
         else:
             rng = self._advance.initial_part("rng", self._seed)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pixace.dataset.batches import Batch
 from pixace.errors import PixaceError, UsageError
 from pixace.models.build import weight_shapes
 from pixace.models.weights import count_weights
@@ -18,6 +19,7 @@ from pixace.settings.model import ModelConfig
 from pixace.settings.training import AUTO, TrainingSettings
 from pixace.tokens.vocabulary import N_RESERVED
 from pixace.training.devices import batch_mesh, memory_bytes
+from pixace.training.optimizer import ADAM, optimizer_named
 from pixace.training.step import TrainingStep, state_shapes
 
 _log = logging.getLogger(__name__)
@@ -25,7 +27,7 @@ _log = logging.getLogger(__name__)
 _SIZES = (4, 16)  # times the smallest batch: from what these need, that of others is estimated
 _SHOWN = (1, 2, 4, 8, 16, 32, 64, 128)
 _MEASURED_STEPS = 3
-_STATE_BYTES = 12  # of each weight: itself and Adam's two moments, in float32
+_BYTES = 4  # of a number of the state, float32
 _MOST = 1024  # pictures, more than anybody trains with
 
 
@@ -153,7 +155,8 @@ def _check_state(config: ModelConfig, memory: int) -> None:
     )
     # All blocks are alike, and building a hundred of them takes minutes. Positions are left out:
     # trax computes all of theirs even where only shapes are asked for.
-    n_bytes = (one + (config.n_layers - 1) * (two - one)) * _STATE_BYTES
+    n_weights = one + (config.n_layers - 1) * (two - one)
+    n_bytes = n_weights * (1 + optimizer_named(ADAM).slots_per_weight) * _BYTES
     if n_bytes > memory:
         raise PixaceError(
             f"weights and optimiser of {config.as_flags()} need {spelled(n_bytes)}, and there is "
@@ -282,11 +285,11 @@ def make_plan(
 
 def _seconds_per_step(config: ModelConfig, settings: TrainingSettings, step: TrainingStep) -> float:
     """Returns the median time of some steps on empty pictures, after one that is not counted."""
-    tokens = np.full((settings.n_pictures, config.n_pixels), N_RESERVED, np.int32)
+    batch = Batch(np.full((settings.n_pictures, config.n_pixels), N_RESERVED, np.int32))
     state, times = step.initial_state(0), []
     for number in range(1, _MEASURED_STEPS + 2):
         start = time.perf_counter()
-        state, loss = step(state, number, 0.0, tokens)
+        state, loss = step(state, number, 0.0, batch)
         loss.block_until_ready()
         times.append(time.perf_counter() - start)
     return statistics.median(times[1:])

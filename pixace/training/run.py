@@ -15,8 +15,8 @@ from pixace.checkpoints.config_file import save_config
 from pixace.checkpoints.file import Checkpoint
 from pixace.checkpoints.fitting import fit_arrays
 from pixace.checkpoints.folder import epoch_path
+from pixace.checkpoints.history import History
 from pixace.checkpoints.keeping import save_epoch, save_latest, set_aside
-from pixace.checkpoints.record import HELD_OUT_KEY, SETTINGS_KEY
 from pixace.insight.likelihood import Likelihood
 from pixace.models.weights import count_weights, flat_weights
 from pixace.settings.model import ModelConfig
@@ -84,8 +84,8 @@ class Run:
         self.curves = Curves(
             self.settings,
             self.summaries,
-            start.checkpoint.history if start else {},
-            start.checkpoint.progress.get("curves") if start else None,
+            start.checkpoint.history if start else History(),
+            start.checkpoint.resume.curves if start else None,
         )
         self.progress = Progress(
             self.settings, self.learner.step, self.curves.nats_of_late, progress
@@ -156,7 +156,7 @@ class Run:
     def _is_epoch_saved(self) -> bool:
         """Says whether this step has been validated and kept; its pictures come after that."""
         step = self.learner.step
-        return self.curves.is_validated(step) and epoch_path(self.folder, step).exists()
+        return self.curves.history.is_validated(step) and epoch_path(self.folder, step).exists()
 
     def _end_epoch(self) -> None:
         """Validates, saves, draws: whatever of it is not done yet."""
@@ -230,16 +230,16 @@ class Run:
         for array in checkpoint.weights:
             require_finite(float(array.sum()), self.learner.step, "the sum of a weight's numbers")
         checkpoint.history = self.curves.history
-        checkpoint.progress |= {
-            "seed": self.seed,
-            "position": self.worker.position,
-            "curves": self.curves.to_dict(),
-            "config": self.config.to_dict(),
-            SETTINGS_KEY: {name: shown(spell(value)) for name, value in self._settings().items()},
-            HELD_OUT_KEY: self.worker.val_images is not self.worker.images,
-        }
-        if self.origin is not None:
-            checkpoint.progress["origin"] = self.origin
+        checkpoint.resume = dataclasses.replace(
+            checkpoint.resume,
+            seed=self.seed,
+            position=self.worker.position,
+            curves=self.curves.state(),
+            config=self.config,
+            settings={name: shown(spell(value)) for name, value in self._settings().items()},
+            held_out=self.worker.val_images is not self.worker.images,
+            origin=self.origin,
+        )
         return checkpoint
 
 

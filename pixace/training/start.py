@@ -42,7 +42,8 @@ class StartingPoint(NamedTuple):
         Raises:
           CheckpointError: the stored one is no whole number.
         """
-        return self.checkpoint.number("seed", self.path) & MAX_SEED
+        self.checkpoint.resume.require("seed", self.path)
+        return (self.checkpoint.resume.seed or 0) & MAX_SEED
 
     def position(self) -> int:
         """Returns how many images the stream has yielded.
@@ -50,7 +51,8 @@ class StartingPoint(NamedTuple):
         Raises:
           CheckpointError: the stored number is no whole number.
         """
-        return self.checkpoint.number("position", self.path)
+        self.checkpoint.resume.require("position", self.path)
+        return self.checkpoint.resume.position or 0
 
 
 def training_folder(
@@ -116,10 +118,7 @@ def find_start(folder: Path, config: ModelConfig, named: str | None) -> Starting
 
 def _newest(folder: Path) -> StartingPoint | None:
     newest = read_newest(folder)
-    if newest is None:
-        return None
-    origin = newest[1].progress.get("origin")
-    return StartingPoint(*newest, origin if isinstance(origin, str) else None)
+    return None if newest is None else StartingPoint(*newest, newest[1].resume.origin)
 
 
 def _from_named(folder: Path, named: str) -> StartingPoint | None:

@@ -1,6 +1,6 @@
 """One step of training as one compiled program.
 
-What trax's `Trainer` does: the pure function of the trax model, its gradient, trax's optimiser.
+What trax's `Trainer` does: the pure function of the trax model, its gradient, an optimiser's step.
 Here with a loss that never holds all logits, gradients summed over several passes where one would
 take too much memory, and a share of the batch for each device.
 """
@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixace.backend.door import compiler_options, jax, jnp, trax
+from pixace.backend.door import compiler_options, jax, jnp
+from pixace.dataset.batches import Batch
 from pixace.models.build import build_model, random_weights
-from pixace.models.layers.head_loss import summed_nats
-from pixace.models.weights import split_weights, without_head
+from pixace.models.heads import split_model
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
+from pixace.training.optimizer import ADAM, Optimizer, optimizer_named
 
 _AXIS = "batch"
 
@@ -28,7 +29,7 @@ class TrainingState(NamedTuple):
     Attributes:
       weights: the model's, float32, nested as trax does it.
       layer_state: what its layers keep besides; dropout rates, which stay the same.
-      slots: the optimiser's moments, in the order of `flat_weights`.
+      slots: what the optimiser keeps of each weight, in the order of `flat_weights`.
       rng: JAX key of the noise to come, uint32 (2,).
     """
 
@@ -42,12 +43,14 @@ def state_shapes(config: ModelConfig, dropout: float, mesh: Any) -> TrainingStat
     """Returns shapes and dtypes of a state, and where its arrays are: whole on each device."""
     return jax.tree.map(
         lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=_whole(mesh)),
-        _traced_initial_state(config, dropout, mesh).out_info,
+        _traced_initial_state(config, dropout, mesh, optimizer_named(ADAM)).out_info,
     )
 
 
 @functools.lru_cache(maxsize=1)  # asked for again and again for one model, and trax is slow at this
-def _traced_initial_state(config: ModelConfig, dropout: float, mesh: Any) -> Any:
+def _traced_initial_state(
+    config: ModelConfig, dropout: float, mesh: Any, optimizer: Optimizer
+) -> Any:
     """Returns the function from a seed to a new state, traced: its shapes, its program."""
 
     def initial_state(seed: Any) -> TrainingState:
@@ -55,8 +58,7 @@ def _traced_initial_state(config: ModelConfig, dropout: float, mesh: Any) -> Any
         rng, model_rng = jax.random.split(jax.random.PRNGKey(seed))
         rng, _ = jax.random.split(rng)
         weights, state = random_weights(config, dropout, model_rng)
-        slots, _ = trax.optimizers.Adam().tree_init(weights)
-        return TrainingState(weights, state, slots, rng)
+        return TrainingState(weights, state, optimizer.init(weights), rng)
 
     return jax.jit(initial_state, out_shardings=_whole(mesh)).trace(np.uint32(0))
 
@@ -81,15 +83,15 @@ class TrainingStep:
         self._config = config
         self._settings = settings
         self._mesh = mesh
-        self._optimizer = trax.optimizers.Adam()
+        self._optimizer = optimizer_named(ADAM)
         self._whole = _whole(mesh)
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(_AXIS))
-        self._initial = _traced_initial_state(config, settings.dropout, mesh)
+        self._initial = _traced_initial_state(config, settings.dropout, mesh, self._optimizer)
         self.state_shapes = state_shapes(config, settings.dropout, mesh)
         model = build_model(config, "train", settings.dropout, bool(settings.recompute))
         model.rng = jax.random.PRNGKey(0)  # each call brings its own
         model.weights, model.state = self.state_shapes[:2]
-        self._body = without_head(model)
+        self._body, self._head = split_model(model)
 
     def initial_state(self, seed: int) -> TrainingState:
         """Returns random weights, those that trax's `Loop` makes of that seed."""
@@ -105,7 +107,7 @@ class TrainingStep:
         return jax.jit(part, out_shardings=self._whole)(np.uint32(seed))
 
     def __call__(
-        self, state: TrainingState, step: int, learning_rate: float, tokens: np.ndarray
+        self, state: TrainingState, step: int, learning_rate: float, batch: Batch
     ) -> tuple[TrainingState, Any]:
         """Does a step; neither state nor loss is waited for.
 
@@ -113,14 +115,17 @@ class TrainingStep:
           state: before; its memory is used for the new one.
           step: number of this step, 1 for the first.
           learning_rate: in this step.
-          tokens: int32 (B, L): this process's share of the batch.
+          batch: this process's share of it; all have weights or none has.
 
         Returns:
-          The state after the step, and the loss before it: -ln p per pixel, float32 ().
+          The state after the step, and the loss before it: -ln p per pixel, the weighted mean where
+          there are weights, float32 ().
         """
-        tokens = jax.make_array_from_process_local_data(self._divided, tokens)
-        numbers = self.placed((np.int32(step), np.float32(learning_rate)))
-        return self._program(state, *numbers, tokens)
+        program = self._program if batch.weights is None else self._weighted_program
+        batch = jax.tree.map(
+            lambda array: jax.make_array_from_process_local_data(self._divided, array), batch
+        )
+        return program(state, *self.placed((np.int32(step), np.float32(learning_rate))), batch)
 
     def placed(self, arrays: Any) -> Any:
         """Returns a tree of NumPy arrays, the same in all processes, whole on all devices."""
@@ -144,38 +149,56 @@ class TrainingStep:
 
     @functools.cached_property
     def _program(self) -> Any:
-        """The step, compiled, when it is first needed."""
-        batch = (self._settings.n_pictures, self._config.n_pixels)
-        step = jax.jit(self._next, donate_argnums=0, out_shardings=self._whole)
-        return step.lower(
-            self.state_shapes,
-            self._shape((), np.int32),
-            self._shape((), np.float32),
-            jax.ShapeDtypeStruct(batch, np.int32, sharding=self._divided),
-        ).compile(compiler_options())
+        """The step of a batch without weights, compiled when it is first needed."""
+        return self._compiled(Batch(self._of_batch(np.int32)))
 
-    def _shape(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        return jax.ShapeDtypeStruct(shape, dtype, sharding=self._whole)
+    @functools.cached_property
+    def _weighted_program(self) -> Any:
+        """The step of a batch with weights; another one, as nobody else should pay for them."""
+        return self._compiled(Batch(self._of_batch(np.int32), self._of_batch(np.float32)))
+
+    def _compiled(self, batch: Any) -> Any:
+        step = jax.jit(self._next, donate_argnums=0, out_shardings=self._whole)
+        numbers = (
+            jax.ShapeDtypeStruct((), dtype, sharding=self._whole)
+            for dtype in (np.int32, np.float32)
+        )
+        return step.lower(self.state_shapes, *numbers, batch).compile(compiler_options())
+
+    def _of_batch(self, dtype: Any) -> Any:
+        """Returns the shape (B, L) of a whole batch's numbers, and where they are."""
+        shape = self._settings.n_pictures, self._config.n_pixels
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=self._divided)
 
     def _next(
-        self, state: TrainingState, step: Any, learning_rate: Any, tokens: Any
+        self, state: TrainingState, step: Any, learning_rate: Any, batch: Any
     ) -> tuple[TrainingState, Any]:
         rng, noise = jax.random.split(state.rng)
-        loss, gradients = self._on_all_devices(state.weights, state.layer_state, noise, tokens)
-        settings = {**self._optimizer.opt_params, "learning_rate": learning_rate}
-        weights, slots, _ = self._optimizer.tree_update(
-            step, gradients, state.weights, state.slots, settings, store_slots=False
+        if batch.weights is not None:
+            batch = batch._replace(weights=self._shares_of_loss(batch.weights))
+        loss, gradients = self._on_all_devices(state.weights, state.layer_state, noise, batch)
+        weights, slots = self._optimizer.update(
+            step, learning_rate, gradients, state.weights, state.slots
         )
         return TrainingState(weights, state.layer_state, slots, rng), loss
 
-    def _on_all_devices(self, weights: Any, layer_state: Any, noise: Any, tokens: Any) -> Any:
-        """Returns loss and gradients of a batch (B, L) divided among the devices."""
-        if self._mesh.size == 1:
-            return self._in_passes(weights, layer_state, noise, tokens)
+    def _shares_of_loss(self, weights: Any) -> Any:
+        """Returns what each token's -ln p is multiplied by, float32 (B, L).
 
-        def of_share(weights: Any, layer_state: Any, noise: Any, tokens: Any) -> Any:
+        The loss is the mean of what the passes on all devices sum up. All weights count for that,
+        wherever they are: a mean of the passes' own means would not be the weighted one.
+        """
+        total, n_sums = weights.sum(), self._mesh.size * self._settings.accumulate
+        return weights * (n_sums / jnp.where(total > 0, total, 1))
+
+    def _on_all_devices(self, weights: Any, layer_state: Any, noise: Any, batch: Any) -> Any:
+        """Returns loss and gradients of a batch divided among the devices."""
+        if self._mesh.size == 1:
+            return self._in_passes(weights, layer_state, noise, batch)
+
+        def of_share(weights: Any, layer_state: Any, noise: Any, batch: Any) -> Any:
             noise = jax.random.fold_in(noise, jax.lax.axis_index(_AXIS))
-            return jax.lax.pmean(self._in_passes(weights, layer_state, noise, tokens), _AXIS)
+            return jax.lax.pmean(self._in_passes(weights, layer_state, noise, batch), _AXIS)
 
         whole, divided = jax.sharding.PartitionSpec(), jax.sharding.PartitionSpec(_AXIS)
         return jax.shard_map(
@@ -184,31 +207,32 @@ class TrainingStep:
             in_specs=(whole, whole, whole, divided),
             out_specs=whole,
             check_vma=False,
-        )(weights, layer_state, noise, tokens)
+        )(weights, layer_state, noise, batch)
 
-    def _in_passes(self, weights: Any, layer_state: Any, noise: Any, tokens: Any) -> Any:
+    def _in_passes(self, weights: Any, layer_state: Any, noise: Any, batch: Any) -> Any:
         """Returns loss and gradients of one device's share, the mean of those of its passes."""
         loss_and_gradients = jax.value_and_grad(self._loss)
         n_passes = self._settings.accumulate
         if n_passes == 1:
-            return loss_and_gradients(weights, layer_state, noise, tokens)
+            return loss_and_gradients(weights, layer_state, noise, batch)
 
         def add(sums: Any, part: tuple[Any, Any]) -> tuple[Any, None]:
-            number, tokens = part
+            number, batch = part
             noise_of_pass = jax.random.fold_in(noise, number)
-            results = loss_and_gradients(weights, layer_state, noise_of_pass, tokens)
+            results = loss_and_gradients(weights, layer_state, noise_of_pass, batch)
             return jax.tree.map(jnp.add, sums, results), None
 
-        parts = jnp.arange(n_passes), tokens.reshape(n_passes, -1, tokens.shape[-1])
+        divided = jax.tree.map(lambda rows: rows.reshape(n_passes, -1, rows.shape[-1]), batch)
+        parts = jnp.arange(n_passes), divided
         zeros = jnp.zeros(()), jax.tree.map(jnp.zeros_like, weights)
         sums, _ = jax.lax.scan(add, zeros, parts)
         return jax.tree.map(lambda array: array / n_passes, sums)
 
-    def _loss(self, weights: Any, layer_state: Any, noise: Any, tokens: Any) -> Any:
-        """Returns the mean of -ln p over all pixels of a batch (B, L)."""
+    def _loss(self, weights: Any, layer_state: Any, noise: Any, batch: Any) -> Any:
+        """Returns the mean of -ln p over a batch; its sum where shares of the loss are given."""
         if self._settings.precision == "bfloat16":
             weights = jax.tree.map(lambda array: array.astype(jnp.bfloat16), weights)
-        body, head = split_weights(weights)
-        features, _ = self._body.pure_fn(tokens, body, layer_state[:-1], noise)
-        features = features.reshape(-1, features.shape[-1])
-        return summed_nats(features, head, tokens.ravel()) / tokens.size
+        *body, head = weights
+        features, _ = self._body.pure_fn(batch.tokens, tuple(body), layer_state[:-1], noise)
+        nats = self._head.summed_nats(head, features, batch.tokens, batch.weights)
+        return nats / batch.tokens.size if batch.weights is None else nats

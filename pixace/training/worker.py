@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pixace.checkpoints.file import Checkpoint
-from pixace.dataset.batches import spread_rows, training_batches
+from pixace.dataset.batches import Batch, spread_rows, training_batches
 from pixace.dataset.cache import TokenRows
 from pixace.dataset.reading import ImageSet, load_images
 from pixace.errors import PixaceError
@@ -87,7 +87,7 @@ class Worker:
         self.learner = Learner(config, self.settings, seed, self._batches(), step)
         self._scorer = Scorer(self.learner.eval_model)
 
-    def _batches(self) -> Iterator[np.ndarray]:
+    def _batches(self) -> Iterator[Batch]:
         """Yields this process's shares of the batches from the stored position on, and counts."""
         n_pictures, n_processes = self.settings.n_pictures, cluster.size()
         for batch in training_batches(

@@ -23,8 +23,10 @@ from pixace.checkpoints.folder import (
     locate,
     read_newest,
 )
+from pixace.checkpoints.history import History
 from pixace.checkpoints.keeping import save_epoch, save_latest
 from pixace.checkpoints.lock import training_lock
+from pixace.checkpoints.resume import ResumeState
 from pixace.errors import CheckpointError, UsageError
 from pixace.models.stored import open_model
 from pixace.settings.model import ModelConfig
@@ -36,8 +38,10 @@ from tests.tools.plain_trax import plain_model
 def state(step: int, loss: float | None = None) -> Checkpoint:
     rng = np.random.default_rng(step)
     arrays = [rng.normal(size=shape).astype(np.float32) for shape in ((3, 4), (4,), (2,))]
-    history = {"val": {"nats_per_pixel": [(step, loss)]}} if loss is not None else {}
-    return Checkpoint(step, arrays, [a * 2 for a in arrays], history, {"seed": 7, "rng": arrays[1]})
+    history, resume = History(), ResumeState(seed=7, rng=arrays[1])
+    if loss is not None:
+        history.add_validation(step, loss)
+    return Checkpoint(step, arrays, [a * 2 for a in arrays], history, resume)
 
 
 def assert_same(one: Checkpoint, other: Checkpoint) -> None:
@@ -53,8 +57,8 @@ def test_what_is_written_is_read(tmp_path):
     write_checkpoint(path, state(5, 1.25), {"flat_state": []})
     read = read_checkpoint(path)
     assert_same(read, state(5, 1.25))
-    assert read.progress["seed"] == 7
-    np.testing.assert_array_equal(read.progress["rng"], state(5).progress["rng"])
+    assert read.resume.seed == 7
+    np.testing.assert_array_equal(read.resume.rng, state(5).resume.rng)
 
 
 def test_the_same_state_gives_the_same_bytes(tmp_path):
@@ -89,7 +93,7 @@ def test_plain_trax_reads_our_files(weights_dir, model_type):
     slots = trax.fastmath.tree_flatten(loop._trainer_per_task[0].slots)
     for array, expected in zip(slots, ours.slots, strict=True):
         np.testing.assert_array_equal(array, expected)
-    assert loop.history.get("val", "nats_per_pixel") == ours.history["val"]["nats_per_pixel"]
+    assert loop.history.get("val", "nats_per_pixel") == ours.history.validations()
     assert [step for step, _ in loop.history.get("train", "nats_per_pixel")] == [3, 6]
     tokens = np.random.default_rng(0).integers(2, 30, tokens.shape).astype(np.int32)
     expected = open_model(folder / "model.pkl.gz", {}).build("eval", batch_size=4)(tokens)
@@ -208,14 +212,14 @@ def test_curves_of_trax_are_read(tmp_path):
     path = tmp_path / "x.pkl.gz"
     path.write_bytes(gzip.compress(pickle.dumps(contents)))
     expected = {"train": {"loss": [(1, 2.5), (2, 1.5), (3, 0.5)], "other": []}}
-    assert read_checkpoint(path).history == expected
+    assert read_checkpoint(path).history.curves == expected
 
 
 def test_epochs_are_kept_and_the_best_never_removed(tmp_path):
-    history = {"val": {"nats_per_pixel": []}}
+    history = History()
     losses = {100: 3.0, 200: 1.0, 300: 2.0, 400: 2.5, 500: 2.6, 600: 2.7}
     for step, loss in losses.items():
-        history["val"]["nats_per_pixel"].append((step, loss))
+        history.add_validation(step, loss)
         checkpoint = state(step)
         checkpoint.history = history
         save_epoch(tmp_path, checkpoint, {}, keep=2)

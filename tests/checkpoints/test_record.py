@@ -1,11 +1,13 @@
 """What a checkpoint tells of its training."""
 
+import gzip
 import math
+import pickle
 
 import numpy as np
 import pytest
 
-from pixace.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
+from pixace.checkpoints.file import read_checkpoint
 from pixace.checkpoints.record import read_record
 
 
@@ -19,9 +21,9 @@ def test_a_training_leaves_its_record(painted, weights_dir):
     assert record.settings["images"] == str(painted / "train")
     assert record.settings["batch_size"] == "4"
     assert record.settings["images found"] == "20"
-    for run in ("train", "val"):
-        nats = stored.history[run]["nats_per_pixel"]
-        assert getattr(record, run) == [(step, value / math.log(2)) for step, value in nats]
+    history = stored.history
+    for bits, nats in ((record.train, history.trainings()), (record.val, history.validations())):
+        assert bits == [(step, value / math.log(2)) for step, value in nats]
         assert [step for step, _ in nats] == [3, 6]
     assert record.held_out is True
     assert record.validation == "validation"
@@ -29,7 +31,7 @@ def test_a_training_leaves_its_record(painted, weights_dir):
 
 
 @pytest.mark.parametrize(
-    "progress",
+    "remembered",
     [
         {},
         {"settings": [1], "held_out": "yes", "curves": 3},
@@ -37,10 +39,15 @@ def test_a_training_leaves_its_record(painted, weights_dir):
         {"curves": {"images_per_second": [1.0]}},
     ],
 )
-def test_what_is_told_in_another_form_is_not_told(tmp_path, progress):
-    curves = {"val": {"nats_per_pixel": [(1, math.nan), (2, math.log(2))]}}
+def test_what_is_told_in_another_form_is_not_told(tmp_path, remembered):
+    contents = {
+        "step": 2,
+        "flat_weights": [np.zeros(3, np.float32)],
+        "history": {"_values": {"val": {"nats_per_pixel": [(1, math.nan), (2, math.log(2))]}}},
+        "pixace": remembered,
+    }
     path = tmp_path / "model.pkl.gz"
-    write_checkpoint(path, Checkpoint(2, [np.zeros(3, np.float32)], None, curves, progress), {})
+    path.write_bytes(gzip.compress(pickle.dumps(contents)))
     record = read_record(path)
     assert (record.n_weights, record.config, record.settings) == (3, None, {})
     assert (record.train, record.val) == ([], [(2, 1.0)])

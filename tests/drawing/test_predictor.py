@@ -168,7 +168,7 @@ def test_the_stored_weights_are_those_that_were_trained(weights_dir):
 @pytest.mark.slow
 def test_a_checkpoint_is_a_path_a_step_latest_or_best(weights_dir):
     folder = weights_dir / "transformer"
-    history = read_checkpoint(folder / "model.pkl.gz").history["val"]["nats_per_pixel"]
+    history = read_checkpoint(folder / "model.pkl.gz").history.validations()
     best = min(history, key=lambda point: point[1])[0]
     steps = {
         which: pixace.get_predictor(
@@ -185,7 +185,7 @@ def test_a_checkpoint_is_a_path_a_step_latest_or_best(weights_dir):
 def test_weights_without_settings_take_them_from_the_caller(weights_dir, tmp_path):
     path = tmp_path / "bare.pkl.gz"
     checkpoint = read_checkpoint(weights_dir / "transformer" / "model.pkl.gz")
-    del checkpoint.progress["config"]
+    checkpoint.resume = dataclasses.replace(checkpoint.resume, config=None)
     write_checkpoint(path, checkpoint, {})
     bare = pixace.get_predictor(checkpoint=str(path), model_type="transformer", **TINY)
     stored = pixace.get_predictor("transformer", weights_dir=weights_dir)

@@ -172,7 +172,7 @@ def test_other_weights_of_that_name_are_told(draw, weights_dir, caplog):
 
 def test_weights_without_settings_take_them_from_the_recipe(draw, weights_dir):
     checkpoint = read_checkpoint(weights_dir / "transformer" / "model.pkl.gz")
-    del checkpoint.progress["config"]
+    checkpoint.resume = dataclasses.replace(checkpoint.resume, config=None)
     write_checkpoint(Path("here/bare/model.pkl.gz"), checkpoint, {})
     settings = {"model_type": "transformer", **TINY}
     bare = {"model_name": "bare", "settings": settings, "drawing": drawing()}

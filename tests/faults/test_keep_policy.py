@@ -90,9 +90,8 @@ class Story:
         self.n_marks += 1
         self.state.step += 100
         self.state.weights = [np.full(3, self.n_marks, np.float32)]
-        losses = dict(self.state.history.get("val", {}).get("nats_per_pixel", []))
-        losses[self.state.step] = float(self.rng.integers(1, 6))  # few values: ties happen
-        self.state.history = {"val": {"nats_per_pixel": sorted(losses.items())}}
+        loss = float(self.rng.integers(1, 6))  # few values: ties happen
+        self.state.history.add_validation(self.state.step, loss)
         state = (self.state.step, self.n_marks)
         crashed = self._crashes(lambda: save_epoch(self.folder, self.state, {}, self.keep))
         self._settle(state, crashed)
@@ -168,7 +167,7 @@ class Story:
 
     def _best(self, steps) -> int | None:
         """Returns the lowest loss's step, the earlier one of equals; by arithmetic of our own."""
-        losses = dict(self.state.history["val"]["nats_per_pixel"])
+        losses = dict(self.state.history.validations())
         known = [step for step in sorted(steps) if step in losses]
         return min(known, key=lambda step: losses[step]) if known else None
 

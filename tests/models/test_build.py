@@ -7,8 +7,6 @@ from pixace.models.weights import (
     count_weights,
     flat_weights,
     nested_weights,
-    split_weights,
-    without_head,
 )
 from pixace.settings.model import POSITIONS, ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
@@ -103,23 +101,6 @@ def test_dropout_is_that_of_plain_trax(model_type):
     assert (np.abs(our_mean - mean) < 6 * deviation * np.sqrt(2 / n_keys)).all()
     np.testing.assert_allclose(our_deviation, deviation, rtol=0.4)  # one of thousands may be rare
     assert abs((our_deviation / deviation).mean() - 1) < 0.03
-
-
-@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
-def test_body_and_head_are_the_model(model_type):
-    config = small(model_type)
-    model = build_model(config, "eval")
-    init_model(model, 2, config.n_pixels)
-    tokens = random_tokens(config, 2)
-    body, (matrix, bias) = split_weights(model.weights)
-    features, _ = without_head(model).pure_fn(tokens, body, model.state[:-1], model.rng)
-    np.testing.assert_allclose(features @ matrix + bias, model(tokens), atol=1e-5)
-
-
-def test_a_model_without_a_head_is_told():
-    model = without_head(build_model(small("transformer"), "eval"))
-    with pytest.raises(TypeError, match="must end in a Dense layer"):
-        without_head(model)
 
 
 @pytest.mark.parametrize("positions", POSITIONS)

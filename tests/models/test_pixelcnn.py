@@ -11,7 +11,8 @@ from pixace.cli import main
 from pixace.drawing.sampler import Sampler, complete
 from pixace.errors import UsageError
 from pixace.models.build import build_model, init_model, model_with_weights, weight_shapes
-from pixace.models.weights import flat_weights, nested_weights, split_weights, without_head
+from pixace.models.heads import split_model
+from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import CONVOLUTION_TYPES
 from pixace.tokens.vocabulary import token_count
@@ -113,10 +114,12 @@ def test_modes_agree_and_dropout_acts_in_training_only(model_type):
     init_model(model, 2, config.n_pixels)
     model.weights = nested_weights(arrays, model.weights)
     assert np.abs(model(tokens) - expected).max() > 1e-2
-    body, (matrix, bias) = split_weights(model.weights)
+    *weights, of_head = model.weights
     model = model_with_weights(config, "eval", arrays, 2)
-    features, _ = without_head(model).pure_fn(tokens, body, model.state[:-1], model.rng)
-    np.testing.assert_allclose(features @ matrix + bias, expected, atol=1e-4)
+    body, head = split_model(model)
+    features, _ = body.pure_fn(tokens, tuple(weights), model.state[:-1], model.rng)
+    log_probs = np.take_along_axis(jax.nn.log_softmax(expected), tokens[..., None], axis=-1)
+    np.testing.assert_allclose(head.nats(of_head, features, tokens), -log_probs[..., 0], atol=1e-4)
 
 
 @pytest.mark.parametrize(

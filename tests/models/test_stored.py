@@ -8,6 +8,7 @@ import pytest
 
 from pixace.checkpoints.config_file import load_config, save_config
 from pixace.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
+from pixace.checkpoints.resume import ResumeState
 from pixace.errors import CheckpointError, UsageError
 from pixace.models.stored import open_model
 from pixace.settings.model import ModelConfig
@@ -33,15 +34,15 @@ def test_settings_beside_must_not_contradict_those_inside(weights_dir, tmp_path)
 
 @pytest.mark.slow
 def test_settings_of_a_giant_take_no_memory(tmp_path):
-    giant = ModelConfig(
-        "transformer", 64, d_model=8192, d_ff=65536, n_layers=24, n_heads=64
-    ).to_dict()
+    giant = ModelConfig("transformer", 64, d_model=8192, d_ff=65536, n_layers=24, n_heads=64)
     path = tmp_path / "giant.pkl.gz"
-    write_checkpoint(path, Checkpoint(1, [np.zeros(3, np.float32)], progress={"config": giant}), {})
+    write_checkpoint(
+        path, Checkpoint(1, [np.zeros(3, np.float32)], resume=ResumeState(config=giant)), {}
+    )
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from pixace.models.build.stored import open_model\n"
+        "from pixace.models.stored import open_model\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n"
         "    open_model(Path(sys.argv[1]), {})\n"

@@ -26,8 +26,10 @@ import numpy as np
 from pixace.checkpoints import keeping
 from pixace.checkpoints.file import Checkpoint
 from pixace.checkpoints.folder import read_newest
+from pixace.checkpoints.history import History
 from pixace.checkpoints.keeping import save_epoch
 from pixace.checkpoints.lock import training_lock
+from pixace.checkpoints.resume import ResumeState
 from tests.conftest import TINY
 from tests.tools.places import ROOT
 
@@ -42,24 +44,24 @@ def loss_after(step: int) -> float:
 
 
 def stamped(step: int, shapes: Any = SHAPES) -> Checkpoint:
-    """Returns a checkpoint whose every array carries its step, as does the number in progress."""
+    """Returns a checkpoint whose every array carries its step, as does its position."""
     arrays = [np.full(shape, step, np.float32) for shape in shapes]
     curve = [(past, loss_after(past)) for past in range(INTERVAL, step + 1, INTERVAL)]
     return Checkpoint(
         step,
         arrays,
         [array.copy() for array in arrays for _ in range(2)],
-        {"val": {"nats_per_pixel": curve}},
-        {"position": step, "rng": np.full(2, step, np.uint32)},
+        History({"val": {"nats_per_pixel": curve}}),
+        ResumeState(position=step, rng=np.full(2, step, np.uint32)),
     )
 
 
 def assert_whole(checkpoint: Checkpoint) -> None:
     """Checks that every part of a checkpoint is of one and the same save."""
     assert checkpoint.slots is not None
-    arrays = [*checkpoint.weights, *checkpoint.slots, checkpoint.progress["rng"]]
+    arrays = [*checkpoint.weights, *checkpoint.slots, checkpoint.resume.rng]
     stamps = {int(stamp) for array in arrays for stamp in np.unique(array)}
-    stamps |= {checkpoint.progress["position"], checkpoint.history["val"]["nats_per_pixel"][-1][0]}
+    stamps |= {checkpoint.resume.position, checkpoint.history.validations()[-1][0]}
     assert stamps == {checkpoint.step}, "a mix of two saves"
 
 

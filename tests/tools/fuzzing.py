@@ -88,7 +88,7 @@ def _read_checkpoint(path: Path) -> None:
 
     checkpoint = read_checkpoint(path)
     checkpoint.config(path)
-    checkpoint.number("position", path)
+    checkpoint.resume.require("position", path)
 
 
 def _config_seeds() -> Iterator[bytes]:

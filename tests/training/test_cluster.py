@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pixace.checkpoints.file import read_checkpoint
+from pixace.dataset.batches import Batch
 from pixace.insight.evaluator import get_evaluator
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
@@ -88,7 +89,7 @@ def undisturbed(run, tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_the_validation_is_of_all_images(undisturbed, painted):
     history = read_checkpoint(undisturbed / "model.pkl.gz").history
-    step, nats = history["val"]["nats_per_pixel"][-1]
+    step, nats = history.validations()[-1]
     evaluator = get_evaluator("model", weights_dir=undisturbed.parent)
     likelihood = evaluator.evaluate(painted / "val", batch_size=4)
     assert step == 15
@@ -188,7 +189,7 @@ def losses(index: int, size: int) -> list[float]:
         settings = TrainingSettings(
             batch_size=4, dropout=0.0, learning_rate=0.01, warmup_steps=2, recompute=False
         )
-        loop = Learner(config, settings, 0, itertools.repeat(np.split(batch, size)[index]))
+        loop = Learner(config, settings, 0, itertools.repeat(Batch(np.split(batch, size)[index])))
         for _ in range(3):
             loop.advance()
             found.append(float(loop.loss))

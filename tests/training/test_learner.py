@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pixace.backend.door import jax, trax
-from pixace.dataset.batches import training_batches
+from pixace.dataset.batches import Batch, training_batches
 from pixace.dataset.reading import load_images
 from pixace.models.weights import flat_weights
 from pixace.settings.model import ModelConfig
@@ -29,7 +29,7 @@ def batches(config: ModelConfig, n_different: int):
     rng = np.random.default_rng(0)
     shape = (n_different, SETTINGS["batch_size"], config.n_pixels)
     tokens = rng.integers(2, token_count(config.bitdepth), shape).astype(np.int32)
-    return itertools.cycle(tokens)
+    return itertools.cycle(map(Batch, tokens))
 
 
 class PlainLoop(trax.supervised.training.Loop):
@@ -37,7 +37,7 @@ class PlainLoop(trax.supervised.training.Loop):
 
     def __init__(self, config: ModelConfig, settings: TrainingSettings, seed: int, data):
         self.losses = []
-        labeled_data = ((tokens, tokens, np.ones(tokens.shape, np.float32)) for tokens in data)
+        labeled_data = ((tokens, tokens, np.ones(tokens.shape, np.float32)) for tokens, _ in data)
         schedule = trax.lr.multifactor(
             constant=settings.learning_rate * math.sqrt(settings.warmup_steps),
             warmup_steps=settings.warmup_steps,
@@ -95,7 +95,7 @@ def test_it_starts_and_trains_as_trax_s_loop_does(model_type):
     assert_all_close(state.weights, trained, 1e-4)
     slots = trax.fastmath.tree_flatten(plain._trainer_per_task[0].slots)
     assert_all_close(state.slots, slots, 1e-6)
-    np.testing.assert_array_equal(state.progress["rng"], plain._rng)
+    np.testing.assert_array_equal(state.resume.rng, plain._rng)
 
 
 def test_no_second_copy_of_the_weights_is_kept():

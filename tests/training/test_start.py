@@ -8,7 +8,9 @@ import pytest
 from pixace.checkpoints.config_file import save_config
 from pixace.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
 from pixace.checkpoints.folder import epoch_path, epoch_steps
+from pixace.checkpoints.history import History
 from pixace.checkpoints.keeping import save_epoch, save_latest, set_aside
+from pixace.checkpoints.resume import ResumeState
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig
 from pixace.training.start import find_start, training_folder
@@ -79,13 +81,15 @@ def test_a_weights_folder_that_is_a_file_is_told(tmp_path):
         training_folder("faces", tmp_path / "weights", None, {})
 
 
-def state(step: int, mark: float, **progress) -> Checkpoint:
+def state(step: int, mark: float, **resume) -> Checkpoint:
     """Returns a state whose weights carry a mark, with a history that makes step 6 the best."""
     losses = {3: 4.0, 6: 3.0, 9: 3.5}
-    history = {"val": {"nats_per_pixel": [(s, x) for s, x in losses.items() if s <= step]}}
-    return Checkpoint(
-        step, [np.full(2, mark, np.float32)], history=history, progress=dict(progress)
-    )
+    history = History()
+    for epoch, loss in losses.items():
+        if epoch <= step:
+            history.add_validation(epoch, loss)
+    weights = [np.full(2, mark, np.float32)]
+    return Checkpoint(step, weights, history=history, resume=ResumeState(**resume))
 
 
 @pytest.fixture
@@ -191,5 +195,5 @@ def test_an_origin_that_is_no_text_is_none(trained):
 
 def test_a_file_that_was_moved_still_knows_its_settings(tmp_path):
     config = ModelConfig(image_size=6, background="white")
-    write_checkpoint(tmp_path / "moved.pkl.gz", state(3, 3, config=config.to_dict()), {})
+    write_checkpoint(tmp_path / "moved.pkl.gz", state(3, 3, config=config), {})
     assert training_folder("new", tmp_path, str(tmp_path / "moved.pkl.gz"), {})[1] == config

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pixace.backend.door import jax, jnp, trax
+from pixace.dataset.batches import Batch
 from pixace.models.weights import flat_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
@@ -38,11 +39,11 @@ def settings_of(**changes) -> TrainingSettings:
     return TrainingSettings(**{**defaults, **changes})
 
 
-def batch_of(step: int) -> np.ndarray:
+def batch_of(step: int) -> Batch:
     config = config_of("transformer")
     high = token_count(config.bitdepth)
     shape = (BATCH_SIZE, config.n_pixels)
-    return np.random.default_rng(step).integers(2, high, shape).astype(np.int32)
+    return Batch(np.random.default_rng(step).integers(2, high, shape).astype(np.int32))
 
 
 @functools.cache
@@ -64,13 +65,12 @@ def trained(model_type: str, **changes):
     return losses, states
 
 
-@functools.cache
-def plain_gradients(model_type: str):
+def plain_gradients(model_type: str, loss_weights: np.ndarray):
     """Returns trax's loss of the first batch, and its gradients in the order of the weights."""
     model = plain_model(config_of(model_type), "train")
     with_loss = trax.layers.Serial(model, trax.layers.WeightedCategoryCrossEntropy())
-    tokens = batch_of(1)
-    batch = tokens, tokens, np.ones(tokens.shape, np.float32)
+    tokens = batch_of(1).tokens
+    batch = tokens, tokens, loss_weights.astype(np.float32)
     with_loss.init(trax.shapes.signature(batch))
     state, key = with_loss.state, jax.random.PRNGKey(0)
 
@@ -82,11 +82,16 @@ def plain_gradients(model_type: str):
     return float(value), flat_weights(gradients)
 
 
+@functools.cache
+def unweighted_gradients(model_type: str):
+    return plain_gradients(model_type, np.ones(batch_of(1).tokens.shape))
+
+
 @pytest.mark.parametrize("way", [{}, pytest.param(RECOMPUTING_IN_PASSES, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("model_type", ATTENTION_TYPES)
 def test_loss_and_gradients_are_those_of_plain_trax(model_type, way):
     losses, states = trained(model_type, **way)
-    loss, gradients = plain_gradients(model_type)
+    loss, gradients = unweighted_gradients(model_type)
     assert losses[0] == pytest.approx(loss, rel=1e-5)
     moments = jax.tree.leaves(states[1].slots)[::2]
     for moment, gradient in zip(moments, gradients, strict=True):
@@ -108,6 +113,61 @@ def test_recomputing_in_passes_leads_to_the_same_weights(model_type):
     before, after = (flat_weights(states[number].weights)[0] for number in (0, -1))
     assert np.abs(after - before).max() > 0.005, "they have moved"
     assert_same_weights(states, other_states)
+
+
+def weighted(weights: np.ndarray, **changes):
+    """Does the first step of the transformer with loss weights (B, L); returns loss and state."""
+    step = TrainingStep(config_of("transformer"), settings_of(**changes), batch_mesh())
+    state, loss = step(
+        step.placed(initial_state("transformer")),
+        1,
+        0.003,
+        batch_of(1)._replace(weights=weights.astype(np.float32)),
+    )
+    return float(loss), jax.tree.map(np.array, state)
+
+
+def gradients_of(state: TrainingState) -> list[np.ndarray]:
+    """Returns the gradients of the first step, from Adam's first moments after it."""
+    return [moment / (1 - B1) for moment in jax.tree.leaves(state.slots)[::2]]
+
+
+def test_weights_of_one_are_as_good_as_none():
+    """But for rounding: it is another program."""
+    losses, states = trained("transformer")
+    loss, state = weighted(np.ones(batch_of(1).tokens.shape))
+    assert loss == pytest.approx(losses[0], rel=1e-6)
+    for one, two in zip(gradients_of(state), gradients_of(states[1]), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", [{}, {"accumulate": 2}])
+def test_tokens_that_weigh_nothing_drop_out_of_loss_and_gradient(way):
+    """Those of the last picture, and of one half of another: the passes have unequal weights."""
+    weights = np.ones(batch_of(1).tokens.shape)
+    weights[2, 18:] = weights[3] = 0
+    loss, state = weighted(weights, **way)
+    expected, gradients = plain_gradients("transformer", weights)
+    assert loss == pytest.approx(expected, rel=1e-5)
+    assert loss != pytest.approx(trained("transformer")[0][0], rel=1e-3), "it is another mean"
+    for one, two in zip(gradients_of(state), gradients, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+
+
+def test_the_measure_of_the_weights_does_not_count():
+    weights = np.random.default_rng(0).uniform(0, 1, batch_of(1).tokens.shape)
+    loss, state = weighted(weights)
+    other_loss, other_state = weighted(1000 * weights)
+    assert other_loss == pytest.approx(loss, rel=1e-5)
+    for one, two in zip(gradients_of(state), gradients_of(other_state), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_in_which_nothing_counts_has_no_gradient():
+    """Rather than one of 0 / 0."""
+    loss, state = weighted(np.zeros(batch_of(1).tokens.shape))
+    assert loss == 0
+    assert not any(gradient.any() for gradient in gradients_of(state))
 
 
 @pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
@@ -158,10 +218,13 @@ for number in range(1, N_STEPS + 1):
     state, loss = step(state, number, 0.003, batch_of(number))
     losses.append(float(loss))
 print(json.dumps(losses))
+weights = np.linspace(0, 1, batch_of(1).tokens.size).reshape(batch_of(1).tokens.shape)
+weighted = batch_of(1)._replace(weights=weights.astype(np.float32))
+print(float(step(step.placed(initial_state), 1, 0.003, weighted)[1]))
 
-config, tokens = config_of("reformer"), batch_of(1)
+config, batch = config_of("reformer"), batch_of(1)
 settings = settings_of(dropout=0.1, learning_rate=0.03, warmup_steps=1)
-loop = Learner(config, settings, 0, itertools.repeat(tokens))
+loop = Learner(config, settings, 0, itertools.repeat(batch))
 loop.advance()
 first = float(loop.loss)
 for _ in range(8):
@@ -185,7 +248,10 @@ def test_several_devices_do_what_one_does():
         capture_output=True,
     )
     assert result.returncode == 0, result.stderr.decode()
-    losses, with_dropout, *messages = result.stdout.decode().splitlines()
+    losses, loss, with_dropout, *messages = result.stdout.decode().splitlines()
+    shape = batch_of(1).tokens.shape
+    expected, _ = weighted(np.linspace(0, 1, np.prod(shape)).reshape(shape))
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(json.loads(losses), trained("transformer")[0], rtol=1e-5)
     first, last = json.loads(with_dropout)
     assert last < 0.9 * first

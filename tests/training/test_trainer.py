@@ -19,6 +19,7 @@ import pixace.training.worker
 from pixace.checkpoints.config_file import load_config
 from pixace.checkpoints.file import read_checkpoint, write_checkpoint
 from pixace.checkpoints.folder import epoch_steps
+from pixace.checkpoints.history import History
 from pixace.checkpoints.record import read_record
 from pixace.errors import CheckpointError, ImageError, PixaceError, UsageError
 from pixace.insight.evaluator import get_evaluator
@@ -73,7 +74,7 @@ def test_a_model_learns_its_images(painted, tmp_path):
 
 def best_nats(folder) -> float:
     history = read_checkpoint(folder / "model.pkl.gz").history
-    return min(value for _, value in history["val"]["nats_per_pixel"])
+    return min(value for _, value in history.validations())
 
 
 def test_validation_is_what_evaluate_says(painted, weights_dir):
@@ -82,8 +83,8 @@ def test_validation_is_what_evaluate_says(painted, weights_dir):
     evaluator = get_evaluator("transformer", weights_dir=weights_dir)
     measured = evaluator.evaluate(painted / "val")
     # 4 of the 5 pictures: --steps_per_eval is one batch here, a tenth of three steps.
-    assert history["val"]["nats_per_pixel"][-1][0] == 6
-    assert abs(history["val"]["nats_per_pixel"][-1][1] - measured.nats_per_pixel) < 0.2
+    assert history.validations()[-1][0] == 6
+    assert abs(history.validations()[-1][1] - measured.nats_per_pixel) < 0.2
 
 
 def test_the_same_command_again_has_nothing_to_do(painted, tmp_path, caplog):
@@ -119,7 +120,7 @@ def test_a_killed_training_resumes_from_its_last_epoch(painted, tmp_path):
 @pytest.mark.slow
 def test_fewer_images_than_a_batch(painted, tmp_path):
     folder = train_tiny(painted, tmp_path, "m", "transformer", batch_size=33, n_epochs=1)
-    assert read_checkpoint(folder / "model.pkl.gz").progress["position"] == 3 * 33
+    assert read_checkpoint(folder / "model.pkl.gz").resume.position == 3 * 33
 
 
 def test_the_training_images_serve_for_validation(painted, tmp_path, caplog, monkeypatch):
@@ -167,7 +168,7 @@ def test_progress_and_preview_in_a_program(painted, tmp_path):
     assert (last.step, last.last_step, last.epoch, last.last_epoch) == (6, 6, 2, 2)
     assert last.checkpoint == "model-00006.pkl.gz"
     history = read_checkpoint(folder / "model.pkl.gz").history
-    assert last.validation == history["val"]["nats_per_pixel"][-1][1] / math.log(2)
+    assert last.validation == history.validations()[-1][1] / math.log(2)
     assert last.bits_per_pixel < math.log2(2**5 + 2) + 5
     assert [picture.size for picture in pictures] == [(4 * 8, 2 * 8)] * 2
     with Image.open(folder / "pictures" / "samples-00006.png") as samples:
@@ -183,8 +184,10 @@ def test_overfitting_is_told_once(painted, weights_dir, tmp_path, caplog):
     folder = tmp_path / "m"
     folder.mkdir()
     stored = read_checkpoint(weights_dir / "transformer" / "model-00003.pkl.gz")
-    stored.history["val"]["nats_per_pixel"] = [(1, 0.1), (2, 0.2), (3, 0.3)]
-    stored.history["train"]["nats_per_pixel"] = [(1, 99.0), (2, 98.0), (3, 97.0)]
+    stored.history = History()
+    for step, nats in enumerate((0.1, 0.2, 0.3), 1):
+        stored.history.add_validation(step, nats)
+        stored.history.add_training(step, 100.0 - step)
     for name in ("model.pkl.gz", "model-00001.pkl.gz"):
         write_checkpoint(folder / name, stored, {})
     train_tiny(painted, tmp_path, "m", "transformer", n_epochs=2)
@@ -244,7 +247,7 @@ def test_going_back_trains_anew_and_keeps_the_old_epochs(painted, tmp_path):
     kept = read_checkpoint(folder / "model-00006.old.pkl.gz").weights
     for one, two in zip(old, kept, strict=True):
         np.testing.assert_array_equal(one, two)
-    history = read_checkpoint(folder / "model.pkl.gz").history["val"]["nats_per_pixel"]
+    history = read_checkpoint(folder / "model.pkl.gz").history.validations()
     assert [step for step, _ in history] == [3, 6, 9]
 
 

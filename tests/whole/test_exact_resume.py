@@ -90,7 +90,7 @@ class Watcher:
     def _training_batches(self, tokens, batch_size, seed, *, start, mirror) -> Iterator:
         stream = self._original(tokens, batch_size, seed, start=start, mirror=mirror)
         for step, batch in enumerate(stream, start // batch_size + 1):
-            pictures = [self.names[row.tobytes()] for row in batch]
+            pictures = [self.names[row.tobytes()] for row in batch.tokens]
             assert self.batches.setdefault(step, pictures) == pictures
             if step == self.stop_at:
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -144,7 +144,7 @@ def assert_same_training(folder: Path, other: Path) -> None:
         assert_same_state(folder, other, name)
         one, two = (read_checkpoint(path / name) for path in (folder, other))
         assert one.history == two.history
-        assert [step for step, _ in one.history["val"]["nats_per_pixel"]] == [
+        assert [step for step, _ in one.history.validations()] == [
             step for step in steps if step <= one.step
         ]
     assert curves(folder) == curves(other)

@@ -33,12 +33,20 @@ def token_nats(features: Any, head: Any, tokens: Any) -> Any:
 
 
 @functools.partial(jax.custom_vjp)
-def summed_nats(features: Any, head: Any, tokens: Any) -> Any:
-    """Returns the sum of `token_nats`, float32 (); its gradient is computed along with it."""
-    return token_nats(features, head, tokens).sum()
+def summed_nats(features: Any, head: Any, tokens: Any, weights: Any = None) -> Any:
+    """Returns the sum of `token_nats`, float32 (); its gradient is computed along with it.
+
+    Args:
+      features: see `token_nats`.
+      head: see `token_nats`.
+      tokens: see `token_nats`.
+      weights: float32 (N,), what each token's -ln p is multiplied by; None multiplies nothing.
+    """
+    nats = token_nats(features, head, tokens)
+    return (nats if weights is None else weights * nats).sum()
 
 
-def _forward(features: Any, head: Any, tokens: Any) -> tuple[Any, Any]:
+def _forward(features: Any, head: Any, tokens: Any, weights: Any) -> tuple[Any, Any]:
     matrix, bias = head
     n_rows, d_model = features.shape
     n_chunks = -(-n_rows // _ROWS)
@@ -47,13 +55,17 @@ def _forward(features: Any, head: Any, tokens: Any) -> tuple[Any, Any]:
     counts = (jnp.arange(n_rows + padding) < n_rows).reshape(n_chunks, size)
     features = jnp.pad(features, ((0, padding), (0, 0))).reshape(n_chunks, size, d_model)
     tokens = jnp.pad(tokens, (0, padding)).reshape(n_chunks, size)
+    if weights is not None:
+        weights = jnp.pad(weights, (0, padding)).reshape(n_chunks, size)
 
     def chunk(sums: Any, rows: Any) -> tuple[Any, Any]:
         nats_sum, matrix_grad, bias_grad = sums
-        features, tokens, counts = rows
+        features, tokens, counts, weights = rows
         nats, logits, log_sum = _nats_and_logits(features, head, tokens)
         grad = jnp.exp(logits - log_sum[:, None]) - (jnp.arange(bias.size) == tokens[:, None])
         grad = jnp.where(counts[:, None], grad, 0)
+        if weights is not None:
+            nats, grad = weights * nats, weights[:, None] * grad
         bias_grad += grad.sum(axis=0)
         grad = grad.astype(features.dtype)
         matrix_grad += jnp.matmul(features.T, grad, preferred_element_type=jnp.float32)
@@ -62,17 +74,17 @@ def _forward(features: Any, head: Any, tokens: Any) -> tuple[Any, Any]:
 
     zeros = jnp.zeros(()), jnp.zeros(matrix.shape), jnp.zeros(bias.shape)
     (nats_sum, matrix_grad, bias_grad), features_grad = jax.lax.scan(
-        chunk, zeros, (features, tokens, counts)
+        chunk, zeros, (features, tokens, counts, weights)
     )
     head_grad = matrix_grad.astype(matrix.dtype), bias_grad.astype(bias.dtype)
     return nats_sum, (features_grad.reshape(-1, d_model)[:n_rows], head_grad)
 
 
-def _backward(gradients: Any, scale: Any) -> tuple[Any, Any, None]:
+def _backward(gradients: Any, scale: Any) -> tuple[Any, Any, None, None]:
     features_grad, head_grad = jax.tree.map(
         lambda grad: (grad * scale).astype(grad.dtype), gradients
     )
-    return features_grad, head_grad, None
+    return features_grad, head_grad, None, None
 
 
 summed_nats.defvjp(_forward, _backward)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pixace.checkpoints.file import History
-from pixace.checkpoints.record import SPEED_KEY
+from pixace.checkpoints.history import History
+from pixace.checkpoints.resume import CurveState
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.training import TrainingSettings
 from pixace.training.watching.meter import Meter, require_finite
@@ -22,7 +22,7 @@ class Curves:
       settings: of the training.
       summaries: where the points are shown.
       history: the epochs so far; added to.
-      stored: what `to_dict` returned when the training was stopped; anything else starts anew.
+      state: what was under way when the training was stopped.
 
     Attributes:
       history: the mean loss of each epoch, in training and in validation.
@@ -33,18 +33,18 @@ class Curves:
         settings: TrainingSettings,
         summaries: Summaries,
         history: History,
-        stored: object = None,
+        state: CurveState | None = None,
     ) -> None:
         self.history = history
         self._summaries = summaries
         self._interval = max(1, settings.steps_per_epoch // _POINTS_PER_EPOCH)
-        self._meter = Meter(settings.n_pictures, stored)
+        self._meter = Meter(settings.n_pictures, state)
         self._last_point: float | None = None
-        self._speed = stored.get(SPEED_KEY) if isinstance(stored, dict) else None
+        self._speed = state.images_per_second if state else None
 
-    def to_dict(self) -> dict[str, Any]:
+    def state(self) -> CurveState:
         """Returns what a later run needs to draw the very same curves, besides the history."""
-        return {**self._meter.to_dict(), SPEED_KEY: self._speed}
+        return self._meter.state()._replace(images_per_second=self._speed)
 
     def restart_clock(self) -> None:
         """Measures the speed from now on."""
@@ -88,28 +88,13 @@ class Curves:
             "bits_per_pixel": likelihood.bits_per_pixel,
         }
         self._summaries.scalars("val", values, step)
-        self._remember("val", step, likelihood.nats_per_pixel)
+        self.history.add_validation(step, likelihood.nats_per_pixel)
         self._speed = self._meter.epoch_speed() or self._speed
         nats = self._meter.epoch_nats()
         if nats is not None:
-            self._remember("train", step, nats)
-
-    def is_validated(self, step: int) -> bool:
-        """Says whether the last validation was after this very step."""
-        curve = self._validations()
-        return bool(curve) and curve[-1][0] == step
+            self.history.add_training(step, nats)
 
     def last_validation(self) -> float | None:
         """Returns the loss of the last validation in bits per pixel, None before the first."""
-        curve = self._validations()
+        curve = self.history.validations()
         return curve[-1][1] / math.log(2) if curve else None
-
-    def _validations(self) -> list[tuple[int, float]]:
-        return self.history.get("val", {}).get("nats_per_pixel", [])
-
-    def _remember(self, run: str, step: int, nats: float) -> None:
-        """Adds an epoch's loss to the history."""
-        curve = self.history.setdefault(run, {}).setdefault("nats_per_pixel", [])
-        if curve and curve[-1][0] == step:
-            curve.pop()
-        curve.append((step, nats))

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from typing import Any
 
+from pixace.checkpoints.resume import CurveState, RunningMean
 from pixace.errors import PixaceError
 
 
@@ -35,14 +36,6 @@ class _Mean:
     total: float = 0.0
     count: int = 0
 
-    @classmethod
-    def from_stored(cls, value: object) -> _Mean:
-        """Takes up a stored mean; starts anew where the value is none."""
-        match value:
-            case [float() as total, int() as count] if math.isfinite(total) and count > 0:
-                return cls(total, count)
-        return cls()
-
     def add(self, value: float) -> None:
         self.total += value
         self.count += 1
@@ -52,6 +45,10 @@ class _Mean:
         mean = self.so_far()
         self.total, self.count = 0.0, 0
         return mean
+
+    def under_way(self) -> RunningMean:
+        """Returns sum and number of the values."""
+        return RunningMean(self.total, self.count)
 
     def so_far(self) -> float | None:
         """Returns the mean, None of nothing."""
@@ -63,27 +60,23 @@ class Meter:
 
     Args:
       batch_size: images per step.
-      stored: what `to_dict` returned in an earlier run, which this one continues; anything else
-        starts anew.
+      state: the averages under way in an earlier run, which this one continues.
     """
 
-    def __init__(self, batch_size: int, stored: object = None) -> None:
-        means = stored if isinstance(stored, dict) else {}
+    def __init__(self, batch_size: int, state: CurveState | None = None) -> None:
+        state = state or CurveState()
         self._batch_size = batch_size
-        self._point = _Mean.from_stored(means.get("point"))
-        self._epoch = _Mean.from_stored(means.get("epoch"))
+        self._point = _Mean(*state.point)
+        self._epoch = _Mean(*state.epoch)
         self._waiting: deque[Any] = deque()
         self._n_timed = 0
         self._epoch_pictures, self._epoch_seconds = 0, 0.0
         self.restart_clock()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the averages under way, as plain numbers; waits for losses being computed."""
+    def state(self) -> CurveState:
+        """Returns the averages under way; waits for losses being computed."""
         self._take_in()
-        return {
-            "point": [self._point.total, self._point.count],
-            "epoch": [self._epoch.total, self._epoch.count],
-        }
+        return CurveState(self._point.under_way(), self._epoch.under_way())
 
     def restart_clock(self) -> None:
         """Measures the speed from now on: what came before was no training."""

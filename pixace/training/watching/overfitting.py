@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from pixace.checkpoints.file import History
 from pixace.checkpoints.folder import epoch_path
+from pixace.checkpoints.history import History
 from pixace.wording import shown
 
 _N_WORSE = 3  # epochs that are worse than the best, one after the other
@@ -24,8 +24,7 @@ def overfitting_warning(history: History, folder: Path) -> str | None:
       history: the mean loss of each epoch, in training and in validation.
       folder: the model's, which may still hold the best epoch's checkpoint.
     """
-    validation = history.get("val", {}).get("nats_per_pixel", [])
-    training = dict(history.get("train", {}).get("nats_per_pixel", []))
+    validation, training = history.validations(), dict(history.trainings())
     best_step, best, n_worse = 0, math.inf, 0
     for index, (step, nats) in enumerate(validation):
         n_worse = n_worse + 1 if nats > _MARGIN * best else 0

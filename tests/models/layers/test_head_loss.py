@@ -105,3 +105,27 @@ def test_half_precision(n_rows):
     for array, other in zip(got[1:], expected[1:], strict=True):
         error = np.abs(array.astype(np.float32) - other).max()
         assert error < 2 / 256 * np.abs(other).max()
+
+
+@pytest.mark.parametrize("n_rows", [1, 1024, 1025, 3000])
+def test_weights_multiply_values_and_gradients(n_rows):
+    """Whole numbers, zero among them: as if each token were there so many times."""
+    features, head, tokens = case(n_rows)
+    counts = np.random.default_rng(1).integers(0, 3, n_rows)
+    arguments = features, head, tokens, counts.astype(np.float32)
+
+    def repeated(features, head):
+        return plain_sum(features.repeat(counts, axis=0), head, tokens.repeat(counts))
+
+    got = jax.jit(jax.value_and_grad(summed_nats, argnums=(0, 1)))(*arguments)
+    expected = jax.value_and_grad(repeated, argnums=(0, 1))(jnp.asarray(features), head)
+    for array, other in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(array, other, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(summed_nats(*arguments), expected[0], rtol=1e-5)
+
+
+def test_what_weighs_nothing_has_no_gradient():
+    features, head, tokens = case(5)
+    weights = np.array([0, 1, 0, 1, 0], np.float32)
+    gradient = jax.grad(summed_nats)(features, head, tokens, weights)
+    assert [bool(np.any(row)) for row in np.asarray(gradient)] == [False, True, False, True, False]

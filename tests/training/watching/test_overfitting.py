@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pixace.checkpoints.folder import epoch_path
+from pixace.checkpoints.history import History
 from pixace.training.watching.overfitting import overfitting_warning
 
 FALLING = [3.0, 2.5, 2.0, 1.8, 1.6, 1.4, 1.2, 1.0, 0.9, 0.8]
@@ -16,7 +17,7 @@ def history_of(training, validation):
     def curve(values):
         return {"nats_per_pixel": [(100 * n, value) for n, value in enumerate(values, 1)]}
 
-    return {"train": curve(training), "val": curve(validation)}
+    return History({"train": curve(training), "val": curve(validation)})
 
 
 def epochs_warned(training, validation, folder):
@@ -69,4 +70,4 @@ def test_noise_on_a_plateau_is_no_overfitting(tmp_path):
 
 
 def test_an_empty_history_says_nothing(tmp_path):
-    assert overfitting_warning({}, tmp_path) is None
+    assert overfitting_warning(History(), tmp_path) is None

@@ -1,0 +1,109 @@
+"""Batches: every picture once in each pass, in an order that the seed alone decides."""
+
+import collections
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+from pixace.dataset.batches import padded_batches, spread_rows, training_batches
+from pixace.dataset.reading import load_images
+from pixace.settings.model import ModelConfig
+from pixace.tokens.order import PixelOrder
+from tests.conftest import paint
+
+CONFIG = ModelConfig(image_size=6, bitdepth=(2, 1, 2))
+
+
+def numbered(n_images: int) -> np.ndarray:
+    """Tokens (N, 4) of which each row tells its own number."""
+    return np.arange(2, n_images + 2, dtype=np.uint16)[:, None].repeat(4, axis=1)
+
+
+def take(n_batches: int, n_images: int, batch_size: int, **options) -> np.ndarray:
+    stream = training_batches(numbered(n_images), batch_size, **{"seed": 3, **options})
+    return np.concatenate([next(stream).tokens[:, 0] - 2 for _ in range(n_batches)])
+
+
+def test_after_loading_no_file_is_read_again(tmp_path):
+    paint(tmp_path / "x", 5, seed=0)
+    images = load_images(tmp_path / "x", CONFIG)
+    shutil.rmtree(tmp_path / "x")
+    stream = training_batches(images.tokens, 2, seed=0)
+    drawn = {tuple(row) for _ in range(10) for row in next(stream).tokens}
+    assert drawn == {tuple(row) for row in images.tokens.astype(np.int32)}
+
+
+@pytest.mark.parametrize(("n_images", "batch_size"), [(1, 4), (3, 2), (10, 4), (7, 7), (500, 32)])
+def test_every_pass_holds_every_image_once(n_images, batch_size):
+    drawn = take(-(-4 * n_images // batch_size), n_images, batch_size)
+    passes = [drawn[start : start + n_images] for start in range(0, 4 * n_images, n_images)]
+    for one in passes:
+        assert sorted(one) == list(range(n_images))
+    if n_images >= 10:
+        assert len({tuple(one) for one in passes}) == 4
+
+
+def test_the_shuffle_reaches_over_the_whole_set():
+    """Every place of the first pass is taken by images from everywhere, over many seeds."""
+    first = [take(1, 100, 1, seed=seed)[0] for seed in range(40)]
+    halves = collections.Counter(number < 50 for number in first)
+    assert 8 < halves[True] < 32
+    assert len(set(first)) > 25
+
+
+def test_the_stream_goes_on_where_another_stopped():
+    whole = take(12, 10, 4)
+    for batches_done in (1, 2, 3, 7):
+        rest = take(12 - batches_done, 10, 4, start=4 * batches_done)
+        np.testing.assert_array_equal(rest, whole[4 * batches_done :])
+
+
+def test_the_stream_is_what_it_always_was():
+    """A stored training goes on with the same pictures, whatever version it was begun with."""
+    assert list(take(2, 10, 10)) == [4, 0, 2, 9, 1, 3, 5, 8, 6, 7, 9, 3, 5, 1, 0, 7, 8, 4, 2, 6]
+    assert list(take(1, 10, 4, start=10**9)) == [4, 0, 2, 9]
+    picture = np.arange(2, 11, dtype=np.uint16)[None]
+    rows = next(training_batches(picture, 20, seed=0, mirror=PixelOrder(3, 3))).tokens
+    assert "".join("x" if row[0] > 2 else "." for row in rows) == "xxx...x.x.x.x....xx."
+
+
+def test_a_set_larger_than_memory_is_not_copied():
+    tokens = np.broadcast_to(np.uint16(7), (10**9, 36))  # 72 GB, if it were written out
+    assert (next(training_batches(tokens, 3, seed=0, mirror=PixelOrder(6, 6))).tokens == 7).all()
+    assert spread_rows(tokens, 4).shape == (4, 36)
+    assert next(padded_batches(tokens, 3))[0].tokens.shape == (3, 36)
+
+
+def test_the_seed_decides_the_order():
+    assert (take(3, 50, 10, seed=1) == take(3, 50, 10, seed=1)).all()
+    assert (take(3, 50, 10, seed=1) != take(3, 50, 10, seed=2)).any()
+
+
+def test_batches_are_what_the_model_and_the_loss_expect():
+    batch = next(training_batches(numbered(5), 3, seed=0))
+    assert (batch.tokens.dtype, batch.tokens.shape) == (np.int32, (3, 4))
+    assert batch.weights is None, "all tokens count alike"
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 3), (3, 2)])
+def test_mirror_flips_about_half_of_the_pictures_left_to_right(shape):
+    picture = np.arange(2, 2 + math.prod(shape), dtype=np.uint16)
+    flipped = picture.reshape(shape)[:, ::-1].reshape(-1)
+    order = PixelOrder(*shape)
+    stream = training_batches(picture[None], 10, seed=0, mirror=order)
+    rows = np.concatenate([next(stream).tokens for _ in range(40)])
+    is_flipped = (rows == flipped).all(axis=1)
+    assert (is_flipped | (rows == picture).all(axis=1)).all()
+    assert 150 < is_flipped.sum() < 250
+    again = training_batches(picture[None], 10, seed=0, mirror=order, start=100)
+    np.testing.assert_array_equal(next(again).tokens, rows[100:110])
+
+
+def test_padded_batches_hold_each_image_once():
+    batches = list(padded_batches(numbered(7), 3))
+    assert [batch.tokens.shape for batch, _ in batches] == [(3, 4)] * 3
+    assert [count for _, count in batches] == [3, 3, 1]
+    kept = np.concatenate([batch.tokens[:count, 0] for batch, count in batches])
+    np.testing.assert_array_equal(kept, np.arange(2, 9))

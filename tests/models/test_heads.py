@@ -1,0 +1,49 @@
+"""Where a model ends: body and head together are the model."""
+
+import numpy as np
+import pytest
+
+from pixace.backend.door import jax
+from pixace.models.build import build_model, init_model
+from pixace.models.heads import DenseHead, split_model
+from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import MODEL_TYPES
+from pixace.tokens.vocabulary import token_count
+
+SIZES = {"image_size": 5, "bitdepth": (3, 2, 2), "d_model": 16, "d_ff": 16, "n_layers": 1}
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_body_and_head_say_what_the_model_does(model_type):
+    config = ModelConfig(model_type, **SIZES)
+    model = build_model(config, "eval")
+    init_model(model, 2, config.n_pixels)
+    rng = np.random.default_rng(0)
+    high = token_count(config.bitdepth)
+    tokens = rng.integers(2, high, (2, config.n_pixels)).astype(np.int32)
+    body, head = split_model(model)
+    *weights, of_head = model.weights
+    features, _ = body.pure_fn(tokens, tuple(weights), model.state[:-1], model.rng)
+    nats = head.nats(of_head, features, tokens)
+    log_probs = np.take_along_axis(jax.nn.log_softmax(model(tokens)), tokens[..., None], axis=-1)
+    np.testing.assert_allclose(nats, -log_probs[..., 0], atol=1e-4)
+    np.testing.assert_allclose(
+        head.summed_nats(of_head, features, tokens), np.asarray(nats).sum(), rtol=1e-5
+    )
+
+
+def test_a_sum_takes_each_token_as_often_as_it_counts():
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(4, 7)).astype("f"), rng.normal(size=7).astype("f")
+    features, tokens = rng.normal(size=(2, 3, 4)).astype("f"), rng.integers(0, 7, (2, 3))
+    counts = np.array([[0, 1, 2], [0.5, 0, 0]], np.float32)
+    nats = np.asarray(DenseHead().nats(weights, features, tokens))
+    np.testing.assert_allclose(
+        DenseHead().summed_nats(weights, features, tokens, counts), (counts * nats).sum(), rtol=1e-5
+    )
+
+
+def test_a_model_without_a_head_is_told():
+    body, _ = split_model(build_model(ModelConfig("transformer", **SIZES), "eval"))
+    with pytest.raises(TypeError, match="must end in a Dense layer"):
+        split_model(body)
