@@ -17,6 +17,19 @@ _MAX_ROWS = 16  # a larger batch draws hardly more pixels a second
 _MEMORY = 1 << 30  # bytes that the rows of one batch may need together
 
 
+def batch_size_for(n_pictures: int, config: ModelConfig, n_kept: int) -> int:
+    """Returns how many of some pictures a model draws at a time.
+
+    Args:
+      n_pictures: to draw in all.
+      config: the model's settings.
+      n_kept: pixels kept of each prompt.
+    """
+    if n_pictures == 1:  # which spares a tracing of the model
+        return 1
+    return rows_per_batch(n_pictures, bytes_per_row(config, n_kept))
+
+
 def rows_per_batch(n_rows: int, row_bytes: int) -> int:
     """Returns how many rows to draw at a time: few enough for memory, and evenly many.
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from pixace.checkpoints.folder import locate
-from pixace.drawing.batching import bytes_per_row, rows_per_batch
+from pixace.drawing.batching import batch_size_for
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.prompts import Prompt, PromptSource, listed, n_first_kept, open_prompts
 from pixace.drawing.recipe import Recipe, names_that_fit
@@ -201,7 +201,7 @@ class Predictor:
         if kept is not None and n_kept == self.config.n_pixels:
             yield whole_prompts(kept, n_columns)
             return
-        size = self._batch_size(n_rows * n_columns * settings.best_of, n_kept)
+        size = batch_size_for(n_rows * n_columns * settings.best_of, self.config, n_kept)
         sampler = self._sampler(size, settings.top_k, settings.top_p)
         yield from drawing_steps(sampler, settings, n_rows, kept, self.config.n_pixels)
 
@@ -216,12 +216,6 @@ class Predictor:
             drawing=settings,
             prompts=names_that_fit([prompt.name for prompt in prompts]),
         )
-
-    def _batch_size(self, n_pictures: int, n_kept: int) -> int:
-        """Returns how many rows to draw at a time."""
-        if n_pictures == 1:  # which spares a tracing of the model
-            return 1
-        return rows_per_batch(n_pictures, bytes_per_row(self.config, n_kept))
 
     def _sampler(self, batch_size: int, top_k: int, top_p: float) -> Sampler:
         """Returns the sampler of this shape, built on first use."""

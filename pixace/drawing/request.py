@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
+from pixace.dataset.reading import load_images
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.film import check_film, write_film
 from pixace.drawing.prompts import Prompt, PromptSource, listed, open_prompts
@@ -121,7 +122,6 @@ def draw_to_files(
     """
     plan = _plan(request)
 
-    from pixace.dataset.reading import load_images
     from pixace.drawing.nearest import find_nearest
     from pixace.drawing.predictor import Predictor
     from pixace.models.stored import open_model

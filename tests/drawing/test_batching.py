@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixace.backend.door import jax
-from pixace.drawing.batching import bytes_per_row, rows_per_batch
+from pixace.drawing.batching import batch_size_for, bytes_per_row, rows_per_batch
 from pixace.models.build import build_model, init_model
 from pixace.settings.model import ModelConfig
 from tests.tools.tiny import TINY
@@ -25,6 +25,11 @@ from tests.tools.tiny import TINY
 )
 def test_rows_of_a_batch(n_rows, row_bytes, expected):
     assert rows_per_batch(n_rows, row_bytes) == expected
+
+
+def test_few_small_pictures_are_drawn_at_once():
+    config = ModelConfig("pixelcnn", **{**TINY, "n_heads": None})
+    assert [batch_size_for(n, config, 0) for n in (1, 2, 16, 17)] == [1, 2, 16, 9]
 
 
 @pytest.mark.slow
