@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Files, whoever they are from: opened without waiting, written so that nobody sees half of one."""
 
 from __future__ import annotations
 
@@ -17,14 +17,54 @@ from typing import IO
 from pixace.errors import PixaceError
 from pixace.wording import shown
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # on a disk, within a quota, for one file
+
+
+class IrregularFileError(OSError):
+    """Something that has a file's name and is none: a folder, a FIFO, a device, a socket."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(errno.EINVAL, "not a regular file", os.fspath(path))
+
+
+def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
+    """Opens a regular file, and nothing else, without waiting for anybody.
+
+    What a path names is known only once it is open: another process may have put a FIFO in a file's
+    place since, and opening that would wait for whoever writes to it.
+
+    Args:
+      path: the file; may be a stranger's.
+      flags: those of `os.open`.
+
+    Returns:
+      A file descriptor.
+
+    Raises:
+      IrregularFileError: it is no regular file.
+      OSError: it cannot be opened.
+      ValueError: there is a NUL in the path.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise IrregularFileError(path) from None  # a socket, or a FIFO that nobody reads
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise IrregularFileError(path)
+    return descriptor
+
 
 def file_sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file in hexadecimal."""
-    with open(path, "rb") as file:
+    """Returns the SHA-256 of a file in hexadecimal.
+
+    Raises:
+      OSError: it cannot be read, or is no regular file.
+    """
+    with open(open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # on a disk, within a quota, for one file
 
 
 def remedy(is_full: bool) -> str:
@@ -42,10 +82,7 @@ def read_small(path: Path, most: int) -> bytes:
     Raises:
       OSError: it cannot be read, is no regular file, or is larger.
     """
-    # Not even a FIFO without a writer makes this wait.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+    with open(open_regular(path), "rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise OSError(errno.EFBIG, f"larger than {most:,} bytes", str(path))

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from pixace.errors import DownloadError, PixaceError
+from pixace.system.files import IrregularFileError, open_regular
 from pixace.web.attempt import Job, Progress, attempt
 from pixace.web.limits import (
     DEFAULT_LIMITS,
@@ -176,16 +176,16 @@ def _copy(source: IO[bytes], target: IO[bytes], size: int, progress: Progress | 
 def _opened(source: Path) -> Iterator[tuple[IO[bytes], int]]:
     """Opens an ordinary file for reading and tells its size; never waits at a FIFO or device."""
     try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_regular(source)
+    except IrregularFileError:
+        raise DownloadError(
+            f"{source}: is not an ordinary file; expected a file of weights"
+        ) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DownloadError(f"{source}: cannot be read: {why}; check the path") from None
-    about = os.fstat(descriptor)
-    if not stat.S_ISREG(about.st_mode):
-        os.close(descriptor)
-        raise DownloadError(f"{source}: is not an ordinary file; expected a file of weights")
     with open(descriptor, "rb") as file:
-        yield file, about.st_size
+        yield file, os.fstat(descriptor).st_size
 
 
 @contextlib.contextmanager
