@@ -12,7 +12,6 @@ import dataclasses
 import errno
 import gzip
 import pickle
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from pixace.checkpoints.trax_files import read_split_arrays
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig, resolve_config
 from pixace.system.files import NO_ROOM, remedy, replacing
+from pixace.system.reading import gunzipped_size
 from pixace.wording import shown
 
 _MAX_STEP = 2**31  # TensorBoard's and the learning rate's steps have 32 bits
@@ -146,10 +146,8 @@ def _verify_bytes(path: Path) -> None:
       OSError: they differ.
     """
     try:
-        with gzip.open(path) as stream:
-            while stream.read(_PIECE):
-                pass
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        gunzipped_size(path)
+    except gzip.BadGzipFile as error:
         raise OSError(errno.EIO, f"it does not read back as it was written ({error})") from None
 
 

@@ -28,7 +28,8 @@ from pixace.pictures.reading import is_url
 from pixace.settings.checks import require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
-from pixace.system.files import IrregularFileError, file_sha256, open_regular
+from pixace.system.files import file_sha256
+from pixace.system.reading import IrregularFileError, open_regular
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)

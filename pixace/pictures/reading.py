@@ -28,7 +28,7 @@ from pixace.pictures.decoding_limits import (
 )
 from pixace.pictures.folder import SUFFIXES
 from pixace.pictures.rgb import resize, to_rgb
-from pixace.system.files import open_regular
+from pixace.system.reading import open_regular
 from pixace.wording import shown
 
 # Only these decoders ever see a file, whatever its name claims: Pillow knows others that start

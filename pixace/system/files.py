@@ -1,4 +1,4 @@
-"""Files, whoever they are from: opened without waiting, written so that nobody sees half of one."""
+"""Files: their SHA-256, and writing them so that nobody ever sees half of one."""
 
 from __future__ import annotations
 
@@ -8,53 +8,16 @@ import fcntl
 import hashlib
 import os
 import re
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from pixace.errors import PixaceError
+from pixace.system.reading import open_regular
 from pixace.wording import shown
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # on a disk, within a quota, for one file
-
-
-class IrregularFileError(OSError):
-    """Something that has a file's name and is none: a folder, a FIFO, a device, a socket."""
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(errno.EINVAL, "not a regular file", os.fspath(path))
-
-
-def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
-    """Opens a regular file, and nothing else, without waiting for anybody.
-
-    What a path names is known only once it is open: another process may have put a FIFO in a file's
-    place since, and opening that would wait for whoever writes to it.
-
-    Args:
-      path: the file; may be a stranger's.
-      flags: those of `os.open`.
-
-    Returns:
-      A file descriptor.
-
-    Raises:
-      IrregularFileError: it is no regular file.
-      OSError: it cannot be opened.
-      ValueError: there is a NUL in the path.
-    """
-    try:
-        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        raise IrregularFileError(path) from None  # a socket, or a FIFO that nobody reads
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise IrregularFileError(path)
-    return descriptor
 
 
 def file_sha256(path: Path) -> str:
@@ -70,23 +33,6 @@ def file_sha256(path: Path) -> str:
 def remedy(is_full: bool) -> str:
     """Says what may help where something could not be written."""
     return "free some space" if is_full else "see to that folder and its disk"
-
-
-def read_small(path: Path, most: int) -> bytes:
-    """Reads a file that may be a stranger's, and anything but a small file.
-
-    Args:
-      path: the file.
-      most: bytes that it may have.
-
-    Raises:
-      OSError: it cannot be read, is no regular file, or is larger.
-    """
-    with open(open_regular(path), "rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"larger than {most:,} bytes", str(path))
-    return data
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from pixace.errors import DownloadError, PixaceError
-from pixace.system.files import IrregularFileError, open_regular
+from pixace.system.reading import IrregularFileError, open_regular
 from pixace.web.attempt import Job, Progress, attempt
 from pixace.web.limits import (
     DEFAULT_LIMITS,
@@ -25,11 +25,12 @@ from pixace.web.limits import (
     check_url,
     normal_sha256,
 )
-from pixace.web.partial import BLOCK, Check, Partial, disk_errors, holds, locked, write_all
+from pixace.web.partial import Check, Partial, disk_errors, holds, locked, write_all
 from pixace.web.request import RetryableError
 
 # The largest model of the catalogue with its optimizer state has 0.4 GB.
 DEFAULT_MAX_BYTES = 4 << 30
+_BLOCK = 1 << 20  # bytes copied at a time
 
 
 def fetch(
@@ -165,7 +166,7 @@ def _wait(job: Job, failures: int, problem: RetryableError) -> None:
 def _copy(source: IO[bytes], target: IO[bytes], size: int, progress: Progress | None) -> None:
     """Copies a file of `size` bytes; stops one block after them should it have grown."""
     done = 0
-    while done <= size and (block := source.read(BLOCK)):
+    while done <= size and (block := source.read(_BLOCK)):
         write_all(target, block)
         done += len(block)
         if progress is not None:

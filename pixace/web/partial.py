@@ -21,18 +21,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from pixace.errors import DownloadError
-from pixace.system.files import (
-    NO_ROOM,
-    IrregularFileError,
-    file_sha256,
-    open_lock,
-    open_regular,
-    read_small,
-    sync_folder,
-    write_atomically,
-)
+from pixace.system.files import NO_ROOM, file_sha256, open_lock, sync_folder, write_atomically
+from pixace.system.reading import IrregularFileError, open_regular, read_small
 
-BLOCK = 1 << 20
 _RECORD_BYTES = 64 * 1024
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)

@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,11 @@ from typing import Any
 from pixace.checkpoints.config_file import CONFIG_NAME, load_config, save_config
 from pixace.errors import DownloadError, PixaceError
 from pixace.settings.model import ModelConfig
-from pixace.system.files import file_sha256, read_small, write_atomically
+from pixace.system.files import file_sha256, write_atomically
+from pixace.system.reading import gunzipped_size, read_small
 from pixace.web.download import fetch, install_file
 from pixace.web.limits import Limits, shown
-from pixace.web.partial import BLOCK, holds
+from pixace.web.partial import holds
 
 MODEL_FILE = "model.pkl.gz"
 MARKER = "download.json"
@@ -200,15 +200,12 @@ def check_gzip(path: Path) -> None:
     Raises:
       DownloadError: it is damaged, or unpacks to more than any model has.
     """
-    unpacked = 0
     try:
-        with gzip.open(path, "rb") as file:
-            while block := file.read(BLOCK):
-                unpacked += len(block)
-                if unpacked > _MAX_UNPACKED_BYTES:
-                    raise DownloadError(f"{path}: unpacks to more than any model has; refused")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        unpacked = gunzipped_size(path, _MAX_UNPACKED_BYTES)
+    except gzip.BadGzipFile as error:
         raise DownloadError(f"{path}: damaged or cut gzip file ({error}); try again") from None
+    if unpacked > _MAX_UNPACKED_BYTES:
+        raise DownloadError(f"{path}: unpacks to more than any model has; refused")
 
 
 @contextlib.contextmanager

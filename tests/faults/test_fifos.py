@@ -10,7 +10,8 @@ from pixace.checkpoints.config_file import load_config
 from pixace.drawing.recipe import read_recipe
 from pixace.errors import PixaceError
 from pixace.pictures.reading import open_image
-from pixace.system.files import IrregularFileError, file_sha256
+from pixace.system.files import file_sha256
+from pixace.system.reading import IrregularFileError
 from pixace.web.download import install_file
 from pixace.web.partial import Partial, holds
 

@@ -1,24 +1,15 @@
-"""Files are opened without waiting, and replaced whole or not at all."""
+"""Files are replaced whole or not at all."""
 
 import hashlib
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
 
 import pytest
 
-from pixace.system.files import (
-    IrregularFileError,
-    file_sha256,
-    open_regular,
-    read_small,
-    replacing,
-    sync_folder,
-    write_atomically,
-)
+from pixace.system.files import file_sha256, replacing, sync_folder, write_atomically
 from tests.tools.places import ROOT
 
 
@@ -43,45 +34,11 @@ def run_child(code, *arguments):
     )
 
 
-def make_socket(path):
-    with socket.socket(socket.AF_UNIX) as unix:
-        unix.bind(os.path.relpath(path))  # these paths may have some hundred bytes only
-
-
-NO_FILES = {
-    "folder": os.mkdir,
-    "fifo": os.mkfifo,
-    "socket": make_socket,
-    "zeros": lambda path: path.symlink_to("/dev/zero"),
-    "terminal": lambda path: path.symlink_to("/dev/tty"),
-}
-
-
-@pytest.mark.parametrize("kind", NO_FILES)
-def test_what_is_no_regular_file_is_not_opened(tmp_path, kind):
-    NO_FILES[kind](tmp_path / "file")
-    n_open = len(os.listdir("/dev/fd"))
-    for read in (open_regular, file_sha256, lambda path: read_small(path, 10)):
-        with pytest.raises(IrregularFileError, match="not a regular file") as caught:
-            read(tmp_path / "file")
-        assert caught.value.filename == str(tmp_path / "file")
-    assert len(os.listdir("/dev/fd")) == n_open, "no descriptor is left open"
-
-
-def test_a_regular_file_is_opened_as_asked(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        open_regular(tmp_path / "file")
-    with open(open_regular(tmp_path / "file", os.O_WRONLY | os.O_CREAT), "wb") as file:
-        file.write(b"abc")
-    with open(open_regular(tmp_path / "file"), "rb") as file:
-        assert file.read() == b"abc"
-    descriptor = open_regular(tmp_path / "file")
-    assert not os.get_inheritable(descriptor)
-    os.close(descriptor)
-    assert file_sha256(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
-    assert read_small(tmp_path / "file", 3) == b"abc"
-    with pytest.raises(OSError, match="larger than 2 bytes"):
-        read_small(tmp_path / "file", 2)
+def test_the_sha256_of_a_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc" * 100_000)
+    assert file_sha256(tmp_path / "file") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    with pytest.raises(OSError, match="not a regular file"):
+        file_sha256(tmp_path)
 
 
 def test_a_file_is_written_and_its_folders_made(tmp_path):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pixace.checkpoints.safe_pickle.records import RefusedError, refuse
 from pixace.checkpoints.safe_pickle.stream import Limits
 from pixace.errors import CheckpointError
-from pixace.system.files import IrregularFileError, open_regular
+from pixace.system.reading import IrregularFileError, open_regular
 from pixace.wording import shown
 
 _GZIP_MAGIC = b"\x1f\x8b"
