@@ -21,13 +21,12 @@ import numpy as np
 from pixace import __version__
 from pixace.checkpoints import safe_pickle
 from pixace.checkpoints.config_file import load_config
-from pixace.checkpoints.safe_pickle.records import quote
 from pixace.checkpoints.trax_files import read_split_arrays
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig, resolve_config
 from pixace.system.files import NO_ROOM, remedy, replacing
 from pixace.system.reading import gunzipped_size
-from pixace.wording import shown
+from pixace.wording import quoted_text, shown
 
 _MAX_STEP = 2**31  # TensorBoard's and the learning rate's steps have 32 bits
 _PIXACE_KEY = "pixace"  # what resuming needs besides; plain trax does not look at it
@@ -165,7 +164,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{shown(path)}: no checkpoint: a {type(contents).__name__} inside")
     step = contents.get("step", 0)
     if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < _MAX_STEP:
-        raise CheckpointError(f"{shown(path)}: the step is {quote(step)}, not a number of steps")
+        raise CheckpointError(
+            f"{shown(path)}: the step is {quoted_text(step)}, not a number of steps"
+        )
     progress = contents.get(_PIXACE_KEY, {})
     weights, slots = contents.get("flat_weights"), _slots(contents, path)
     if isinstance(weights, int):  # the level at which trax compressed the files beside this one

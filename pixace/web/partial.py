@@ -18,11 +18,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pixace.errors import DownloadError
 from pixace.system.files import NO_ROOM, file_sha256, open_lock, sync_folder, write_atomically
 from pixace.system.reading import IrregularFileError, open_regular, read_small
+from pixace.wording import without_middle
 
 _RECORD_BYTES = 64 * 1024
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -219,7 +220,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             remedy = "this file system cannot lock files; choose another folder (--weights_dir)"
         else:
             remedy = "check that folder, or choose another one (--weights_dir)"
-        raise DownloadError(f"cannot write {_shortened(path)}: {why}; {remedy}") from error
+        raise DownloadError(f"cannot write {without_middle(path)}: {why}; {remedy}") from error
 
 
 def write_all(target: IO[bytes], data: bytes) -> None:
@@ -232,9 +233,3 @@ def write_all(target: IO[bytes], data: bytes) -> None:
 def holds(path: Path, sha256: str | None) -> bool:
     """Tells whether an ordinary file is there already and has this SHA-256."""
     return sha256 is not None and path.is_file() and file_sha256(path) == sha256
-
-
-def _shortened(value: Any) -> str:
-    """Keeps a message readable when a name is what is wrong with it."""
-    text = str(value)
-    return text if len(text) <= 200 else f"{text[:120]}...{text[-40:]}"

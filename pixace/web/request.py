@@ -19,7 +19,8 @@ from urllib.parse import urljoin
 
 from pixace.errors import DownloadError
 from pixace.web import drive
-from pixace.web.limits import Limits, check_url, shown
+from pixace.web.limits import Limits, check_url
+from pixace.wording import first_cause, printable, shown_url
 
 if TYPE_CHECKING:
     import requests
@@ -56,7 +57,7 @@ class Answer:
 
     def __init__(self, response: requests.Response, limits: Limits, deadline: float) -> None:
         self.status = response.status_code
-        self.reason = "".join(c for c in response.reason or "" if c.isprintable())[:60]
+        self.reason = printable(response.reason or "", 60)
         self.headers: Mapping[str, str] = response.headers
         self.url = response.url
         self._response = response
@@ -154,25 +155,27 @@ def ask(
         location = response.headers.get("Location", "")
         response.close()
         url = _redirected(url, location)
-    raise DownloadError(f"{shown(url)}: more than {limits.redirects} redirects; check the address")
+    raise DownloadError(
+        f"{shown_url(url)}: more than {limits.redirects} redirects; check the address"
+    )
 
 
 def _redirected(url: str, location: str) -> str:
     """Returns the address that a redirect leads to."""
     if not location:
-        raise DownloadError(f"{shown(url)}: redirected to nowhere; check the address")
+        raise DownloadError(f"{shown_url(url)}: redirected to nowhere; check the address")
     try:
         target = urljoin(url, location)
         check_url(target)
     except (ValueError, DownloadError):
         raise DownloadError(
-            f"{shown(url)}: redirected to {shown(location)}, which pixace does not follow; "
+            f"{shown_url(url)}: redirected to {shown_url(location)}, which pixace does not follow; "
             "check the address"
         ) from None
     if url.startswith("https:") and not target.startswith("https:"):
         raise DownloadError(
-            f"{shown(url)}: redirected to {shown(target)}, which is not encrypted; if you trust "
-            "it, give that address itself"
+            f"{shown_url(url)}: redirected to {shown_url(target)}, which is not encrypted; if you "
+            "trust it, give that address itself"
         )
     return target
 
@@ -223,26 +226,18 @@ def _judged(error: Exception, url: str) -> Exception:
 
     if isinstance(error, requests.exceptions.SSLError):
         return DownloadError(
-            f"{shown(url)}: the encrypted connection failed: {_innermost(error)}; check the "
+            f"{shown_url(url)}: the encrypted connection failed: {first_cause(error)}; check the "
             "address and this machine's clock and certificates"
         )
     if isinstance(error, requests.exceptions.Timeout):
         return RetryableError("the server does not answer in time")
     if isinstance(error, requests.exceptions.InvalidHeader):
-        return DownloadError(f"{shown(url)}: the answer makes no sense: {_innermost(error)}")
+        return DownloadError(f"{shown_url(url)}: the answer makes no sense: {first_cause(error)}")
     if isinstance(error, ValueError):  # requests' family of unusable addresses, and bad IDNA
-        return DownloadError(f"{shown(url)}: not an address that can be used; check it")
+        return DownloadError(f"{shown_url(url)}: not an address that can be used; check it")
     if isinstance(error, requests.exceptions.RequestException | OSError):
-        return RetryableError(_innermost(error))
+        return RetryableError(first_cause(error))
     return error
-
-
-def _innermost(error: BaseException) -> str:
-    """Returns the shortest account of a failure: that of its first cause."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return "".join(c if c.isprintable() else " " for c in text)[:200]
 
 
 class _Watch:
@@ -295,7 +290,7 @@ def _pieces(response: requests.Response, limits: Limits, deadline: float) -> Ite
             now = time.monotonic()
             if now > deadline:
                 raise DownloadError(
-                    f"{shown(response.url)}: not finished within the time limit; run the same "
+                    f"{shown_url(response.url)}: not finished within the time limit; run the same "
                     "command again"
                 )
             window_bytes += len(piece)
@@ -324,7 +319,7 @@ def _next_piece(response: requests.Response, limits: Limits, watch: _Watch) -> b
     except urllib3.exceptions.ReadTimeoutError:
         late = True
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        cut = _innermost(error)
+        cut = first_cause(error)
     watch.reading_since = None
     if late or watch.hung_up:
         raise RetryableError(f"nothing came for {limits.idle_seconds:g} s")

@@ -21,8 +21,9 @@ from pixace.settings.model import ModelConfig
 from pixace.system.files import file_sha256, write_atomically
 from pixace.system.reading import gunzipped_size, read_small
 from pixace.web.download import fetch, install_file
-from pixace.web.limits import Limits, shown
+from pixace.web.limits import Limits
 from pixace.web.partial import holds
+from pixace.wording import shown_url
 
 MODEL_FILE = "model.pkl.gz"
 MARKER = "download.json"
@@ -60,7 +61,9 @@ class Installation:
     @property
     def spelling(self) -> str:
         """The source as the marker records it."""
-        return shown(self.source) if isinstance(self.source, str) else str(self.source.absolute())
+        return (
+            shown_url(self.source) if isinstance(self.source, str) else str(self.source.absolute())
+        )
 
 
 def install(

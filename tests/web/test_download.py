@@ -27,7 +27,7 @@ import requests  # noqa: F401 (imported before a test gives up its rights to rea
 from pixace.errors import DownloadError, UsageError
 from pixace.web import attempt, drive
 from pixace.web.download import fetch, install_file
-from pixace.web.limits import Limits, shown
+from pixace.web.limits import Limits
 from pixace.web.partial import Partial, Record, locked
 from pixace.web.progress import ProgressLine, progress_text
 from pixace.web.request import ask, new_session
@@ -440,11 +440,6 @@ def test_addresses_that_cannot_be_used(tmp_path: Path, url: str) -> None:
 def test_a_sha256_must_look_like_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="64 hexadecimal digits"):
         fetch("http://127.0.0.1/f", tmp_path / "f", sha256="abc")
-
-
-def test_passwords_are_not_shown() -> None:
-    assert shown("http://me:secret@host/p@th?a=b@c") == "http://host/p@th?a=b@c"
-    assert shown("http://host?a@b") == "http://host?a@b"
 
 
 # --- time ------------------------------------------------------------------------------------
