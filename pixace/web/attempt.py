@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from pixace import __version__
 from pixace.errors import DownloadError
 from pixace.web import drive
+from pixace.web.answer import Answer, RetryableError
 from pixace.web.limits import Limits, check_magic, check_size
 from pixace.web.partial import Check, Partial, Record, write_all
-from pixace.web.request import Answer, RetryableError, ask, new_session
+from pixace.web.request import ask, new_session
 from pixace.wording import shown_url
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import IO
 
 from pixace.errors import DownloadError, PixaceError
 from pixace.system.reading import IrregularFileError, open_regular
+from pixace.web.answer import RetryableError
 from pixace.web.attempt import Job, Progress, attempt
 from pixace.web.limits import (
     DEFAULT_LIMITS,
@@ -26,7 +27,6 @@ from pixace.web.limits import (
     normal_sha256,
 )
 from pixace.web.partial import Check, Partial, disk_errors, holds, locked, write_all
-from pixace.web.request import RetryableError
 
 # The largest model of the catalogue with its optimizer state has 0.4 GB.
 DEFAULT_MAX_BYTES = 4 << 30

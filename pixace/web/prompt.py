@@ -9,9 +9,10 @@ from typing import NamedTuple
 from pixace import __version__
 from pixace.errors import DownloadError, ImageError
 from pixace.web.addresses import is_public
+from pixace.web.answer import Answer, RetryableError
 from pixace.web.guard import Guard, guarded_session, too_much
 from pixace.web.limits import Limits
-from pixace.web.request import Answer, RetryableError, ask
+from pixace.web.request import ask
 from pixace.wording import printable, shown_url
 
 MAX_BYTES = 20_000_000
