@@ -15,6 +15,9 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
+    # All dependencies have wheels for these; tensorflow-text has none for Windows, and neither it
+    # nor jaxlib has any for Macs with Intel processors.
+    classifiers=["Operating System :: POSIX :: Linux", "Operating System :: MacOS :: MacOS X"],
     packages=find_packages(include=["pixace", "pixace.*"]),
     package_data={"pixace": ["py.typed", "weights/*/*"]},
     python_requires=">=3.11,<3.14",

@@ -6,7 +6,6 @@ import contextlib
 import datetime
 import importlib.metadata
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 
 from pixace.backend.door import jax, jnp
 from pixace.settings.model import ModelConfig
+from pixace.system.limits import n_cores
 from pixace.tokens.vocabulary import token_count
 from pixace.training.learner import Learner
 
@@ -116,11 +116,6 @@ def seconds_per_step(loops: Mapping[str, Learner], n_rounds: int, n_steps: int) 
 def mean_and_spread(values: Sequence[float]) -> str:
     """Returns the mean, and half the distance between the smallest and the largest."""
     return f"{statistics.mean(values):.2f} ± {(max(values) - min(values)) / 2:.2f}"
-
-
-def n_cores() -> int:
-    """Returns how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def machine() -> str:

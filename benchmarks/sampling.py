@@ -58,7 +58,6 @@ from measuring import (
     gpt_shape,
     jax_multiplying_speed,
     machine,
-    n_cores,
     n_halves,
     open_peer,
 )
@@ -72,6 +71,7 @@ from pixace.drawing.sampler import Sampler
 from pixace.models.build import init_model, model_with_weights, weight_shapes
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
+from pixace.system.limits import n_cores
 from pixace.tokens.vocabulary import token_count
 
 READY = "emoji"

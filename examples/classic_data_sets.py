@@ -32,7 +32,7 @@ from PIL import Image
 from pixace.errors import PixaceError, UsageError
 from pixace.pictures.reading import is_url
 from pixace.web.download import fetch, install_file
-from pixace.web.progress import ProgressLine
+from pixace.web.progress import download_progress
 from pixace.wording import reason, shown
 
 MAX_BYTES = 1 << 28  # unpacked: the largest file has 47 MB, and a damaged one may claim any size
@@ -264,11 +264,8 @@ def _get(url: str, archive: Path, sha256: str) -> None:
         bring = functools.partial(fetch, f"{place.rstrip('/')}/{archive.name}")
     else:
         bring = functools.partial(install_file, Path(place) / archive.name)
-    progress = ProgressLine(sys.stderr)
-    try:
+    with download_progress(sys.stderr) as progress:
         bring(archive, sha256=sha256, max_bytes=MAX_BYTES, magic=GZIP_MAGIC, progress=progress)
-    finally:
-        progress.close()
 
 
 def _write(data_set: DataSet, folder: Path, pictures: Pictures, limit: int | None) -> int:

@@ -11,7 +11,8 @@ from typing import Any
 from pixace import __version__
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig
-from pixace.system.files import read_small, write_atomically
+from pixace.system.files import write_atomically
+from pixace.system.reading import read_small
 from pixace.wording import quoted, shown
 
 CONFIG_NAME = "config.json"

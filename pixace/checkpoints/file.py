@@ -12,7 +12,6 @@ import dataclasses
 import errno
 import gzip
 import pickle
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,12 @@ from pixace.checkpoints import safe_pickle
 from pixace.checkpoints.config_file import load_config
 from pixace.checkpoints.history import History
 from pixace.checkpoints.resume import ResumeState
-from pixace.checkpoints.safe_pickle.records import quote
 from pixace.checkpoints.trax_files import read_split_arrays
 from pixace.errors import CheckpointError
 from pixace.settings.model import ModelConfig, resolve_config
 from pixace.system.files import NO_ROOM, remedy, replacing
-from pixace.wording import shown
+from pixace.system.reading import gunzipped_size
+from pixace.wording import quoted_text, shown
 
 _MAX_STEP = 2**31  # TensorBoard's and the learning rate's steps have 32 bits
 _PIXACE_KEY = "pixace"  # what resuming needs besides; plain trax does not look at it
@@ -127,10 +126,8 @@ def _verify_bytes(path: Path) -> None:
       OSError: they differ.
     """
     try:
-        with gzip.open(path) as stream:
-            while stream.read(_PIECE):
-                pass
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        gunzipped_size(path)
+    except gzip.BadGzipFile as error:
         raise OSError(errno.EIO, f"it does not read back as it was written ({error})") from None
 
 
@@ -148,7 +145,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise CheckpointError(f"{shown(path)}: no checkpoint: a {type(contents).__name__} inside")
     step = contents.get("step", 0)
     if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step < _MAX_STEP:
-        raise CheckpointError(f"{shown(path)}: the step is {quote(step)}, not a number of steps")
+        raise CheckpointError(
+            f"{shown(path)}: the step is {quoted_text(step)}, not a number of steps"
+        )
     weights, slots = contents.get("flat_weights"), _slots(contents, path)
     if isinstance(weights, int):  # the level at which trax compressed the files beside this one
         weights, slots = read_split_arrays(path, packed_at)

@@ -8,7 +8,7 @@ from absl import flags
 
 from pixace.commands.flags import define_location_flags, define_texts
 from pixace.errors import UsageError
-from pixace.web.progress import ProgressLine
+from pixace.web.progress import download_progress
 from pixace.zoo.catalogue import list_models
 from pixace.zoo.download import download_model
 
@@ -35,8 +35,7 @@ def run(values: flags.FlagValues) -> None:
         for model in list_models():
             print(f"{model.name:<14} {model.description}")
         return
-    progress = ProgressLine(sys.stderr)
-    try:
+    with download_progress(sys.stderr) as progress:
         path = download_model(
             name,
             checkpoint=values["checkpoint"].value,
@@ -45,6 +44,4 @@ def run(values: flags.FlagValues) -> None:
             sha256=values["sha256"].value,
             progress=progress,
         )
-    finally:
-        progress.close()
     print(path)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pixace.backend.door import tf
 from pixace.dataset.cache import TokenRows
+from pixace.pictures.folder import spread_numbers
 from pixace.tokens.order import PixelOrder
 
 
@@ -82,7 +83,7 @@ def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:
       tokens: unsigned integers (N, L).
       count: how many rows to return.
     """
-    return tokens[np.linspace(0, len(tokens), count, endpoint=False).astype(int)]
+    return tokens[spread_numbers(len(tokens), count)]
 
 
 def padded_batches(tokens: TokenRows, batch_size: int) -> Iterator[tuple[Batch, int]]:

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import re
-import stat
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from pixace.settings.checks import require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.system.files import file_sha256
+from pixace.system.reading import IrregularFileError, open_regular
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -157,18 +157,19 @@ def read_recipe(path: Path | str) -> Recipe:
     """
     name = shown(path)
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
-            raise ImageError(f"{name}: not a picture's file")
         with (
-            open(path, "rb", buffering=0) as raw,
+            open(open_regular(path), "rb", buffering=0) as raw,
             LimitedReader(raw) as file,
             warnings.catch_warnings(),
         ):
+            if os.fstat(raw.fileno()).st_size > MAX_FILE_BYTES:
+                raise ImageError(f"{name}: not a picture's file")
             warnings.simplefilter("ignore")  # of large pictures: this one is not decoded
             text = text_inside(Image.open(file, formats=CARRIERS))
     except PixaceError:
         raise
+    except IrregularFileError:
+        raise ImageError(f"{name}: not a picture's file") from None
     except (Image.UnidentifiedImageError, Image.DecompressionBombError):
         raise ImageError(f"{name}: not a PNG, JPEG, WebP or GIF that pixace drew") from None
     except OSError as error:

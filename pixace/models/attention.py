@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from pixace.backend.door import trax
+from pixace.backend.trax_internals import dropout_and_mode
 from pixace.models.layers.cached_attention import CachedCausalAttention, CachedSelfAttention
 from pixace.models.layers.causal_attention import CausalAttention, CausalSelfAttention
 from pixace.models.layers.grid_positions import GridPositions
@@ -19,7 +20,7 @@ def see_a_grid(model: Layer, config: ModelConfig) -> None:
     """Puts rows and columns in the place of the positions in the sequence."""
 
     def like(layer: Any) -> GridPositions:
-        return GridPositions(config.pictures.shape, config.d_model, layer._dropout, layer._mode)
+        return GridPositions(config.pictures.shape, config.d_model, *dropout_and_mode(layer))
 
     replace_sublayers(model, trax.layers.attention.PositionalEncoding, like)
 

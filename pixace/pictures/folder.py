@@ -60,8 +60,15 @@ class ImagePaths(Sequence[Path]):
 
     def spread(self, most: int) -> ImagePaths:
         """Returns at most so many of the files, from all over the folder."""
-        numbers = np.linspace(0, len(self), min(most, len(self)), endpoint=False)
-        return self.select(numbers.astype(int))
+        return self.select(spread_numbers(len(self), min(most, len(self))))
+
+
+def spread_numbers(n_items: int, count: int) -> np.ndarray:
+    """Returns numbers from all over 0 .. n - 1, at even distances, int (count,).
+
+    Of fewer items than `count`, some are repeated.
+    """
+    return np.linspace(0, n_items, count, endpoint=False).astype(int)
 
 
 class Unreadable(NamedTuple):

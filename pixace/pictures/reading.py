@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +28,7 @@ from pixace.pictures.decoding_limits import (
 )
 from pixace.pictures.folder import SUFFIXES
 from pixace.pictures.rgb import resize, to_rgb
+from pixace.system.reading import open_regular
 from pixace.wording import shown
 
 # Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
@@ -105,15 +105,13 @@ def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:
         the message names it.
     """
     try:
-        status = os.stat(source)
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError(f"{shown(source)}: not a regular file")
-        if status.st_size > MAX_FILE_BYTES:
-            raise ImageError(
-                f"{shown(source)}: {status.st_size:,} bytes are more than the "
-                f"{MAX_FILE_BYTES // 10**6} million allowed"
-            )
-        with open(source, "rb", buffering=0, opener=_open_at_once) as file:
+        with open(open_regular(source), "rb", buffering=0) as file:
+            n_bytes = os.fstat(file.fileno()).st_size
+            if n_bytes > MAX_FILE_BYTES:
+                raise ImageError(
+                    f"{shown(source)}: {n_bytes:,} bytes are more than the "
+                    f"{MAX_FILE_BYTES // 10**6} million allowed"
+                )
             return _decode(file, shown(source), work)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -138,11 +136,6 @@ def _read_url(url: str, work: Callable[[Image.Image], T], allow_private_urls: bo
         if not fetched.kind or fetched.kind.startswith("image/"):
             raise
         raise ImageError(f"{error}; the server calls it {fetched.kind}") from None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Opens a file; not even a FIFO that has taken its place meanwhile makes it wait."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _decode(file: io.RawIOBase | io.BytesIO, name: str, work: Callable[[Image.Image], T]) -> T:

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Files: their SHA-256, and writing them so that nobody ever sees half of one."""
 
 from __future__ import annotations
 
@@ -8,48 +8,31 @@ import fcntl
 import hashlib
 import os
 import re
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from pixace.errors import PixaceError
+from pixace.system.reading import open_regular
 from pixace.wording import shown
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # on a disk, within a quota, for one file
 
 
 def file_sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file in hexadecimal."""
-    with open(path, "rb") as file:
+    """Returns the SHA-256 of a file in hexadecimal.
+
+    Raises:
+      OSError: it cannot be read, or is no regular file.
+    """
+    with open(open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # on a disk, within a quota, for one file
 
 
 def remedy(is_full: bool) -> str:
     """Says what may help where something could not be written."""
     return "free some space" if is_full else "see to that folder and its disk"
-
-
-def read_small(path: Path, most: int) -> bytes:
-    """Reads a file that may be a stranger's, and anything but a small file.
-
-    Args:
-      path: the file.
-      most: bytes that it may have.
-
-    Raises:
-      OSError: it cannot be read, is no regular file, or is larger.
-    """
-    # Not even a FIFO without a writer makes this wait.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"larger than {most:,} bytes", str(path))
-    return data
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -14,11 +14,11 @@ import numpy as np
 
 from pixace.backend.door import jax
 from pixace.errors import PixaceError
+from pixace.system.limits import control_groups
 
 # Of the memory, what a step may have; the rest is for pictures under way, images and others.
 _SHARE_OF_CARD = 0.9
 _SHARE_OF_MACHINE = 0.8
-_CGROUPS = Path("/sys/fs/cgroup")
 
 # One of these is there where NVIDIA's driver is: on Linux, in containers, in Linux below Windows.
 _NVIDIA_DRIVER = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/usr/lib/wsl/lib/nvidia-smi")
@@ -88,19 +88,7 @@ def _process_limit() -> Iterator[int]:
 
 def _container_limits() -> Iterator[int]:
     """Yields the limits of the groups that this process is in, where Linux sets any."""
-    try:
-        groups = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:  # not Linux
-        return
-    for group in groups:
-        _, controllers, name = group.split(":", 2)
-        if not controllers:  # version 2
-            top, file = _CGROUPS, "memory.max"
-        elif "memory" in controllers.split(","):
-            top, file = _CGROUPS / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        folder = top / name.lstrip("/")
-        for place in (folder, *folder.parents):
+    for folder in control_groups("memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):  # of version 2 and 1
             with contextlib.suppress(OSError, ValueError):  # none here, or "max"
-                yield int((place / file).read_text())
+                yield int((folder / name).read_text())

@@ -21,6 +21,7 @@ from pixace.tokens.vocabulary import N_RESERVED
 from pixace.training.devices import batch_mesh, memory_bytes
 from pixace.training.optimizer import ADAM, optimizer_named
 from pixace.training.step import TrainingStep, state_shapes
+from pixace.wording import duration, memory_size
 
 _log = logging.getLogger(__name__)
 
@@ -113,8 +114,8 @@ class MemoryNeeds:
         )
         raise PixaceError(
             f"a step with {batch_size} pictures needs "
-            f"{spelled(self.peak_bytes(batch_size, choices[-1]))}, and there is memory for "
-            f"{spelled(memory)}; {advice}"
+            f"{memory_size(self.peak_bytes(batch_size, choices[-1]))}, and there is memory for "
+            f"{memory_size(memory)}; {advice}"
         )
 
 
@@ -137,8 +138,8 @@ def fitting_step(
             "%d pictures per step, activations %s: %s of %s",
             batch_size,
             "computed twice" if recompute else "kept",
-            spelled(step.peak_bytes()),
-            spelled(memory),
+            memory_size(step.peak_bytes()),
+            memory_size(memory),
         )
     return chosen, step
 
@@ -159,8 +160,8 @@ def _check_state(config: ModelConfig, memory: int) -> None:
     n_bytes = n_weights * (1 + optimizer_named(ADAM).slots_per_weight) * _BYTES
     if n_bytes > memory:
         raise PixaceError(
-            f"weights and optimiser of {config.as_flags()} need {spelled(n_bytes)}, and there is "
-            f"memory for {spelled(memory)}; try a smaller model"
+            f"weights and optimiser of {config.as_flags()} need {memory_size(n_bytes)}, and there "
+            f"is memory for {memory_size(memory)}; try a smaller model"
         )
 
 
@@ -198,7 +199,7 @@ class Plan:
         """Spells the plan for people."""
         lines = [
             f"{self.model_type}, {self.n_weights:,} weights; "
-            f"{spelled(self.memory_bytes)} of memory",
+            f"{memory_size(self.memory_bytes)} of memory",
             "",
             "batch size   keeping activations   recomputing them (slower)",
         ]
@@ -217,7 +218,7 @@ class Plan:
             lines.append(f"{epoch}; --measure tells how long it takes")
         else:
             lines.append(
-                f"{epoch}: {_duration(self.seconds_per_step * self.steps_per_epoch)} "
+                f"{epoch}: {duration(self.seconds_per_step * self.steps_per_epoch)} "
                 f"({self.seconds_per_step:.2g} s per step, "
                 f"{self.batch_size / self.seconds_per_step:.3g} images per second)"
             )
@@ -225,7 +226,7 @@ class Plan:
 
     def _fitting(self, n_bytes: int) -> str:
         too_much = "" if n_bytes <= self.memory_bytes else ", too much"
-        return f"{spelled(n_bytes)}{too_much}"
+        return f"{memory_size(n_bytes)}{too_much}"
 
 
 def make_plan(
@@ -293,16 +294,3 @@ def _seconds_per_step(config: ModelConfig, settings: TrainingSettings, step: Tra
         loss.block_until_ready()
         times.append(time.perf_counter() - start)
     return statistics.median(times[1:])
-
-
-def _duration(seconds: float) -> str:
-    """Spells a time in its largest unit, such as 2.5 hours."""
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} seconds"
-
-
-def spelled(n_bytes: float) -> str:
-    """Spells a size of memory, such as 1.2 GB."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.3g} MB"

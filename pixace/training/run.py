@@ -33,7 +33,7 @@ from pixace.training.watching.overfitting import overfitting_warning
 from pixace.training.watching.progress import Progress, Status
 from pixace.training.watching.summaries import Summaries
 from pixace.training.worker import Command, agree, start_as_first
-from pixace.wording import shown, spell
+from pixace.wording import rounded_count, shown, spell
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Run:
         _log.info(
             "model: %s, %s weights",
             config.model_type,
-            _rounded(count_weights(self.learner.weights)),
+            rounded_count(count_weights(self.learner.weights)),
         )
         _log.info("%d images to train on, %d to validate, %d skipped", *n_images)
         _log.info("writing to %s", shown(self.folder))
@@ -241,18 +241,6 @@ class Run:
             origin=self.origin,
         )
         return checkpoint
-
-
-def _rounded(count: int) -> str:
-    """Spells a large number in three digits.
-
-    >>> _rounded(27_812_354)
-    '27.8 M'
-    """
-    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if count >= 0.9995 * unit:  # which rounds to one
-            return f"{count / unit:.3g}{name}"
-    return str(count)
 
 
 def advice_to_halve(settings: TrainingSettings) -> str:

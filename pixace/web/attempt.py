@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from pixace import __version__
 from pixace.errors import DownloadError
 from pixace.web import drive
-from pixace.web.limits import Limits, check_magic, check_size, shown
+from pixace.web.answer import Answer, RetryableError
+from pixace.web.limits import Limits, check_magic, check_size
 from pixace.web.partial import Check, Partial, Record, write_all
-from pixace.web.request import Answer, RetryableError, ask, new_session
+from pixace.web.request import ask, new_session
+from pixace.wording import shown_url
 
 if TYPE_CHECKING:
     import requests
@@ -64,12 +66,12 @@ class Job:
 
     def fail(self, what: str) -> DownloadError:
         """Returns the error that names this download."""
-        return DownloadError(f"{shown(self.url)}: {what}")
+        return DownloadError(f"{shown_url(self.url)}: {what}")
 
     def have(self) -> int:
         """Returns how many bytes of the partial file may be continued: 0 to start from zero."""
         size, record = self.partial.size(), self.partial.record()
-        if not size or record is None or not self.may_continue or record.url != shown(self.url):
+        if not size or record is None or not self.may_continue or record.url != shown_url(self.url):
             return 0
         if size > self.max_bytes or (record.total is not None and size > record.total):
             return 0
@@ -144,7 +146,7 @@ def _ask_through_pages(job: Job, session: requests.Session, headers: dict[str, s
             if answer.status not in (200, 206):
                 return answer
             if length := answer.content_length():
-                check_size(shown(job.url), length, job.max_bytes)
+                check_size(shown_url(job.url), length, job.max_bytes)
             if not answer.is_page():
                 return answer
             page = answer.page()
@@ -190,8 +192,8 @@ def _receive(job: Job, answer: Answer, have: int, total: int | None) -> None:
     if have:
         target = job.partial.append()
     else:
-        check_magic(shown(job.url), answer.head(), job.magic)
-        target = job.partial.start(Record.of(shown(job.url), answer.headers, total))
+        check_magic(shown_url(job.url), answer.head(), job.magic)
+        target = job.partial.start(Record.of(shown_url(job.url), answer.headers, total))
     size = have
     job.tell(size, total)
     with target:
@@ -209,13 +211,13 @@ def _receive(job: Job, answer: Answer, have: int, total: int | None) -> None:
         raise RetryableError(f"more than the announced {total} bytes came")
     if size == 0 or size > job.max_bytes:
         job.partial.discard()
-    check_size(shown(job.url), size, job.max_bytes)
+    check_size(shown_url(job.url), size, job.max_bytes)
 
 
 def _check_answer(job: Job, answer: Answer, total: int | None) -> None:
     """Refuses, before its body is read, an answer that cannot become the file."""
     if total is not None:
-        check_size(shown(job.url), total, job.max_bytes)
+        check_size(shown_url(job.url), total, job.max_bytes)
     encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding != "identity" and job.sha256 is None:
         raise job.fail(

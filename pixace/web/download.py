@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from pixace.errors import DownloadError, PixaceError
+from pixace.system.reading import IrregularFileError, open_regular
+from pixace.web.answer import RetryableError
 from pixace.web.attempt import Job, Progress, attempt
 from pixace.web.limits import (
     DEFAULT_LIMITS,
@@ -25,11 +26,11 @@ from pixace.web.limits import (
     check_url,
     normal_sha256,
 )
-from pixace.web.partial import BLOCK, Check, Partial, disk_errors, holds, locked, write_all
-from pixace.web.request import RetryableError
+from pixace.web.partial import Check, Partial, disk_errors, holds, locked, write_all
 
 # The largest model of the catalogue with its optimizer state has 0.4 GB.
 DEFAULT_MAX_BYTES = 4 << 30
+_BLOCK = 1 << 20  # bytes copied at a time
 
 
 def fetch(
@@ -165,7 +166,7 @@ def _wait(job: Job, failures: int, problem: RetryableError) -> None:
 def _copy(source: IO[bytes], target: IO[bytes], size: int, progress: Progress | None) -> None:
     """Copies a file of `size` bytes; stops one block after them should it have grown."""
     done = 0
-    while done <= size and (block := source.read(BLOCK)):
+    while done <= size and (block := source.read(_BLOCK)):
         write_all(target, block)
         done += len(block)
         if progress is not None:
@@ -176,16 +177,16 @@ def _copy(source: IO[bytes], target: IO[bytes], size: int, progress: Progress | 
 def _opened(source: Path) -> Iterator[tuple[IO[bytes], int]]:
     """Opens an ordinary file for reading and tells its size; never waits at a FIFO or device."""
     try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_regular(source)
+    except IrregularFileError:
+        raise DownloadError(
+            f"{source}: is not an ordinary file; expected a file of weights"
+        ) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DownloadError(f"{source}: cannot be read: {why}; check the path") from None
-    about = os.fstat(descriptor)
-    if not stat.S_ISREG(about.st_mode):
-        os.close(descriptor)
-        raise DownloadError(f"{source}: is not an ordinary file; expected a file of weights")
     with open(descriptor, "rb") as file:
-        yield file, about.st_size
+        yield file, os.fstat(descriptor).st_size
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ import dataclasses
 import html.parser
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
+from pixace.wording import printable
+
 # Where downloads start. Tests point it at a server on 127.0.0.1.
 DRIVE_BASE = "https://drive.google.com"
 DRIVE_HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
@@ -124,8 +126,8 @@ def read_page(body: bytes) -> Page:
         # html.parser raises these on some malformed declarations; what was read so far will do.
         pass
     return Page(
-        title=_one_line("".join(reader.title))[:_TITLE_CHARACTERS],
-        text=_one_line(" ".join(reader.text)),
+        title=_joined("".join(reader.title))[:_TITLE_CHARACTERS],
+        text=_joined(" ".join(reader.text)),
         action=reader.action,
         fields=reader.fields,
     )
@@ -173,6 +175,6 @@ def explain(page: Page, page_url: str) -> str:
     return f"a web page {title} came instead of the file; {wanted}"
 
 
-def _one_line(text: str) -> str:
-    """Returns text that is safe to print: one line, printable characters only."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+def _joined(text: str) -> str:
+    """Returns the words of a text: what prints of them, with one space between two."""
+    return " ".join(printable(text, instead=" ").split())

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pixace.errors import DownloadError
+from pixace.web.answer import RetryableError
 from pixace.web.limits import Limits
-from pixace.web.request import RetryableError, new_session
+from pixace.web.request import new_session
 from pixace.wording import shown
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import dataclasses
 import re
 from urllib.parse import urlsplit
 
-from pixace import wording
 from pixace.errors import DownloadError, UsageError
+from pixace.wording import shown_url
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,15 +56,9 @@ def check_url(url: str) -> None:
         good = False
     if not good or "\\" in url or any(c <= " " or c == "\x7f" for c in url):
         raise DownloadError(
-            f"{shown(url)}: not an address pixace can fetch from; expected http://... or "
+            f"{shown_url(url)}: not an address pixace can fetch from; expected http://... or "
             "https://..."
         )
-
-
-def shown(url: str) -> str:
-    """Spells an address for a message or a record: as any name, but not at any length."""
-    text = wording.shown(url)
-    return text if len(text) <= 300 else f"{text[:300]}..."
 
 
 def check_size(name: str, size: int, max_bytes: int) -> None:

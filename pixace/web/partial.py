@@ -13,19 +13,18 @@ import contextlib
 import dataclasses
 import errno
 import fcntl
-import hashlib
 import json
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pixace.errors import DownloadError
-from pixace.system.files import NO_ROOM, open_lock, sync_folder, write_atomically
+from pixace.system.files import NO_ROOM, file_sha256, open_lock, sync_folder, write_atomically
+from pixace.system.reading import IrregularFileError, open_regular, read_small
+from pixace.wording import without_middle
 
-BLOCK = 1 << 20
 _RECORD_BYTES = 64 * 1024
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
@@ -94,9 +93,7 @@ class Partial:
     def record(self) -> Record | None:
         """Returns what the bytes belong to, or None where that is not known."""
         try:
-            with open(self._record_path, "rb") as file:
-                values = json.loads(file.read(_RECORD_BYTES))
-            record = Record(**values)
+            record = Record(**json.loads(read_small(self._record_path, _RECORD_BYTES)))
         except (OSError, ValueError, TypeError, RecursionError):
             return None
         texts = (record.url, record.etag or "", record.last_modified or "")
@@ -140,7 +137,7 @@ class Partial:
         """
         with open(self.path, "rb") as file:
             os.fsync(file.fileno())
-        digest = hash_file(self.path)
+        digest = file_sha256(self.path)
         if sha256 is not None and digest != sha256:
             raise WrongContent(
                 f"{destination}: the file that came has SHA-256 {digest}, expected {sha256}; "
@@ -155,11 +152,12 @@ class Partial:
 
     def _open(self, mode: int) -> IO[bytes]:
         # O_NOFOLLOW: a link planted under this name must not lead the bytes elsewhere.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | mode
-        descriptor = os.open(self.path, flags, 0o666)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise DownloadError(f"{self.path}: is not an ordinary file; remove it and try again")
+        try:
+            descriptor = open_regular(self.path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | mode)
+        except IrregularFileError:
+            raise DownloadError(
+                f"{self.path}: is not an ordinary file; remove it and try again"
+            ) from None
         # Unbuffered: after a SIGKILL every byte that was counted is in the file.
         return open(descriptor, "wb", buffering=0)
 
@@ -222,7 +220,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             remedy = "this file system cannot lock files; choose another folder (--weights_dir)"
         else:
             remedy = "check that folder, or choose another one (--weights_dir)"
-        raise DownloadError(f"cannot write {_shortened(path)}: {why}; {remedy}") from error
+        raise DownloadError(f"cannot write {without_middle(path)}: {why}; {remedy}") from error
 
 
 def write_all(target: IO[bytes], data: bytes) -> None:
@@ -232,21 +230,6 @@ def write_all(target: IO[bytes], data: bytes) -> None:
         view = view[target.write(view) :]
 
 
-def hash_file(path: Path) -> str:
-    """Returns the SHA-256 of a file as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def holds(path: Path, sha256: str | None) -> bool:
     """Tells whether an ordinary file is there already and has this SHA-256."""
-    return sha256 is not None and path.is_file() and hash_file(path) == sha256
-
-
-def _shortened(value: Any) -> str:
-    """Keeps a message readable when a name is what is wrong with it."""
-    text = str(value)
-    return text if len(text) <= 200 else f"{text[:120]}...{text[-40:]}"
+    return sha256 is not None and path.is_file() and file_sha256(path) == sha256

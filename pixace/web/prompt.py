@@ -9,9 +9,11 @@ from typing import NamedTuple
 from pixace import __version__
 from pixace.errors import DownloadError, ImageError
 from pixace.web.addresses import is_public
+from pixace.web.answer import Answer, RetryableError
 from pixace.web.guard import Guard, guarded_session, too_much
-from pixace.web.limits import Limits, shown
-from pixace.web.request import Answer, RetryableError, ask
+from pixace.web.limits import Limits
+from pixace.web.request import ask
+from pixace.wording import printable, shown_url
 
 MAX_BYTES = 20_000_000
 LIMITS = Limits(
@@ -68,7 +70,7 @@ def fetch(
             with contextlib.closing(answer):
                 return _received(answer, max_bytes)
     except (DownloadError, RetryableError) as error:
-        name = f"{shown(url)}: "
+        name = f"{shown_url(url)}: "
         raise ImageError(name + str(error).removeprefix(name)) from None
 
 
@@ -89,4 +91,4 @@ def _received(answer: Answer, max_bytes: int) -> FetchedFile:
     if not body:
         raise DownloadError("the server sent nothing")
     kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return FetchedFile(body, "".join(c for c in kind if c.isprintable())[:60])
+    return FetchedFile(body, printable(kind, 60))

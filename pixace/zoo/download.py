@@ -14,8 +14,9 @@ from pixace.errors import UsageError
 from pixace.settings.checks import require_path
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.web import drive
-from pixace.web.limits import DEFAULT_LIMITS, Limits, normal_sha256, shown
+from pixace.web.limits import DEFAULT_LIMITS, Limits, normal_sha256
 from pixace.web.partial import disk_errors, locked
+from pixace.wording import shown_url
 from pixace.zoo.catalogue import CATALOGUE, Model
 from pixace.zoo.install import Check, Installation, Progress, install
 
@@ -98,11 +99,11 @@ def _source(url: str) -> str | Path:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise UsageError(f"url is not an address: {shown(url)}") from None
+        raise UsageError(f"url is not an address: {shown_url(url)}") from None
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(url2pathname(parts.path))
     if parts.scheme not in ("http", "https"):
         raise UsageError(
-            f"url must begin with http://, https:// or file:///, or be a path, not {shown(url)}"
+            f"url must begin with http://, https:// or file:///, or be a path, not {shown_url(url)}"
         )
     return drive.from_share_link(url)

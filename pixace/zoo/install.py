@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,12 @@ from typing import Any
 from pixace.checkpoints.config_file import CONFIG_NAME, load_config, save_config
 from pixace.errors import DownloadError, PixaceError
 from pixace.settings.model import ModelConfig
-from pixace.system.files import write_atomically
+from pixace.system.files import file_sha256, write_atomically
+from pixace.system.reading import gunzipped_size, read_small
 from pixace.web.download import fetch, install_file
-from pixace.web.limits import Limits, shown
-from pixace.web.partial import BLOCK, hash_file, holds
+from pixace.web.limits import Limits
+from pixace.web.partial import holds
+from pixace.wording import shown_url
 
 MODEL_FILE = "model.pkl.gz"
 MARKER = "download.json"
@@ -60,7 +61,9 @@ class Installation:
     @property
     def spelling(self) -> str:
         """The source as the marker records it."""
-        return shown(self.source) if isinstance(self.source, str) else str(self.source.absolute())
+        return (
+            shown_url(self.source) if isinstance(self.source, str) else str(self.source.absolute())
+        )
 
 
 def install(
@@ -86,13 +89,13 @@ def install(
             return wanted.model
         _check_folder(wanted, marker)
         config = _config_for(wanted)
-        replaced = hash_file(wanted.model) if wanted.model.exists() else None
+        replaced = file_sha256(wanted.model) if wanted.model.exists() else None
 
         def prepare(temporary: Path) -> None:
             # All that belongs beside the weights goes first: the weights' own name appears last,
             # so that whoever finds it finds everything. Until then the marker knows both.
             _verify(temporary, wanted, check or check_gzip)
-            _write_beside(wanted, config, hash_file(temporary), replaced)
+            _write_beside(wanted, config, file_sha256(temporary), replaced)
 
         digest = _get(wanted, prepare, progress, limits)
         _write_beside(wanted, config, digest, None)
@@ -144,7 +147,7 @@ def _check_folder(wanted: Installation, marker: Mapping[str, Any] | None) -> Non
             "choose another --model_name or --weights_dir, or move them away"
         )
     ours = (marker["sha256"], marker.get("replaces")) if marker else ()
-    if wanted.model.exists() and hash_file(wanted.model) not in ours:
+    if wanted.model.exists() and file_sha256(wanted.model) not in ours:
         raise DownloadError(
             f"{wanted.model}: was trained or changed after it was downloaded; nothing was touched; "
             "move it away, or choose another --weights_dir"
@@ -187,8 +190,7 @@ def _write_beside(
 def _read_marker(folder: Path) -> Mapping[str, Any] | None:
     """Returns the record of an earlier download, or None where there is none to rely on."""
     try:
-        with open(folder / MARKER, "rb") as file:
-            values = json.loads(file.read(_MAX_JSON_BYTES))
+        values = json.loads(read_small(folder / MARKER, _MAX_JSON_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     good = isinstance(values, dict) and isinstance(values.get("sha256"), str)
@@ -201,15 +203,12 @@ def check_gzip(path: Path) -> None:
     Raises:
       DownloadError: it is damaged, or unpacks to more than any model has.
     """
-    unpacked = 0
     try:
-        with gzip.open(path, "rb") as file:
-            while block := file.read(BLOCK):
-                unpacked += len(block)
-                if unpacked > _MAX_UNPACKED_BYTES:
-                    raise DownloadError(f"{path}: unpacks to more than any model has; refused")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        unpacked = gunzipped_size(path, _MAX_UNPACKED_BYTES)
+    except gzip.BadGzipFile as error:
         raise DownloadError(f"{path}: damaged or cut gzip file ({error}); try again") from None
+    if unpacked > _MAX_UNPACKED_BYTES:
+        raise DownloadError(f"{path}: unpacks to more than any model has; refused")
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Files are replaced whole or not at all."""
 
+import hashlib
 import os
 import signal
 import stat
@@ -8,7 +9,7 @@ import sys
 
 import pytest
 
-from pixace.system.files import replacing, sync_folder, write_atomically
+from pixace.system.files import file_sha256, replacing, sync_folder, write_atomically
 from tests.tools.places import ROOT
 
 
@@ -31,6 +32,13 @@ def run_child(code, *arguments):
         text=True,
         timeout=60,
     )
+
+
+def test_the_sha256_of_a_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc" * 100_000)
+    assert file_sha256(tmp_path / "file") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+    with pytest.raises(OSError, match="not a regular file"):
+        file_sha256(tmp_path)
 
 
 def test_a_file_is_written_and_its_folders_made(tmp_path):

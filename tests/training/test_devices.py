@@ -5,7 +5,7 @@ import pytest
 
 from pixace.backend.door import jax, jnp
 from pixace.errors import PixaceError
-from pixace.training import devices
+from pixace.system import limits
 from pixace.training.devices import device_names, idle_gpu_warning, memory_bytes, memory_errors
 
 MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -33,7 +33,7 @@ def test_a_step_may_have_less_than_the_machine_has():
 @pytest.mark.parametrize("nested", [False, True])
 def test_the_tightest_limit_of_a_container_counts(tmp_path, monkeypatch, nested):
     """The process's real groups, below another top folder, with a limit in each."""
-    monkeypatch.setattr(devices, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(limits, "_CGROUPS", tmp_path)
     assert memory_bytes() == pytest.approx(0.8 * MACHINE / jax.local_device_count(), rel=1e-6)
     found = False
     for line in Path("/proc/self/cgroup").read_text().splitlines():

@@ -13,7 +13,7 @@ from pixace.models.weights import count_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.settings.training import TrainingSettings
-from pixace.training.planning import MemoryNeeds, fitting_step, make_plan, spelled
+from pixace.training.planning import MemoryNeeds, fitting_step, make_plan
 from tests.conftest import flags_of
 from tests.tools.tiny import TINY
 
@@ -103,14 +103,6 @@ def test_a_plan_that_was_measured():
     assert plan.n_weights == count_weights(weight_shapes(config))
     assert plan.largest_recomputed >= plan.largest_kept > 0
     assert "20 images: 2.5 steps of 8 show each once" in str(plan)
-
-
-@pytest.mark.parametrize(
-    ("n_bytes", "words"),
-    [(21e6, "21 MB"), (1.84e6, "1.84 MB"), (1.25e9, "1.2 GB"), (46.9e9, "46.9 GB")],
-)
-def test_sizes_are_spelled(n_bytes, words):
-    assert spelled(n_bytes) == words
 
 
 @pytest.fixture

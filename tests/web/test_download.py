@@ -27,9 +27,8 @@ import requests  # noqa: F401 (imported before a test gives up its rights to rea
 from pixace.errors import DownloadError, UsageError
 from pixace.web import attempt, drive
 from pixace.web.download import fetch, install_file
-from pixace.web.limits import Limits, shown
+from pixace.web.limits import Limits
 from pixace.web.partial import Partial, Record, locked
-from pixace.web.progress import ProgressLine, progress_text
 from pixace.web.request import ask, new_session
 from tests.tools.places import ROOT
 
@@ -440,11 +439,6 @@ def test_addresses_that_cannot_be_used(tmp_path: Path, url: str) -> None:
 def test_a_sha256_must_look_like_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="64 hexadecimal digits"):
         fetch("http://127.0.0.1/f", tmp_path / "f", sha256="abc")
-
-
-def test_passwords_are_not_shown() -> None:
-    assert shown("http://me:secret@host/p@th?a=b@c") == "http://host/p@th?a=b@c"
-    assert shown("http://host?a@b") == "http://host?a@b"
 
 
 # --- time ------------------------------------------------------------------------------------
@@ -1069,31 +1063,3 @@ def test_the_record_is_plain_json(server: Server, target: Path) -> None:
         "url": f"{server.url}/f", "etag": '"v1"', "last_modified": None, "total": len(FILE),
     }  # fmt: skip
     assert Record.of("u", {"ETag": 'W/"1"'}, None).validator is None
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_progress_on_a_terminal_is_one_line() -> None:
-    now = iter((0.0, 10.0, 20.0))
-    line = ProgressLine(screen := Terminal(), clock=lambda: next(now))
-    for done in (0, 50_000_000, 100_000_000):
-        line(done, 100_000_000)
-    line.close()
-    texts = screen.getvalue().strip("\n").split("\r")
-    assert texts[2] == "[############            ]  50 %  50.0 of 100.0 MB  5.0 MB/s  10 s left"
-    assert screen.getvalue().endswith("\n") and "100 %" in texts[3]
-
-
-def test_progress_in_a_file_is_a_few_lines() -> None:
-    line = ProgressLine(log := io.StringIO(), clock=iter(range(5000)).__next__)
-    for done in range(0, 1001):
-        line(done, 1000)
-    line.close()
-    assert len(log.getvalue().splitlines()) == 11 and "\r" not in log.getvalue()
-
-
-def test_progress_without_a_known_size() -> None:
-    assert progress_text(2_500_000, None, 1_000_000) == "2.5 MB  1.0 MB/s"

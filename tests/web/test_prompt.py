@@ -25,8 +25,8 @@ from PIL import Image
 from pixace.errors import ImageError
 from pixace.pictures.reading import is_url, open_image
 from pixace.web.addresses import is_any, is_public
-from pixace.web.limits import shown
 from pixace.web.prompt import LIMITS, MAX_BYTES, fetch
+from pixace.wording import shown_url
 from tests.tools.places import FIXTURES
 
 pytestmark = pytest.mark.fault
@@ -191,9 +191,9 @@ def refusal(url: str, **options: object) -> str:
     with pytest.raises(ImageError) as caught:
         fetch(url, **{"max_bytes": ENOUGH, **options})
     message = str(caught.value)
-    assert message.startswith(f"{shown(url)}: ")
+    assert message.startswith(f"{shown_url(url)}: ")
     assert message.isprintable(), "one line, nothing that a terminal would obey"
-    return message.removeprefix(f"{shown(url)}: ")
+    return message.removeprefix(f"{shown_url(url)}: ")
 
 
 @pytest.fixture

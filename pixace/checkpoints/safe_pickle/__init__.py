@@ -8,7 +8,7 @@ data, each step bounded:
          -> gunzip, with length and CRC, one member, to its true end (`compressed`)
          -> opcodes (`stream`): only those of real files; inert records on the stack
          -> names: found in a fixed table or refused; calls: our own functions, arguments checked
-         -> arrays (`arrays`): dtype from a list of 12, shape and bytes agree
+         -> arrays (`arrays`): dtype from a list of 12 (`dtypes`), shape and bytes agree
          -> plain containers, NumPy arrays and scalars, `TensorSignature`
 
 A stream of .npy arrays goes the same way (`npy`); its headers, each the text of a Python dict, are

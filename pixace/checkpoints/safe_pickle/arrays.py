@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pixace.checkpoints.safe_pickle.dtypes import built_dtype, make_dtype
 from pixace.checkpoints.safe_pickle.records import (
     Box,
     Budget,
@@ -18,77 +19,14 @@ from pixace.checkpoints.safe_pickle.records import (
     Symbol,
     TensorSignature,
     UnbuiltArray,
-    UnbuiltDtype,
     UnbuiltSignature,
-    quote,
+    is_int,
+    is_tuple,
     refuse,
 )
+from pixace.wording import quoted_text
 
 MAX_DIMS = 32  # NumPy 1's own ceiling; NumPy 2 takes 64, no model comes near either
-
-_CODES = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})
-
-
-def _is_int(value: Any, expected: int) -> bool:
-    """Tells whether a value is exactly this number, False and True passing for 0 and 1."""
-    return type(value) in (int, bool) and value == expected
-
-
-def _is_tuple(value: Any) -> bool:
-    return type(value) is Box and value.kind == "tuple"
-
-
-def _make_dtype(args: Sequence[Any], budget: Budget) -> UnbuiltDtype:
-    """`numpy.dtype(code, align=False, copy=True)`."""
-    if len(args) != 3 or not _is_int(args[1], 0) or not _is_int(args[2], 1):
-        refuse("a dtype whose arguments are not (code, False, True)")
-    if type(args[0]) is not str or args[0] not in _CODES:
-        refuse(f"a dtype of {quote(args[0])}, which is no plain number type")
-    return UnbuiltDtype(args[0])
-
-
-def build_dtype(record: UnbuiltDtype, state: Any) -> None:
-    """Gives a dtype its byte order.
-
-    Args:
-        record: the dtype, not yet built.
-        state: NumPy's state version 3, (3, order, None, None, None, -1, -1, 0): no fields, names or
-            subarray.
-
-    Raises:
-        RefusedError: for any other state, or a second one.
-    """
-    if record.dtype is not None:
-        refuse("a dtype that is built twice")
-    parts = state.parts if _is_tuple(state) else []
-    wanted = len(parts) == 8 and _is_int(parts[0], 3) and all(part is None for part in parts[2:5])
-    if not wanted or not all(map(_is_int, parts[5:], (-1, -1, 0))):
-        refuse("a dtype state that is not the one of a plain number type")
-    record.dtype = plain_dtype(record.code, parts[1])
-
-
-def plain_dtype(code: Any, order: Any) -> np.dtype[Any]:
-    """Returns a plain number type.
-
-    Args:
-        code: its kind and its size, such as "f4".
-        order: "|" for one byte, "<" or ">" for more.
-
-    Raises:
-        RefusedError: for any other code or order.
-    """
-    if type(code) is not str or code not in _CODES:
-        refuse(f"a dtype of {quote(code)}, which is no plain number type")
-    orders = ("|",) if code.endswith("1") else ("<", ">")
-    if type(order) is not str or order not in orders:
-        refuse(f"a dtype {code} of byte order {quote(order)}")
-    return np.dtype(order + code)
-
-
-def _built_dtype(record: Any) -> np.dtype[Any]:
-    if type(record) is not UnbuiltDtype or record.dtype is None:
-        refuse("an array whose dtype is not a finished dtype")
-    return record.dtype
 
 
 def _check_shape(box: Any, itemsize: int, present: int) -> tuple[int, ...]:
@@ -105,7 +43,7 @@ def _check_shape(box: Any, itemsize: int, present: int) -> tuple[int, ...]:
     Raises:
         RefusedError: for a shape that is no tuple of sizes, or that does not agree.
     """
-    if not _is_tuple(box):
+    if not is_tuple(box):
         refuse(f"a shape that is not a tuple of at most {MAX_DIMS} sizes")
     shape = checked_sizes(box.parts)
     needed = math.prod(shape) * itemsize
@@ -136,7 +74,7 @@ def _make_array(
     shape_box: Any, dtype_record: Any, raw: Any, order: Literal["C", "F"], budget: Budget
 ) -> np.ndarray[Any, Any]:
     """Returns the array that records of the stream describe."""
-    dtype = _built_dtype(dtype_record)
+    dtype = built_dtype(dtype_record)
     if type(raw) is not Raw:
         refuse("an array whose contents are not bytes")
     shape = _check_shape(shape_box, dtype.itemsize, raw.view.nbytes)
@@ -170,10 +108,10 @@ def filled(
 
 def _array_of_state(state: Any, budget: Budget) -> np.ndarray[Any, Any]:
     """Returns the array of NumPy's state (1, shape, dtype, is_fortran, bytes)."""
-    parts = state.parts if _is_tuple(state) else []
+    parts = state.parts if is_tuple(state) else []
     if (
         len(parts) != 5
-        or not _is_int(parts[0], 1)
+        or not is_int(parts[0], 1)
         or type(parts[3]) not in (bool, int)
         or parts[3] not in (0, 1)
     ):
@@ -206,14 +144,14 @@ def _make_unbuilt_array(args: Sequence[Any], budget: Budget) -> UnbuiltArray:
     if (
         len(args) != 3
         or args[0] is not Symbol.NDARRAY
-        or not _is_tuple(args[1])
+        or not is_tuple(args[1])
         or type(args[2]) is not Raw
     ):
         refuse("a call of numpy's _reconstruct whose arguments are not (ndarray, (0,), b'b')")
     sizes = args[1].parts
     if (
         len(sizes) != 1
-        or not _is_int(sizes[0], 0)
+        or not is_int(sizes[0], 0)
         or args[2].mutable
         or args[2].view.tobytes() != b"b"
     ):
@@ -234,7 +172,7 @@ def _make_frombuffer(args: Sequence[Any], budget: Budget) -> np.ndarray[Any, Any
     order = args[3] if len(args) in (4, 5) else None
     if len(args) == 4 and type(order) is str and order in ("C", "F"):
         return _make_array(args[2], args[1], args[0], "F" if order == "F" else "C", budget)
-    if len(args) != 5 or type(order) is not str or order != "K" or not _is_tuple(args[4]):
+    if len(args) != 5 or type(order) is not str or order != "K" or not is_tuple(args[4]):
         refuse("a call of numpy's _frombuffer whose arguments are not (bytes, dtype, shape, order)")
     array = _make_array(args[2], args[1], args[0], "C", budget)
     axes = args[4].parts
@@ -275,7 +213,7 @@ def _make_defaultdict(args: Sequence[Any], budget: Budget) -> Box:
 
 def _make_jax_array(args: Sequence[Any], budget: Budget) -> np.ndarray[Any, Any]:
     """`_reconstruct_array(fun, args, state, aval_state)`; the real one calls whatever `fun` is."""
-    if len(args) != 4 or args[0] is not Symbol.RECONSTRUCT or not _is_tuple(args[1]):
+    if len(args) != 4 or args[0] is not Symbol.RECONSTRUCT or not is_tuple(args[1]):
         refuse("a jax array that is not built from numpy's _reconstruct")
     _make_unbuilt_array(args[1].parts, budget)
     aval = args[3]
@@ -286,12 +224,12 @@ def _make_jax_array(args: Sequence[Any], budget: Budget) -> np.ndarray[Any, Any]
         if not (key == "weak_type" and type(value) is bool) and not (
             key == "named_shape" and no_names
         ):
-            refuse(f"a jax array whose type has {quote(key)}")
+            refuse(f"a jax array whose type has {quoted_text(key)}")
     return _array_of_state(args[2], budget)
 
 
 _MAKERS: dict[Symbol, Callable[[Sequence[Any], Budget], Any]] = {
-    Symbol.DTYPE: _make_dtype,
+    Symbol.DTYPE: make_dtype,
     Symbol.RECONSTRUCT: _make_unbuilt_array,
     Symbol.SCALAR: _make_scalar,
     Symbol.FROMBUFFER: _make_frombuffer,
@@ -318,7 +256,7 @@ def make(symbol: Any, args: Any, budget: Budget) -> Any:
     """
     if type(symbol) is not Symbol:
         refuse("a call of something that is not a name")
-    if not _is_tuple(args):
+    if not is_tuple(args):
         refuse(f"a call of {symbol.value} whose arguments are not a tuple")
     if symbol not in _MAKERS:
         refuse(f"a call of {symbol.value}")
@@ -337,7 +275,7 @@ def build_signature(record: UnbuiltSignature, state: Any) -> None:
     """
     if record.signature is not None:
         refuse("a ShapeDtype that is built twice")
-    parts = state.parts if _is_tuple(state) else []
+    parts = state.parts if is_tuple(state) else []
     if (
         len(parts) != 2
         or parts[0] is not None
@@ -347,8 +285,8 @@ def build_signature(record: UnbuiltSignature, state: Any) -> None:
         refuse("a ShapeDtype whose state is not its shape and dtype")
     slots = dict(zip(parts[1].keys, parts[1].parts, strict=True))
     shape = slots["shape"]
-    if not _is_tuple(shape) or len(shape.parts) > MAX_DIMS:
+    if not is_tuple(shape) or len(shape.parts) > MAX_DIMS:
         refuse(f"a ShapeDtype whose shape is not a tuple of at most {MAX_DIMS} sizes")
     if not all(size is None or (type(size) is int and 0 <= size < 2**63) for size in shape.parts):
         refuse("a ShapeDtype whose shape holds something that is no size")
-    record.signature = TensorSignature(tuple(shape.parts), _built_dtype(slots["dtype"]).name)
+    record.signature = TensorSignature(tuple(shape.parts), built_dtype(slots["dtype"]).name)

@@ -1,7 +1,6 @@
 """The bytes inside a file: opened without waiting, unpacked within limits, verified to the end."""
 
 import os
-import stat
 import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 from pixace.checkpoints.safe_pickle.records import RefusedError, refuse
 from pixace.checkpoints.safe_pickle.stream import Limits
 from pixace.errors import CheckpointError
+from pixace.system.reading import IrregularFileError, open_regular
 from pixace.wording import shown
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -55,6 +55,8 @@ def unpack(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Unpacked
     name = shown(path)
     try:
         return _read(path, kind, limits)
+    except IrregularFileError as err:
+        raise CheckpointError(f"{name}: refused: {err.strerror}") from None
     except RefusedError as err:
         raise CheckpointError(f"{name}: refused: {err}") from None
     except (OSError, ValueError) as err:  # ValueError: a NUL in the path
@@ -65,16 +67,12 @@ def unpack(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Unpacked
 
 
 def _read(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> UnpackedFile:
-    # Without O_NONBLOCK, opening a FIFO waits for a writer for ever.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    handle = os.open(path, flags)
+    handle = open_regular(path)
     try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            refuse("not a regular file")
+        n_bytes = os.fstat(handle).st_size
         # Data that does not compress grows by 5 bytes in 16,383; the rest is room for the header.
-        if status.st_size > limits.decompressed_bytes + limits.decompressed_bytes // 1000 + _CHUNK:
-            refuse(f"{status.st_size} bytes, more than the limit of {limits.decompressed_bytes}")
+        if n_bytes > limits.decompressed_bytes + limits.decompressed_bytes // 1000 + _CHUNK:
+            refuse(f"{n_bytes} bytes, more than the limit of {limits.decompressed_bytes}")
         chunks = iter(lambda: os.read(handle, _CHUNK), b"")
         first = next(chunks, b"")
         if first.startswith(_GZIP_MAGIC):

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pixace.checkpoints.safe_pickle.arrays import checked_sizes, filled, plain_dtype
-from pixace.checkpoints.safe_pickle.records import quote, refuse
+from pixace.checkpoints.safe_pickle.arrays import checked_sizes, filled
+from pixace.checkpoints.safe_pickle.dtypes import plain_dtype
+from pixace.checkpoints.safe_pickle.records import refuse
+from pixace.wording import quoted_text
 
 MAGIC = b"\x93NUMPY"
 
@@ -64,7 +66,8 @@ class Reader:
         header = self._header()
         match = _HEADER.fullmatch(header)
         if match is None:
-            refuse(f"an array whose header is not that of plain numbers: {quote(header.rstrip())}")
+            said = quoted_text(header.rstrip())
+            refuse(f"an array whose header is not that of plain numbers: {said}")
         byte_order, code, fortran, sizes = match.groups()
         dtype = plain_dtype(code, byte_order)
         shape = checked_sizes([int(size) for size in sizes.split(",") if size])

@@ -193,9 +193,11 @@ def _describe(value: Any) -> str:
     )
 
 
-def quote(value: Any) -> str:
-    """Returns a value of the file as short printable ASCII, fit for a one-line message."""
-    if type(value) is not str and type(value) is not int:
-        return f"a {type(value).__name__}"
-    text = ascii(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def is_int(value: Any, expected: int) -> bool:
+    """Returns whether a value is exactly this number, False and True passing for 0 and 1."""
+    return type(value) in (int, bool) and value == expected
+
+
+def is_tuple(value: Any) -> bool:
+    """Returns whether a value is a tuple of the stream."""
+    return type(value) is Box and value.kind == "tuple"

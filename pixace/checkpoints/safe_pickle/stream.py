@@ -1,8 +1,9 @@
 """Walks the opcodes of a pickle with inert records on the stack: nothing is imported or called.
 
-An opcode parser of our own rather than `pickletools.genops`: it knows only the opcodes that real
-files of weights hold, checks every length against the bytes present before taking any memory, and
-hands out the contents of arrays as views, so that 300 MB of weights are not copied twice.
+A parser of our own rather than `pickletools.genops`: it knows only the opcodes that real files of
+weights hold, checks every length against the bytes present before taking any memory, and hands out
+the contents of arrays as views, so that 300 MB of weights are not copied twice. It is one machine,
+and therefore one module, however long: a stack, a memo, and the opcodes that act on them.
 """
 
 import struct
@@ -12,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixace.checkpoints.safe_pickle.arrays import build_array, build_dtype, build_signature, make
+from pixace.checkpoints.safe_pickle.arrays import build_array, build_signature, make
+from pixace.checkpoints.safe_pickle.dtypes import build_dtype
 from pixace.checkpoints.safe_pickle.records import (
     SYMBOLS,
     Box,
@@ -22,10 +24,10 @@ from pixace.checkpoints.safe_pickle.records import (
     UnbuiltArray,
     UnbuiltDtype,
     UnbuiltSignature,
-    quote,
     refuse,
     to_plain,
 )
+from pixace.wording import quoted_text
 
 _MAX_NAME = 128  # bytes of a module's or a function's name; the longest that is allowed has 23
 _MAX_INT = 16  # bytes of an integer; step counters and the like need 8
@@ -89,9 +91,8 @@ class Walker:
         self._pos = 0
         self._frame_end = 0
         self._stack: list[Any] = []
-        self._below: list[
-            list[Any]
-        ] = []  # the stacks under each open MARK, so that nothing reaches under one
+        # The stacks under each open MARK, so that nothing reaches under one.
+        self._below: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
         # Twice, because protocol 2 copies an array's bytes once as text and once as an array.
         self._budget = Budget(2 * len(data))
@@ -230,9 +231,11 @@ class Walker:
             refuse("a dict with a key that has no value")
         for key, value in zip(values[::2], values[1::2], strict=True):
             if type(key) is not str and (type(key) is not int or abs(key) > _MAX_KEY):
-                refuse(f"a dict key that is {quote(key)}; a text or a small number was expected")
+                refuse(
+                    f"a dict key that is {quoted_text(key)}; a text or a small number was expected"
+                )
             if key in box.keys:
-                refuse(f"a dict with two values for {quote(key)}")
+                refuse(f"a dict with two values for {quoted_text(key)}")
             if type(value) is Symbol:
                 refuse(f"the bare name {value.value} in a dict")
             self._count(box, value)
@@ -319,7 +322,10 @@ class Walker:
     def _push_symbol(self, module: str, name: str) -> None:
         symbol = SYMBOLS.get((module, name))
         if symbol is None:
-            refuse(f"the name {quote(name)} of module {quote(module)}, which weights do not need")
+            refuse(
+                f"the name {quoted_text(name)} of module {quoted_text(module)}, which weights do "
+                "not need"
+            )
         self.push(symbol)
 
     def _line(self) -> str:

@@ -8,14 +8,15 @@ it (figures: benchmarks/README.md). A `BlockMatrix` takes the place of a layer's
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 from pixace.backend.door import jax, jnp, trax
+from pixace.system.limits import n_cores
 
-# Numbers in a matrix, above which XLA (JAX 0.12) multiplies better by ...
-_MIN_BLOCK = 1 << 17  # ... blocks of at least this size, one per core, if it has several rows,
-_MIN_LARGE = 1 << 23  # ... one block, if it has a single row; a smaller one it reads on one core
+# XLA (JAX 0.12) multiplies several rows faster by a matrix in blocks, one for each core, as long as
+# a block has so many numbers; and a single row by a matrix in one block, if it has so many numbers.
+_MIN_BLOCK = 1 << 17
+_MIN_LARGE = 1 << 23
 
 
 class BlockMatrix(NamedTuple):
@@ -64,11 +65,6 @@ def decoding_weights(layer: Any, weights: Any, batch_size: int) -> Any:
         matrix, bias = weights
         return _laid_out(matrix, batch_size), bias
     return weights
-
-
-def n_cores() -> int:
-    """Returns the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _laid_out(matrix: Any, batch_size: int) -> Any:

@@ -127,7 +127,7 @@ class CachedSelfAttention(trax.layers.SelfAttention):
             raise ValueError("only plain causal attention can be cached")
         # In trax's mode eval, which has no cache of its own.
         super().__init__(n_heads=n_heads, d_qk=d_qk, d_v=d_v, causal=True, mode="eval")
-        self._max_len = max_len
+        self._max_len, self._n_heads, self._d_qk, self._d_v = max_len, n_heads, d_qk, d_v
 
     def init_weights_and_state(self, input_signature: Any) -> None:
         """Makes trax's weights, and an empty memory."""

@@ -12,6 +12,11 @@ import math
 from typing import Any
 
 from pixace.backend.door import jax, jnp, trax
+from pixace.backend.trax_internals import (
+    dropout_and_mode,
+    forward_and_or_backward,
+    self_attention_settings,
+)
 from pixace.models.layers.dropout import dropped
 
 _BLOCK = 256  # queries at a time
@@ -78,12 +83,14 @@ class CausalAttention(trax.layers.attention.DotProductCausalAttention):
     @classmethod
     def like(cls, layer: Any) -> CausalAttention:
         """Returns a new layer with the settings of trax's."""
-        return cls(dropout=layer._dropout, mode=layer._mode)
+        dropout, mode = dropout_and_mode(layer)
+        return cls(dropout=dropout, mode=mode)
 
     def forward(self, inputs: Any) -> Any:
         """Maps queries, keys and values, each (B * H, L, D), to (B * H, L, D)."""
         queries, keys, values = inputs
-        dropout = self._dropout if self._mode == "train" else 0.0
+        dropout, mode = dropout_and_mode(self)
+        dropout = dropout if mode == "train" else 0.0
         return causal_attention(queries, keys, values, dropout=dropout, rng=self.rng)
 
 
@@ -92,24 +99,25 @@ class CausalSelfAttention(trax.layers.SelfAttention):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        if self._masked or self._chunk_len or self._share_qk or self._bias or not self._causal:
+        if not self_attention_settings(self).is_plain:
             raise ValueError("only plain causal attention")
 
     has_backward = False  # trax's class has, and is asked for it where blocks are recomputed
 
     def forward_and_or_backward(self, *inputs: Any, **options: Any) -> Any:
         """Does what trax does for layers that have no way back of their own."""
-        return trax.layers.reversible._forward_and_or_backward(self)(*inputs, **options)
+        return forward_and_or_backward(self)(*inputs, **options)
 
     def forward(self, x: Any) -> Any:
         """Maps activations (B, L, D) to activations."""
         w_q, w_k, w_v, w_o = self.weights
         rng, output_rng = jax.random.split(self.rng)
         queries, keys, values = (jnp.einsum("bld,hde->bhle", x, w) for w in (w_q, w_k, w_v))
+        settings = self_attention_settings(self)
         heads = causal_attention(
-            queries, keys, values, dropout=self._attention_dropout, rng=rng, shared_noise=True
+            queries, keys, values, dropout=settings.attention_dropout, rng=rng, shared_noise=True
         )
         output = jnp.einsum("bhle,hed->bld", heads, w_o)
-        if self._output_dropout:
-            output = dropped(output, self._output_dropout, output_rng, output.shape[-1:])
+        if settings.output_dropout:
+            output = dropped(output, settings.output_dropout, output_rng, output.shape[-1:])
         return output

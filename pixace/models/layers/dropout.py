@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pixace.backend.door import jax, jnp, trax
+from pixace.backend.trax_internals import dropout_settings
 
 
 class Dropout(trax.layers.Dropout):
@@ -21,16 +22,17 @@ class Dropout(trax.layers.Dropout):
     @classmethod
     def like(cls, layer: Any) -> Dropout:
         """Returns a new layer with the settings of trax's."""
-        return cls(layer._initial_rate, layer._shared_axes, layer._mode)
+        return cls(*dropout_settings(layer))
 
     def forward(self, x: Any) -> Any:
         """Drops activations in mode train; gives them back as they are in others."""
-        if self._mode != "train" or not self._initial_rate:
+        rate, shared_axes, mode = dropout_settings(self)
+        if mode != "train" or not rate:
             return x
         shape = list(x.shape)
-        for axis in self._shared_axes:
+        for axis in shared_axes:
             shape[axis] = 1
-        return dropped(x, self._initial_rate, self.rng, tuple(shape))
+        return dropped(x, rate, self.rng, tuple(shape))
 
 
 # Traced once for each shape: trax traces a layer many times to make a model.

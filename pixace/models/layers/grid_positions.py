@@ -31,6 +31,7 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
 
     def __init__(self, shape: tuple[int, int], d_model: int, dropout: float, mode: str) -> None:
         super().__init__(shape, (d_model // 2, d_model // 2), dropout=dropout, mode=mode)
+        self._dropout, self._mode = dropout if mode == "train" else 0.0, mode
 
     def init_weights_and_state(self, input_signature: Any) -> None:
         """Makes the vectors of all rows and columns."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from pixace.backend.door import jax, trax
+from pixace.backend.trax_internals import half_residual_parts, is_residual, set_sublayers
 from pixace.models.layers.replacing import replace_sublayers
 
 
@@ -32,15 +33,12 @@ def recompute_activations(model: Any) -> None:
     keep_activations(model)
     replace_sublayers(model, _HalfResidual, _RecomputedHalfResidual.like)
     replace_sublayers(model, Block, lambda old: _Recomputed(*old.sublayers))
-    model._sublayers = [
-        _Recomputed(*layer.sublayers) if _is_residual(layer) else layer for layer in model.sublayers
-    ]
-
-
-def _is_residual(layer: Any) -> bool:
-    """Tells `trax.layers.Residual`, which is no class of its own, from other series."""
-    return type(layer) is trax.layers.Serial and any(
-        type(below) is trax.layers.Serial for below in layer.sublayers
+    set_sublayers(
+        model,
+        [
+            _Recomputed(*layer.sublayers) if is_residual(layer) else layer
+            for layer in model.sublayers
+        ],
     )
 
 
@@ -51,8 +49,8 @@ class _HalfResidual(trax.layers.ReversibleHalfResidual):
 
     @classmethod
     def like(cls, layer: Any) -> _HalfResidual:
-        residual = layer._compute_residual.sublayers
-        return cls(*residual, attention_layer=layer._attention_layer)
+        residual, attention = half_residual_parts(layer)
+        return cls(*residual, attention_layer=attention)
 
 
 class _RecomputedHalfResidual(_HalfResidual):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pixace.backend.trax_internals import set_sublayers
+
 
 def replace_sublayers(layer: Any, kind: type, make: Callable[[Any], Any]) -> None:
     """Puts a new layer in the place of every one of a kind, at any depth.
@@ -14,6 +16,6 @@ def replace_sublayers(layer: Any, kind: type, make: Callable[[Any], Any]) -> Non
       kind: class of the layers that are replaced.
       make: returns the new layer for an old one, with weights of the same nesting.
     """
-    layer._sublayers = [make(old) if isinstance(old, kind) else old for old in layer.sublayers]
+    set_sublayers(layer, [make(old) if isinstance(old, kind) else old for old in layer.sublayers])
     for below in layer.sublayers:
         replace_sublayers(below, kind, make)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import logging
 import math
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from pixace.settings.training import TrainingSettings
+from pixace.wording import clock_time, image_rate
 
 _log = logging.getLogger(__name__)
 
@@ -65,14 +65,15 @@ class Status(NamedTuple):
         """Spells what is known, in the order in which it is shown."""
         left = None
         if self.seconds_left is not None:
-            time_left = datetime.timedelta(seconds=round(self.seconds_left))
+            time_left = clock_time(self.seconds_left)
             left = f"epoch ends in {time_left}" if self.last_step is None else f"{time_left} left"
+        speed = None if self.images_per_second is None else image_rate(self.images_per_second)
         spelt = {
             "epoch": f"epoch {_of(self.epoch, self.last_epoch)}",
             "step": f"step {_of(self.step, self.last_step)}",
             "bits_per_pixel": _unless_none("{:.3f} bits/pixel", self.bits_per_pixel),
             "validation": _unless_none("val {:.3f}", self.validation),
-            "images_per_second": _speed(self.images_per_second),
+            "images_per_second": speed,
             "seconds_left": left,
             "checkpoint": _unless_none("saved {}", self.checkpoint),
             "doing": self.doing,
@@ -82,12 +83,6 @@ class Status(NamedTuple):
 
 def _of(number: int, last: int | None) -> str:
     return f"{number}" if last is None else f"{number}/{last}"
-
-
-def _speed(images_per_second: float | None) -> str | None:
-    if images_per_second is None:
-        return None
-    return f"{images_per_second:{'.0f' if images_per_second >= 100 else '.3g'}} images/s"
 
 
 def _unless_none(form: str, value: object) -> str | None:
