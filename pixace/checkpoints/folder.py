@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from pixace.checkpoints.bundled import ready_folder, ready_models
@@ -88,12 +89,15 @@ def picture_steps(folder: Path, kind: str) -> list[int]:
     return sorted(int(match[1]) for match in names if match)
 
 
-def find_checkpoint(folder: Path, which: str = "latest") -> Path:
+def find_checkpoint(
+    folder: Path, which: str = "latest", read: Callable[[Path], Checkpoint] = read_checkpoint
+) -> Path:
     """Resolves what a user calls a checkpoint to a file.
 
     Args:
       folder: the model's folder.
       which: "latest", "best" (lowest validation loss), a step number, or a path.
+      read: reads a file; only "best" needs to.
 
     Raises:
       CheckpointError: there is no such file.
@@ -104,15 +108,8 @@ def find_checkpoint(folder: Path, which: str = "latest") -> Path:
     if which == "latest":
         return _newest_path(folder)
     if which == "best":
-        newest = read_newest(folder)
-        if newest is None:
-            raise CheckpointError(f"{shown(folder)}: no such checkpoint: it holds none at all")
-        step = best_step(newest[1].history, folder)
-        if step is None:
-            raise CheckpointError(
-                f"{shown(folder)}: keeps no validated epoch; leave --checkpoint out"
-            )
-        return epoch_path(folder, step)
+        newest = read_newest(folder, read)
+        return best_path(folder, None if newest is None else newest[1].history)
     if is_step(which):
         return _existing(epoch_path(folder, int(which)), folder)
     return _existing(Path(which), folder)
@@ -168,6 +165,24 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
     return find_checkpoint(folder, checkpoint or "latest")
 
 
+def best_path(folder: Path, history: History | None) -> Path:
+    """Returns the checkpoint of the best epoch that has a file.
+
+    Args:
+      folder: the model's folder.
+      history: of its newest state, None where it has none.
+
+    Raises:
+      CheckpointError: there is no such epoch.
+    """
+    if history is None:
+        raise CheckpointError(f"{shown(folder)}: no such checkpoint: it holds none at all")
+    step = best_step(history, folder)
+    if step is None:
+        raise CheckpointError(f"{shown(folder)}: keeps no validated epoch; leave --checkpoint out")
+    return epoch_path(folder, step)
+
+
 def best_step(history: History, folder: Path) -> int | None:
     """Returns the step of the lowest validation loss among the epochs that have a file."""
     return history.best(set(epoch_steps(folder)))
@@ -181,10 +196,16 @@ def _existing(path: Path, folder: Path) -> Path:
     raise CheckpointError(f"{shown(path)}: no such checkpoint{hint}")
 
 
-def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
+def read_newest(
+    folder: Path, read: Callable[[Path], Checkpoint] = read_checkpoint
+) -> tuple[Path, Checkpoint] | None:
     """Reads the state from which a training goes on.
 
     A damaged file is skipped, by name and reason in the log, for the epoch before it.
+
+    Args:
+      folder: the model's folder.
+      read: reads a file.
 
     Returns:
       The file and its contents; None where the folder holds no checkpoint at all.
@@ -197,7 +218,7 @@ def read_newest(folder: Path) -> tuple[Path, Checkpoint] | None:
         candidates.insert(0, folder / LATEST_NAME)
     for path in candidates:
         try:
-            return path, read_checkpoint(path)
+            return path, read(path)
         except CheckpointError as error:
             _log.warning("skipped a checkpoint: %s", error)
     if candidates:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import filecmp
 import itertools
 import logging
@@ -11,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pixace.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoint
+from pixace.checkpoints.file import Checkpoint, write_checkpoint
 from pixace.checkpoints.folder import LATEST_NAME, best_step, epoch_path, epoch_steps
 from pixace.errors import CheckpointError
 from pixace.system.files import NO_ROOM, remedy, replacing, sync_folder
@@ -20,21 +19,28 @@ from pixace.wording import shown
 _log = logging.getLogger(__name__)
 
 
-def set_aside(folder: Path, start: Path) -> None:
+def set_aside(folder: Path, start: Path, latest_step: int | None) -> None:
     """Renames what a training that starts from `start` leaves behind in its folder.
 
     Where `start` is one of the folder's epochs, these are the epochs after it, and otherwise all
     of them. They keep their contents as `model-00600.old.pkl.gz`, or .old2 where that is taken,
     and are no epochs of this training any more. A state saved in mid-epoch gets such a name too.
+
+    Args:
+      folder: the model's folder.
+      start: the file to start from.
+      latest_step: of the state that `model.pkl.gz` holds; None where it is missing or damaged:
+        then it is worth no second name.
     """
     steps = epoch_steps(folder)
     kept = [step for step in steps if start == epoch_path(folder, step)]
     latest = folder / LATEST_NAME
-    if os.path.isfile(latest) and not any(_same(latest, epoch_path(folder, s)) for s in steps):
-        with contextlib.suppress(CheckpointError):  # a damaged one is worth no second name
-            old = _old_path(folder, read_checkpoint(latest).step)
-            _give_second_name(latest, old)
-            _log.warning("the state left behind is now also called %s", shown(old))
+    if latest_step is not None and not (
+        latest_step in steps and _same(latest, epoch_path(folder, latest_step))
+    ):
+        old = _old_path(folder, latest_step)
+        _give_second_name(latest, old)
+        _log.warning("the state left behind is now also called %s", shown(old))
     for step in steps:
         if not kept or step > kept[0]:
             path, old = epoch_path(folder, step), _old_path(folder, step)

@@ -11,6 +11,7 @@ from typing import Any
 from absl import flags
 from PIL import Image
 
+from pixace.checkpoints.reader import CheckpointReader
 from pixace.commands.flags import (
     batch_size,
     define_location_flags,
@@ -80,6 +81,7 @@ def run(values: flags.FlagValues) -> None:
         if images is not None:
             _require_images(images)
 
+    reader = CheckpointReader()
     is_first = others is None or others["process_id"] == 0
     if is_first:
         folder, config = training_folder(
@@ -87,13 +89,14 @@ def run(values: flags.FlagValues) -> None:
             values["weights_dir"].value,
             settings.checkpoint,
             typed_settings(values),
+            reader,
         )
 
     def train() -> None:
         if is_first:
             from pixace.training.trainer import Trainer
 
-            trainer = Trainer(folder, config)
+            trainer = Trainer(folder, config, reader=reader)
             with _shown_on_terminal(values["preview"].value) as display:
                 trainer.train(**display, **{name: getattr(settings, name) for name in names})
             print(shown(trainer.folder))

@@ -17,6 +17,7 @@ from pixace.checkpoints.fitting import fit_arrays
 from pixace.checkpoints.folder import epoch_path
 from pixace.checkpoints.history import History
 from pixace.checkpoints.keeping import save_epoch, save_latest, set_aside
+from pixace.checkpoints.reader import CheckpointReader
 from pixace.insight.likelihood import Likelihood
 from pixace.models.weights import count_weights, flat_weights
 from pixace.settings.model import ModelConfig
@@ -48,11 +49,12 @@ class Run:
         settings: TrainingSettings,
         progress: Callable[[Status], None] | None,
         preview: Callable[[Image.Image], None] | None,
+        reader: CheckpointReader,
     ) -> None:
         self.folder = folder
         self.config = config
         self.stop_request = StopRequest()
-        start = find_start(folder, config, settings.checkpoint)
+        start = find_start(folder, config, settings.checkpoint, reader)
         if start:  # before a model of that size is made
             shapes = state_shapes(config, settings.dropout, batch_mesh())
             expected = flat_weights(shapes.weights)
@@ -72,7 +74,7 @@ class Run:
         self.settings, self.learner = self.worker.settings, self.worker.learner
         if start:
             if start.goes_back:
-                set_aside(folder, start.path)
+                set_aside(folder, start.path, start.latest_step)
             _log.info("going on from %s, step %d", shown(start.path), self.learner.step)
         save_config(folder, config)
         self.saved_step = -1

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pixace.checkpoints.config_file import load_config
-from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config
+from pixace.checkpoints.file import Checkpoint
 from pixace.checkpoints.folder import (
     LATEST_NAME,
+    best_path,
     find_checkpoint,
     is_step,
     model_folder,
     read_newest,
 )
+from pixace.checkpoints.reader import CheckpointReader
 from pixace.errors import CheckpointError
 from pixace.settings.checks import MAX_SEED
 from pixace.settings.model import ModelConfig, resolve_config
@@ -29,12 +31,14 @@ class StartingPoint(NamedTuple):
       checkpoint: its contents.
       origin: what the training was told to start from, if it was told anything.
       goes_back: whether it leaves behind what the folder holds besides.
+      latest_step: of the state left behind in `model.pkl.gz`, if that holds one.
     """
 
     path: Path
     checkpoint: Checkpoint
     origin: str | None = None
     goes_back: bool = False
+    latest_step: int | None = None
 
     def seed(self) -> int:
         """Returns the seed that the training began with.
@@ -60,6 +64,7 @@ def training_folder(
     weights_dir: Path | str,
     checkpoint: str | None,
     settings: Mapping[str, Any],
+    reader: CheckpointReader | None = None,
 ) -> tuple[Path, ModelConfig]:
     """Returns the folder to train in, and the settings of the model there.
 
@@ -68,29 +73,34 @@ def training_folder(
       weights_dir: top folder of all models.
       checkpoint: see `find_start`; the settings stored with it apply to a new model.
       settings: settings of `ModelConfig` that the user named; None means "not named".
+      reader: reads what has to be read, and can hand it to `find_start`.
 
     Raises:
       UsageError: the name is not a plain folder name; a setting is out of range or contradicts
         the stored one.
       CheckpointError: no such checkpoint, or the stored settings cannot be used.
     """
+    reader = reader or CheckpointReader()
     folder = model_folder(
         weights_dir, time.strftime("%m%d_%H%M") if model_name is None else model_name
     )
     source, stored = folder, load_config(folder)
     if checkpoint is not None:
         try:
-            path = find_checkpoint(folder, checkpoint)
+            path = find_checkpoint(folder, checkpoint, reader.read)
         except CheckpointError:
-            if _resumed(folder, checkpoint) is None:
+            if not _has_come_from(checkpoint, _readable(folder, reader)):
                 raise
         else:
             if stored is None:
-                source, stored = path.parent, stored_config(path)
+                source = path.parent
+                stored = load_config(source) or reader.read(path).config(path)
     return folder, resolve_config(stored, settings, source=source)
 
 
-def find_start(folder: Path, config: ModelConfig, named: str | None) -> StartingPoint | None:
+def find_start(
+    folder: Path, config: ModelConfig, named: str | None, reader: CheckpointReader | None = None
+) -> StartingPoint | None:
     """Returns the state to go on from: this folder's newest, else the checkpoint named.
 
     A named checkpoint counts once: the same command, run again, resumes from what it made, even
@@ -99,7 +109,8 @@ def find_start(folder: Path, config: ModelConfig, named: str | None) -> Starting
     Args:
       folder: the model's folder.
       config: the model's settings, which the state must share.
-      named: see `folders.find_checkpoint`; None means the newest state.
+      named: see `folder.find_checkpoint`; None means the newest state.
+      reader: knows what has been read already, and keeps nothing in memory.
 
     Returns:
       The state; None for a new model.
@@ -108,7 +119,9 @@ def find_start(folder: Path, config: ModelConfig, named: str | None) -> Starting
       CheckpointError: there is no such checkpoint, or none that can be read.
       UsageError: its tokens or sizes mean something else than the settings say.
     """
-    start = _newest(folder) if named is None else _from_named(folder, named)
+    reader = reader or CheckpointReader()
+    start = _newest(folder, reader) if named is None else _from_named(folder, named, reader)
+    reader.forget()
     if start is not None:
         inside = start.checkpoint.config(start.path)
         if inside is not None:
@@ -116,30 +129,44 @@ def find_start(folder: Path, config: ModelConfig, named: str | None) -> Starting
     return start
 
 
-def _newest(folder: Path) -> StartingPoint | None:
-    newest = read_newest(folder)
+def _newest(folder: Path, reader: CheckpointReader) -> StartingPoint | None:
+    newest = read_newest(folder, reader.read)
     return None if newest is None else StartingPoint(*newest, newest[1].resume.origin)
 
 
-def _from_named(folder: Path, named: str) -> StartingPoint | None:
-    resumed = _resumed(folder, named)
-    if resumed is not None:
-        return resumed
-    path = find_checkpoint(folder, named)
+def _readable(folder: Path, reader: CheckpointReader) -> StartingPoint | None:
+    """Returns the folder's newest state, None also where nothing there can be read."""
+    try:
+        return _newest(folder, reader)
+    except CheckpointError:
+        return None
+
+
+def _from_named(folder: Path, named: str, reader: CheckpointReader) -> StartingPoint | None:
+    newest = _newest(folder, reader) if named == "best" else _readable(folder, reader)
+    if newest is not None and _has_come_from(named, newest):
+        return newest
+    if named == "best":
+        path = best_path(folder, None if newest is None else newest.checkpoint.history)
+    else:
+        path = find_checkpoint(folder, named)
     if path.resolve() == (folder / LATEST_NAME).resolve():
-        return _newest(folder)
+        return _newest(folder, reader)
     if path.resolve().parent == folder.resolve():
         path = folder / path.name
-    return StartingPoint(path, read_checkpoint(path), _origin(named), goes_back=True)
+    latest_step = None
+    if newest is not None:
+        if newest.path.name == LATEST_NAME:
+            latest_step = newest.checkpoint.step
+        if not path.samefile(newest.path):  # which it is right after an epoch: a second name
+            reader.forget(newest.path)
+        newest = None  # the weights of two files would be in memory
+    return StartingPoint(path, reader.read(path), _origin(named), True, latest_step)
 
 
-def _resumed(folder: Path, named: str) -> StartingPoint | None:
-    """Returns the folder's newest state if it has come from the checkpoint named."""
-    try:
-        newest = _newest(folder)
-    except CheckpointError:  # nothing there can be read, so nothing has come from it
-        return None
-    return newest if newest is not None and newest.origin == _origin(named) else None
+def _has_come_from(named: str, newest: StartingPoint | None) -> bool:
+    """Says whether a folder's newest state has come from the checkpoint named."""
+    return newest is not None and newest.origin == _origin(named)
 
 
 def _origin(named: str) -> str:

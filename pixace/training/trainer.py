@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from pixace.checkpoints.lock import training_lock
+from pixace.checkpoints.reader import CheckpointReader
 from pixace.errors import UsageError
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
@@ -32,10 +33,17 @@ class Trainer:
       checkpoint: what training starts from, unless `train` is told otherwise.
     """
 
-    def __init__(self, folder: Path, config: ModelConfig, checkpoint: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: ModelConfig,
+        checkpoint: str | None = None,
+        reader: CheckpointReader | None = None,
+    ) -> None:
         self.folder = folder
         self.config = config
         self.checkpoint = checkpoint
+        self._reader = reader or CheckpointReader()
 
     def train(
         self,
@@ -72,7 +80,7 @@ class Trainer:
             if (warning := idle_gpu_warning()) is not None:
                 _log.warning("%s", warning)
             with memory_errors("try a smaller model"):
-                run = Run(self.folder, self.config, chosen, progress, preview)
+                run = Run(self.folder, self.config, chosen, progress, preview, self._reader)
             try:
                 # Not before: until the first step there is nothing to save, and Ctrl-C just ends.
                 with run.stop_request, memory_errors(advice_to_halve(run.settings)):
@@ -102,5 +110,6 @@ def get_trainer(
       CheckpointError: the stored settings cannot be used.
     """
     checkpoint = None if checkpoint is None else str(checkpoint)
-    folder, config = training_folder(model_name, weights_dir, checkpoint, settings)
-    return Trainer(folder, config, checkpoint)
+    reader = CheckpointReader()
+    folder, config = training_folder(model_name, weights_dir, checkpoint, settings, reader)
+    return Trainer(folder, config, checkpoint, reader)

@@ -126,7 +126,10 @@ class Story:
             return
         step = int(self.rng.choice(earlier))
         state = read_checkpoint(find_checkpoint(self.folder, str(step)))
-        crashed = self._crashes(lambda: set_aside(self.folder, epoch_path(self.folder, step)))
+        latest_step = self.newest[0] if self.newest else None
+        crashed = self._crashes(
+            lambda: set_aside(self.folder, epoch_path(self.folder, step), latest_step)
+        )
         # Another run's later epoch looks like one of ours: it is set aside too, and kept.
         self.foreign = [
             name if (self.folder / name).exists() else name.replace(".pkl", ".old.pkl")

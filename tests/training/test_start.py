@@ -1,6 +1,9 @@
 """Where a training starts: folder, settings, state."""
 
+import collections
+import contextlib
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -10,10 +13,11 @@ from pixace.checkpoints.file import Checkpoint, read_checkpoint, write_checkpoin
 from pixace.checkpoints.folder import epoch_path, epoch_steps
 from pixace.checkpoints.history import History
 from pixace.checkpoints.keeping import save_epoch, save_latest, set_aside
+from pixace.checkpoints.reader import CheckpointReader
 from pixace.checkpoints.resume import ResumeState
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig
-from pixace.training.start import find_start, training_folder
+from pixace.training.start import StartingPoint, find_start, training_folder
 
 
 def test_a_training_without_a_name_is_called_after_the_time(tmp_path):
@@ -135,9 +139,15 @@ def test_the_same_command_does_not_go_back_twice(trained, named):
     assert (start.checkpoint.step, start.goes_back) == (9, False)
 
 
+def go_back(folder, named) -> StartingPoint:
+    """Starts from a checkpoint as a training does."""
+    start = find_start(folder, ModelConfig(), named)
+    set_aside(folder, start.path, start.latest_step)
+    return start
+
+
 def test_going_back_keeps_everything_under_other_names(trained):
-    start = find_start(trained, ModelConfig(), "3")
-    set_aside(trained, start.path)
+    go_back(trained, "3")
     assert epoch_steps(trained) == [3]
     kept = {name: mark_of(trained / name) for name in names(trained)}
     assert kept == {
@@ -150,28 +160,26 @@ def test_going_back_keeps_everything_under_other_names(trained):
 
 
 def test_what_is_left_behind_twice_has_two_names(trained):
-    set_aside(trained, epoch_path(trained, 3))
+    go_back(trained, "3")
     save_epoch(trained, state(6, 66), {}, keep=5)
-    set_aside(trained, epoch_path(trained, 3))
+    go_back(trained, "3")
     assert mark_of(trained / "model-00006.old.pkl.gz") == 6
     assert mark_of(trained / "model-00006.old2.pkl.gz") == 66
 
 
 def test_a_file_left_behind_is_a_line_of_its_own(trained):
     """No epoch of the present line may pass for one of the line gone back to."""
-    set_aside(trained, epoch_path(trained, 3))
+    go_back(trained, "3")
     save_epoch(trained, state(6, 66), {}, keep=5)
-    start = find_start(trained, ModelConfig(), str(trained / "model-00006.old.pkl.gz"))
+    start = go_back(trained, str(trained / "model-00006.old.pkl.gz"))
     assert (start.checkpoint.weights[0][0], start.goes_back) == (6, True)
-    set_aside(trained, start.path)
     assert epoch_steps(trained) == []
     assert mark_of(trained / "model-00006.old2.pkl.gz") == 66
 
 
 def test_another_model_s_file_leaves_nothing_of_this_one_overwritten(trained, tmp_path):
     write_checkpoint(tmp_path / "other.pkl.gz", state(6, 600), {})
-    start = find_start(trained, ModelConfig(), str(tmp_path / "other.pkl.gz"))
-    set_aside(trained, start.path)
+    start = go_back(trained, str(tmp_path / "other.pkl.gz"))
     save_epoch(trained, start.checkpoint, {}, keep=5)
     assert epoch_steps(trained) == [6]
     old = {name for name in names(trained) if ".old" in name}
@@ -182,9 +190,8 @@ def test_damaged_files_do_not_stand_in_the_way_of_a_good_one(trained, tmp_path):
     write_checkpoint(tmp_path / "good.pkl.gz", state(6, 600), {})
     for path in trained.iterdir():
         path.write_bytes(b"damaged")
-    start = find_start(trained, ModelConfig(), str(tmp_path / "good.pkl.gz"))
+    start = go_back(trained, str(tmp_path / "good.pkl.gz"))
     assert start.checkpoint.weights[0][0] == 600
-    set_aside(trained, start.path)
     assert epoch_steps(trained) == []
 
 
@@ -197,3 +204,93 @@ def test_a_file_that_was_moved_still_knows_its_settings(tmp_path):
     config = ModelConfig(image_size=6, background="white")
     write_checkpoint(tmp_path / "moved.pkl.gz", state(3, 3, config=config), {})
     assert training_folder("new", tmp_path, str(tmp_path / "moved.pkl.gz"), {})[1] == config
+
+
+OPENED: list[str] | None = None
+
+
+def note_opening(event, arguments):
+    """An audit hook, which stays as long as the process: Python tells it of every file opened."""
+    if event == "open" and OPENED is not None and str(arguments[0]).endswith(".pkl.gz"):
+        OPENED.append(str(arguments[0]).rpartition("/")[2])
+
+
+sys.addaudithook(note_opening)
+
+
+@contextlib.contextmanager
+def openings():
+    """Counts how often each checkpoint is opened."""
+    global OPENED
+    OPENED, counts = [], collections.Counter()
+    try:
+        yield counts
+    finally:
+        counts.update(OPENED)
+        OPENED = None
+
+
+def start_as_a_command_does(weights_dir, name, named):
+    """Finds out the folder, then, once it is locked, the state, and leaves behind the rest."""
+    reader = CheckpointReader()
+    folder, config = training_folder(name, weights_dir, named, {}, reader)
+    start = find_start(folder, config, named, reader)
+    if start.goes_back:
+        set_aside(folder, start.path, start.latest_step)
+    return start
+
+
+# What is named -> what is opened, of epochs 3, 6 (the best) and 9, and a state in mid-epoch.
+READ = {
+    None: ["model.pkl.gz"],
+    "latest": ["model.pkl.gz"],
+    "best": ["model.pkl.gz", "model-00006.pkl.gz"],
+    "3": ["model.pkl.gz", "model-00003.pkl.gz"],
+}
+
+
+@pytest.mark.parametrize("has_config", [True, False])
+@pytest.mark.parametrize("named", READ)
+def test_each_checkpoint_is_read_once(trained, named, has_config):
+    """With the settings beside them, or with none but those inside, which are asked for first."""
+    if has_config:
+        save_config(trained, ModelConfig())
+    with openings() as opened:
+        start_as_a_command_does(trained.parent, "trained", named)
+    assert opened == collections.Counter(READ[named])
+
+
+def test_the_best_is_the_newest_right_after_its_epoch(trained):
+    """Two names for one file, which is read once."""
+    best = state(12, 12)
+    best.history.add_validation(12, 0.5)
+    save_epoch(trained, best, {}, keep=5)
+    with openings() as opened:
+        start = start_as_a_command_does(trained.parent, "trained", "best")
+    assert (start.path.name, start.checkpoint.step) == ("model-00012.pkl.gz", 12)
+    assert opened == {"model.pkl.gz": 1}
+
+
+def test_a_damaged_newest_one_is_read_once_too(trained, caplog):
+    """And the one before it says which is the best."""
+    (trained / "model.pkl.gz").write_bytes(b"damaged")
+    with openings() as opened:
+        start = start_as_a_command_does(trained.parent, "trained", "best")
+    assert start.checkpoint.step == 6
+    assert opened == dict.fromkeys(["model.pkl.gz", "model-00009.pkl.gz", "model-00006.pkl.gz"], 1)
+    assert "skipped a checkpoint" in caplog.text
+
+
+def test_a_training_that_ended_meanwhile_is_not_gone_back_behind(trained):
+    """Another one saves between the look at the folder and its lock: its state is what counts."""
+    reader = CheckpointReader()
+    folder, config = training_folder("trained", trained.parent, "best", {}, reader)
+    newer = state(12, 12)
+    newer.history.add_validation(12, 0.5)
+    save_epoch(trained, newer, {}, keep=5)
+    assert find_start(folder, config, "best", reader).checkpoint.step == 12
+    reader = CheckpointReader()
+    training_folder("trained", trained.parent, "best", {}, reader)
+    save_latest(trained, state(13, 13, origin="best"), {})
+    start = find_start(folder, config, "best", reader)
+    assert (start.checkpoint.step, start.goes_back) == (13, False)

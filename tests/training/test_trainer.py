@@ -20,6 +20,7 @@ from pixace.checkpoints.config_file import load_config
 from pixace.checkpoints.file import read_checkpoint, write_checkpoint
 from pixace.checkpoints.folder import epoch_steps
 from pixace.checkpoints.history import History
+from pixace.checkpoints.keeping import save_epoch
 from pixace.checkpoints.record import read_record
 from pixace.errors import CheckpointError, ImageError, PixaceError, UsageError
 from pixace.insight.evaluator import get_evaluator
@@ -249,6 +250,36 @@ def test_going_back_trains_anew_and_keeps_the_old_epochs(painted, tmp_path):
         np.testing.assert_array_equal(one, two)
     history = read_checkpoint(folder / "model.pkl.gz").history.validations()
     assert [step for step, _ in history] == [3, 6, 9]
+
+
+COUNTING = """
+import sys
+opened = []
+sys.addaudithook(lambda event, arguments: event == "open" and opened.append(str(arguments[0])))
+from pixace.cli import main
+code = main()
+print(*sorted(path.rpartition("/")[2] for path in opened if path.endswith(".pkl.gz")))
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+def test_going_back_to_the_best_reads_two_files(painted, weights_dir, tmp_path):
+    """The newest, which says which one that is, and that one; each is opened once."""
+    folder = tmp_path / "m"
+    for step in (3, 6):
+        stored = read_checkpoint(weights_dir / "transformer" / f"model-{step:05d}.pkl.gz")
+        stored.history = History()
+        for epoch in range(3, step + 1, 3):
+            stored.history.add_validation(epoch, float(epoch))
+        save_epoch(folder, stored, {}, keep=5)
+    flags = {"checkpoint": "best", "n_epochs": 2, "steps_per_epoch": 2}
+    interpreter, _, _, *words = flags_of(painted, tmp_path, "m", **flags)
+    done = subprocess.run([interpreter, "-c", COUNTING, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "step 3" in done.stderr
+    assert done.stdout.splitlines() == [str(folder), "model-00003.pkl.gz model.pkl.gz"]
+    assert epoch_steps(folder) == [3, 4]
 
 
 @pytest.mark.slow
