@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import pixace.insight.likelihood
 import pixace.training.worker
+from pixace.backend.door import jax
 from pixace.checkpoints.config_file import load_config
 from pixace.checkpoints.file import read_checkpoint, write_checkpoint
 from pixace.checkpoints.folder import epoch_steps
@@ -95,6 +96,22 @@ def test_the_same_command_again_has_nothing_to_do(painted, tmp_path, caplog):
         train_tiny(painted, tmp_path, "m", "transformer")
     assert "nothing left to do: step 6 of 6" in caplog.text
     assert (folder / "model.pkl.gz").stat().st_ino == before
+
+
+def test_a_second_training_compiles_nothing(painted, weights_dir, tmp_path):
+    """Every program is the first one's: none has a number in it that changes from run to run."""
+    misses = []
+
+    def listen(event: str, **_) -> None:
+        if event.endswith("cache_misses"):
+            misses.append(event)
+
+    jax.monitoring.register_event_listener(listen)
+    try:
+        train_tiny(painted, tmp_path, "m", "transformer")
+    finally:
+        jax.monitoring.unregister_event_listener(listen)
+    assert misses == []
 
 
 @pytest.mark.long

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from PIL import Image
 from pixace.dataset.batches import spread_rows
 from pixace.dataset.cache import TokenRows
 from pixace.drawing.sampler import Sampler, complete
-from pixace.models.build import build_model, init_model
+from pixace.models.build import model_with_weights
+from pixace.models.weights import flat_weights
 from pixace.pictures.collage import collage
 from pixace.settings.model import ModelConfig
 from pixace.tokens.tiles import token_rows
@@ -50,6 +50,7 @@ class EpochPictures:
         self._seed = seed
         self._summaries = summaries
         self._preview = preview
+        self._sampler: Sampler | None = None
         self._makers = {"samples": self._samples, "completions": self._completions}
 
     def are_drawn(self, step: int) -> bool:
@@ -113,8 +114,7 @@ class EpochPictures:
         self, prompt: np.ndarray | None, weights: Any, stop: Callable[[], bool]
     ) -> np.ndarray | None:
         """Returns N_PICTURES whole token sequences, or None if told to stop meanwhile."""
-        sampler = self._sampler
-        sampler.set_weights(weights)
+        sampler = self._sampler_with(weights)
         states = complete(
             sampler,
             prompt,
@@ -128,9 +128,12 @@ class EpochPictures:
                 return None
         return drawn.tokens
 
-    @functools.cached_property
-    def _sampler(self) -> Sampler:
-        """The model in mode predict, which nobody needs before the end of the first epoch."""
-        model = build_model(self._config, "predict")
-        init_model(model, N_PICTURES, 1)
-        return Sampler(model, N_PICTURES)
+    def _sampler_with(self, weights: Any) -> Sampler:
+        """Returns the model in mode predict, which is not made before it is first needed."""
+        if self._sampler is None:
+            arrays = flat_weights(weights)
+            model = model_with_weights(self._config, "predict", arrays, N_PICTURES)
+            self._sampler = Sampler(model, N_PICTURES)
+        else:
+            self._sampler.set_weights(weights)
+        return self._sampler

@@ -1,0 +1,95 @@
+"""The tests lie as the package does: what a module does is tested in the file of its name."""
+
+import ast
+
+import pytest
+
+from tests.tools.places import ROOT
+
+PACKAGE, TESTS = ROOT / "pixace", ROOT / "tests"
+
+# Test file -> modules that it tests, which have none of their own name.
+TESTED_BY = {
+    "checkpoints/safe_pickle/test_safe_pickle.py": """checkpoints.safe_pickle.arrays
+        checkpoints.safe_pickle.compressed checkpoints.safe_pickle.records
+        checkpoints.safe_pickle.stream""",
+    "checkpoints/test_file.py": "checkpoints.fitting checkpoints.lock",
+    "dataset/test_examine.py": "dataset.findings",
+    "dataset/test_quantisation.py": "commands.quantize",
+    "dataset/test_reading.py": "dataset.batches",
+    "drawing/test_predictor.py": "drawing.batching drawing.drawn",
+    "drawing/test_recipe.py": "pictures.metadata",
+    "drawing/test_sampler.py": "drawing.choice drawing.noise",
+    "faults/test_api_values.py": "settings.checks settings.drawing settings.training",
+    "faults/test_keep_policy.py": "checkpoints.keeping",
+    "faults/test_surroundings.py": "system.streams",
+    "faults/test_writes.py": "commands.download",
+    "insight/test_evaluator.py": "commands.evaluate insight.likelihood",
+    "insight/test_plots.py": "commands.plot",
+    "insight/test_report.py": "commands.report",
+    "models/layers/test_dropout.py": "models.layers.replacing",
+    "models/layers/test_masked_convolutions.py": "models.layers.raster",
+    "models/test_build.py": "models.attention models.types models.weights",
+    "pictures/test_collage.py": "pictures.writing",
+    "pictures/test_reading.py": "pictures.folder pictures.rgb",
+    "settings/test_model.py": "checkpoints.config_file",
+    "test_cli.py": "__init__ __main__ commands commands.flags",
+    "test_errors.py": "wording",
+    "tokens/test_tokens.py": "tokens.hsv tokens.tiles tokens.vocabulary",
+    "training/test_planning.py": "commands.plan",
+    "training/test_trainer.py": """training.run training.worker training.watching.curves
+        training.watching.epoch_pictures""",
+    "web/test_download.py": """web.attempt web.drive web.limits web.partial web.progress
+        web.request""",
+    "web/test_prompt.py": "web.guard",
+    "zoo/test_download.py": "zoo.catalogue zoo.install",
+}
+
+# Folders of tests, and tests among those of a room, that are about no one module.
+OF_SEVERAL = ("examples", "faults", "tools", "whole", "drawing/test_sampling_models.py")
+
+
+def modules():
+    """Returns the modules that hold more than a docstring; a package is called as its folder."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if len(parts) > 1 and parts[-1] == "__init__":
+            parts = parts[:-1]
+            if len(ast.parse(path.read_text("utf-8")).body) < 2:
+                continue
+        found[".".join(parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def own_tests(name):
+    """Returns where the tests of a module of that name may lie; those of a package also inside."""
+    *rooms, last = name.split(".")
+    folder = TESTS.joinpath(*rooms)
+    return {folder / f"test_{last}.py", folder / last / f"test_{last}.py"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_is_tested_where_one_looks_for_it(name):
+    elsewhere = {TESTS / file for file, names in TESTED_BY.items() if name in names.split()}
+    assert any(path.exists() for path in own_tests(name) | elsewhere), (
+        f"write tests/{name.replace('.', '/')} with test_ before its last part, or name in "
+        "TESTED_BY the file that tests it"
+    )
+
+
+@pytest.mark.parametrize("file", TESTED_BY)
+def test_what_the_table_names_is_there(file):
+    assert (TESTS / file).exists()
+    assert set(TESTED_BY[file].split()) <= MODULES.keys()
+
+
+def test_a_test_has_the_name_of_what_it_tests():
+    named = set().union(*map(own_tests, MODULES))
+    for path in TESTS.rglob("test_*.py"):
+        place = path.relative_to(TESTS)
+        is_of_several = place.parts[0] in OF_SEVERAL or place.as_posix() in OF_SEVERAL
+        assert is_of_several or path in named, f"no module has the name of {place}"
