@@ -8,6 +8,7 @@ import shlex
 from absl import flags
 
 from pixace.commands import COMMANDS
+from pixace.commands.flags import define_common_flags
 
 _BASH = """\
 _pixace() {{
@@ -52,6 +53,7 @@ def run(values: flags.FlagValues) -> None:
 def _flags_of(command: str) -> dict[str, flags.Flag]:
     values = flags.FlagValues()
     importlib.import_module(f"pixace.commands.{command}").define_flags(values)
+    define_common_flags(values)
     return {name: values[name] for name in values}
 
 
