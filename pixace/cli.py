@@ -17,13 +17,16 @@ from absl import flags
 from pixace import __version__
 from pixace.commands import COMMANDS
 from pixace.errors import PixaceError, UsageError
-from pixace.system.limits import THREADS_OF_PYTHON, require_threads
+from pixace.system.limits import THREADS_OF_PYTHON, n_cores, require_threads
 from pixace.system.signals import SavedAndStopped, StopSignal, signals_held_back, stopping
 from pixace.system.streams import lead_nowhere, open_standard_streams, tell
 from pixace.wording import one_line, reason, shortage
 
+_log = logging.getLogger(__name__)
+
 _HELP_WORDS = ("-h", "-help", "--help", "-helpshort", "--helpshort")
 _FULL_HELP_WORDS = ("-helpfull", "--helpfull")
+_VERBOSE = "--verbose"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    is_verbose = arguments[:1] == [_VERBOSE]
+    arguments = arguments[is_verbose:]
     if not arguments or arguments[0] in (*_HELP_WORDS, *_FULL_HELP_WORDS, "help"):
         print(_overview())
         return 0
@@ -80,8 +85,10 @@ def _dispatch(arguments: list[str]) -> int:
     require_threads(THREADS_OF_PYTHON)
     with signals_held_back():
         command = importlib.import_module(f"pixace.commands.{word}")
+        common = importlib.import_module("pixace.commands.flags")
     values = flags.FlagValues()
     command.define_flags(values)
+    common.define_common_flags(values)
     if any(argument in _HELP_WORDS for argument in rest):
         print(_command_help(word, values))
         return 0
@@ -89,7 +96,12 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"{_usage(word)}\n{values.get_help()}")
         return 0
     _parse(word, values, rest)
+    if is_verbose or values["verbose"].value:
+        logging.getLogger("pixace").setLevel(logging.DEBUG)
+    python = sys.version.split()[0]
+    _log.debug("pixace %s on %s: Python %s, %d cores", __version__, sys.platform, python, n_cores())
     command.run(values)
+    _log.debug("%s is done", word)
     return 0
 
 
@@ -119,7 +131,8 @@ def _overview() -> str:
     return (
         f"pixace {__version__}: learns to draw from a folder of images\n\n"
         f"usage: pixace COMMAND --flags\n\n{commands}\n\n"
-        "pixace COMMAND --help lists the flags of a command."
+        "pixace COMMAND --help lists the flags of a command; pixace --verbose COMMAND --flags\n"
+        "tells what is happening inside."
     )
 
 
@@ -139,10 +152,12 @@ def _command_help(word: str, values: flags.FlagValues) -> str:
 
 
 class _MessageFormatter(logging.Formatter):
-    """Shows a message as it is; marks what the user should not overlook."""
+    """Shows a message as it is; marks what the user should not overlook, and times the details."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = super().format(record)
+        if record.levelno <= logging.DEBUG:
+            return f"{record.relativeCreated / 1000:7.2f} s  {message}"  # since the start
         return f"warning: {message}" if record.levelno >= logging.WARNING else message
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -42,7 +43,9 @@ STEP = {
     "dropout": "0.1",
     "steps_per_epoch": "1000",
 }
+COMMON = {"verbose": "false"}
 SWITCHES = {
+    "verbose",
     "allow_private_urls",
     "recompute",
     "mirror",
@@ -181,14 +184,14 @@ def test_help_lists_a_command_s_flags_with_their_defaults(command):
             name, equals, default = line.removeprefix("  --").partition("=")
             listed[name] = default if equals else None
             assert below.startswith("      "), f"--{name} is explained"
-    assert listed == FLAGS[command]
+    assert listed == FLAGS[command] | COMMON
 
 
 @pytest.mark.parametrize("command", FLAGS)
 def test_full_help_lists_them_too(command):
     done = pixace(command, "--model_name=x", "--helpfull")
     assert (done.returncode, done.stderr) == (0, "")
-    for name, default in FLAGS[command].items():
+    for name, default in (FLAGS[command] | COMMON).items():
         start = done.stdout.index(f"  --{'[no]' * (name in SWITCHES)}{name}: ")
         explained = done.stdout[start:].split("\n  --")[0]
         assert default is None or f"(default: '{default}')" in explained, name
@@ -503,6 +506,76 @@ def test_import_pixace_alone_is_next_to_nothing():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert (done.stdout, done.stderr) == ("[] ['pixace']\n", "")
+
+
+# --- seeing inside ------------------------------------------------------------------------------
+
+TIMED = re.compile(r" *\d+\.\d\d s  (.+)")
+
+
+def details(stderr):
+    """Returns the lines that only --verbose shows, without their times."""
+    return [match[1] for line in stderr.splitlines() if (match := TIMED.fullmatch(line))]
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_verbose_tells_what_is_opened_wherever_it_stands(tmp_path, place):
+    folder = album(tmp_path / "album", 2)
+    words = ["check", f"--images={folder}"]
+    plain = pixace(*words)
+    done = pixace(*words[:place], "--verbose", *words[place:])
+    assert (done.returncode, done.stdout) == (0, plain.stdout)
+    told = details(done.stderr)
+    assert told[0].startswith(f"pixace {__version__} on {sys.platform}: Python 3.")
+    assert f"{folder}: 2 image files" in told
+    assert {f"opening {path}" for path in folder.iterdir()} <= set(told)
+    assert told[-1] == "check is done"
+    assert details(plain.stderr) == []
+
+
+def test_verbose_tells_of_weights_libraries_device_and_programs(tmp_path):
+    words = ["predict", "--model_name=emoji", "--out=a.png", "--scale=16", "--seed=1"]
+    environment = {"PIXACE_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    others = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    told = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-m", "pixace", *words, "--verbose"],
+            cwd=tmp_path,
+            env={**others, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert (done.returncode, done.stdout) == (0, "a.png\n"), done.stderr
+        told.append("\n".join(details(done.stderr)))
+    for lines in told:
+        assert "weights/emoji/model.pkl.gz" in lines
+        assert re.search(r"^JAX [\d.]+ and trax are imported$", lines, re.M)
+        assert re.search(r"^building a model for predict, \d rows, on \w+", lines, re.M)
+        assert f"compiled programs are kept in {tmp_path / 'cache' / 'compiled'}" in lines
+    assert "to be compiled: " in told[0]
+    assert "to be compiled: " not in told[1] and "compiled before: " in told[1]
+
+
+def test_with_verbose_a_failure_still_is_one_line(tmp_path):
+    done = pixace("--verbose", "check", "--images=nowhere", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "pixace: nowhere: no such folder of images"
+    assert len(done.stderr.splitlines()) == len(details(done.stderr)) + 1
+
+
+def test_verbose_alone_is_the_overview():
+    assert pixace("--verbose").stdout == pixace().stdout
+
+
+@pytest.mark.usefixtures("_messages_as_before")
+def test_verbose_ends_with_its_command(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "--images=nowhere", "--verbose"]) == 1
+    assert details(capsys.readouterr().err)
+    assert main(["check", "--images=nowhere"]) == 1
+    assert not details(capsys.readouterr().err)
 
 
 # --- several commands in one process ------------------------------------------------------------

@@ -7,6 +7,7 @@ starts the libraries, whose native code aborts where it gets too little: hence t
 
 from __future__ import annotations
 
+import logging
 import os
 
 from pixace.backend.importing import (
@@ -47,5 +48,6 @@ from pixace.backend.programs import compiler_options, keep_compiled_programs  # 
 mend_trax()
 hide_gpu_from_tensorflow()
 keep_compiled_programs()
+logging.getLogger(__name__).debug("JAX %s and trax are imported", jax.__version__)
 
 __all__ = ["compiler_options", "jax", "jnp", "multihost_utils", "tf", "trax"]

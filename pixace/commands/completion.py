@@ -8,6 +8,7 @@ import shlex
 from absl import flags
 
 from pixace.commands import COMMANDS
+from pixace.commands.flags import define_common_flags
 
 _BASH = """\
 _pixace() {{
@@ -44,6 +45,7 @@ def flags_of(command: str) -> dict[str, flags.Flag]:
     """Returns the flags that a command has, by name."""
     values = flags.FlagValues()
     importlib.import_module(f"pixace.commands.{command}").define_flags(values)
+    define_common_flags(values)
     return {name: values[name] for name in values}
 
 

@@ -157,3 +157,13 @@ def numbers(flag: str, words: list[str], kind: type) -> list[Any]:
             f"flag --{flag}={','.join(words)}: not a list of numbers such as "
             f"{'5,4,4' if kind is int else '0.9,1.0'}"
         ) from None
+
+
+def define_common_flags(values: flags.FlagValues) -> None:
+    """Registers the flags that every command has."""
+    flags.DEFINE_bool(
+        "verbose",
+        False,
+        "Tell on stderr what is happening inside, and when; may stand before the command, too.",
+        flag_values=values,
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from pixace.wording import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg")
 
@@ -53,16 +55,7 @@ def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> byt
         names = ", ".join(map(shown, records))
         raise PixaceError(f"{names}: no curves in this model, so nothing to plot; train adds them")
 
-    # The object alone, without pyplot: no display, no state that others share.
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    buffer = io.BytesIO()
-    # The same curves make the same file, and a name may have dollars.
-    style = rc_context({"svg.hashsalt": "pixace", "text.parse_math": False})
-    with style, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a letter of a name that the font does not have
-        figure = Figure(figsize=(8, 4.5), layout="constrained")
+    with _figure(8, 4.5, kind) as (figure, contents):
         title = next(iter(told)) if len(told) == 1 else None  # the legend names several
         axes = figure.add_subplot(title=title, xlabel="step", ylabel="bits per pixel")
         axes.locator_params(axis="x", integer=True)  # there are no half steps
@@ -72,8 +65,7 @@ def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> byt
             _draw(axes, record.train, f"training (epoch's mean){suffix}", f"C{number}", "--")
             _draw(axes, record.val, f"{record.validation}{suffix}", f"C{number}", "-")
         axes.legend()
-        figure.savefig(buffer, format=kind, dpi=150, metadata=_undated(kind))
-    return buffer.getvalue()
+    return contents.getvalue()
 
 
 def plot_receptive_field(
@@ -88,15 +80,11 @@ def plot_receptive_field(
       name: of the model.
       kind: "png" or "svg".
     """
-    from matplotlib import rc_context
     from matplotlib.colors import LogNorm
-    from matplotlib.figure import Figure
 
     grid = np.ma.masked_equal(order.picture(lengths), 0.0)
     ((row, column),) = np.argwhere(order.picture(np.arange(len(lengths)) == pixel))
-    buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "pixace", "text.parse_math": False}):
-        figure = Figure(figsize=(6, 5), layout="constrained")
+    with _figure(6, 5, kind) as (figure, contents):
         axes = figure.add_subplot(title=f"{name}: seen for the marked pixel")
         # One scale for all models, so that their pictures can be laid side by side.
         norm = LogNorm(_FAINTEST, 1.0, clip=True)
@@ -105,8 +93,31 @@ def plot_receptive_field(
         axes.locator_params(integer=True)
         label = f"gradient's length, largest = 1, darkest: {_FAINTEST} or less"
         figure.colorbar(image, label=label, format="%g")
-        figure.savefig(buffer, format=kind, dpi=150, metadata=_undated(kind))
-    return buffer.getvalue()
+    return contents.getvalue()
+
+
+@contextlib.contextmanager
+def _figure(width: float, height: float, kind: str) -> Iterator[tuple[Figure, io.BytesIO]]:
+    """Yields a figure to draw in, and the file that holds it once the block has ended well.
+
+    Args:
+      width: in inches.
+      height: likewise.
+      kind: "png" or "svg".
+    """
+    # The object alone, without pyplot: no display, no state that others share.
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    contents = io.BytesIO()
+    # The same curves make the same file, and a name may have dollars.
+    style = rc_context({"svg.hashsalt": "pixace", "text.parse_math": False})
+    with style, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter of a name that the font does not have
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, contents
+        undated = {"Date": None} if kind == "svg" else {}  # so that the same picture is the same
+        figure.savefig(contents, format=kind, dpi=150, metadata=undated)
 
 
 def _draw(axes: Axes, curve: Curve, label: str, colour: str, style: str) -> None:
@@ -114,8 +125,3 @@ def _draw(axes: Axes, curve: Curve, label: str, colour: str, style: str) -> None
         steps, values = zip(*curve, strict=True)
         marker = "o" if len(curve) <= _FEW else ""
         axes.plot(steps, values, style, color=colour, label=label, marker=marker, markersize=3)
-
-
-def _undated(kind: str) -> dict[str, None]:
-    """Returns what keeps the date out of a file, so that the same picture is the same file."""
-    return {"Date": None} if kind == "svg" else {}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pixace.backend.door import jax
 from pixace.checkpoints.file import read_checkpoint, stored_config
 from pixace.checkpoints.fitting import fit_arrays
 from pixace.models.build import model_with_weights, weight_shapes
 from pixace.models.types import Mode
 from pixace.settings.model import ModelConfig, resolve_config
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +38,8 @@ class StoredModel:
 
     def build(self, mode: Mode, batch_size: int) -> Any:
         """Returns the model in a mode, with these weights and state for `batch_size` rows."""
+        device = jax.devices()[0].device_kind
+        _log.debug("building a model for %s, %d rows, on %s", mode, batch_size, device)
         return model_with_weights(self.config, mode, self.weights, batch_size)
 
 

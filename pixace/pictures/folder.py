@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,8 @@ import numpy as np
 from pixace.errors import ImageError
 from pixace.settings.checks import require_path
 from pixace.wording import shown
+
+_log = logging.getLogger(__name__)
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 
@@ -108,6 +111,7 @@ def find_images(folder: Path | str, flag: str = "images") -> ImagePaths:
     found = ImagePaths(folder, map(os.fsencode, _walk(folder)))
     if not found:
         raise ImageError(f"{shown(folder)}: no images in this folder ({', '.join(SUFFIXES)})")
+    _log.debug("%s: %d image files", shown(folder), len(found))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from pixace.pictures.folder import SUFFIXES
 from pixace.pictures.rgb import resize, to_rgb
 from pixace.system.reading import open_regular
 from pixace.wording import shown
+
+_log = logging.getLogger(__name__)
 
 # Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
 # foreign programs (EPS) or that nobody needs here.
@@ -140,6 +143,7 @@ def _read_url(url: str, work: Callable[[Image.Image], T], allow_private_urls: bo
 
 def _decode(file: io.RawIOBase | io.BytesIO, name: str, work: Callable[[Image.Image], T]) -> T:
     """Does the work of `read_image` on an open file, which messages call `name`."""
+    _log.debug("opening %s", name)
     try:
         with LimitedReader(file) as reader, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that do not matter here

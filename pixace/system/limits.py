@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import resource
 import threading
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pixace.errors import PixaceError
+
+_log = logging.getLogger(__name__)
 
 # Of libraries, in this process, for each core: measured with JAX 0.12 and TensorFlow 2.21.
 THREADS_OF_PYTHON = 2  # NumPy's and our own
@@ -37,8 +40,9 @@ def require_threads(per_core: int) -> None:
     Raises:
       PixaceError: the system lets this process have fewer.
     """
-    wanted = per_core * n_cores()
-    if wanted > threads_left():
+    wanted, left = per_core * n_cores(), threads_left()
+    _log.debug("%d threads are wanted, and there is room for %s", wanted, left or "nobody knows")
+    if wanted > left:
         _start_and_end(wanted)
 
 

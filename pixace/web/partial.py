@@ -14,6 +14,7 @@ import dataclasses
 import errno
 import fcntl
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,9 @@ from typing import IO
 from pixace.errors import DownloadError
 from pixace.system.files import NO_ROOM, file_sha256, open_lock, sync_folder, write_atomically
 from pixace.system.reading import IrregularFileError, open_regular, read_small
-from pixace.wording import without_middle
+from pixace.wording import shown, without_middle
+
+_log = logging.getLogger(__name__)
 
 _RECORD_BYTES = 64 * 1024
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -145,6 +148,7 @@ class Partial:
             )
         if check is not None:
             check(self.path)
+        _log.debug("%s is whole, SHA-256 %s", shown(destination), digest)
         os.replace(self.path, destination)
         sync_folder(destination.parent)
         self._record_path.unlink(missing_ok=True)

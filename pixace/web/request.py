@@ -7,6 +7,7 @@ body is the business of `pixace.web.answer`.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -21,6 +22,8 @@ from pixace.wording import first_cause, shown_url
 
 if TYPE_CHECKING:
     import requests
+
+_log = logging.getLogger(__name__)
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -53,7 +56,9 @@ def ask(
     """
     check_url(url)
     for _ in range(limits.redirects + 1):
+        _log.debug("asking for %s", shown_url(url))
         response = _ask_once(session, url, headers, limits, deadline)
+        _log.debug("the server answered %d", response.status_code)
         if response.status_code not in _REDIRECTS:
             return Answer(response, limits, deadline)
         location = response.headers.get("Location", "")

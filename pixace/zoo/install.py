@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import gzip
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from pixace.system.reading import gunzipped_size, read_small
 from pixace.web.download import fetch, install_file
 from pixace.web.limits import Limits
 from pixace.web.partial import holds
-from pixace.wording import shown_url
+from pixace.wording import shown, shown_url
+
+_log = logging.getLogger(__name__)
 
 MODEL_FILE = "model.pkl.gz"
 MARKER = "download.json"
@@ -86,6 +89,7 @@ def install(
     with _without_empty_folder(wanted.folder):
         marker = _read_marker(wanted.folder)
         if _is_installed(wanted, marker):
+            _log.debug("%s is there already, whole", shown(wanted.model))
             return wanted.model
         _check_folder(wanted, marker)
         config = _config_for(wanted)

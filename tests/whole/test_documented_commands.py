@@ -14,6 +14,7 @@ from absl import flags
 
 from pixace.cli import main
 from pixace.commands import COMMANDS
+from pixace.commands.flags import define_common_flags
 from tests.conftest import paint
 from tests.tools.places import ROOT
 from tests.tools.tiny import TINY
@@ -100,6 +101,7 @@ OTHERS = [line for line in command_lines() if not words_of(line)]
 def flags_of_command(word: str) -> flags.FlagValues:
     values = flags.FlagValues()
     importlib.import_module(f"pixace.commands.{word}").define_flags(values)
+    define_common_flags(values)
     return values
 
 

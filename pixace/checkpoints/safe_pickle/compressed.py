@@ -1,5 +1,6 @@
 """The bytes inside a file: opened without waiting, unpacked within limits, verified to the end."""
 
+import logging
 import os
 import zlib
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pixace.checkpoints.safe_pickle.stream import Limits
 from pixace.errors import CheckpointError
 from pixace.system.reading import IrregularFileError, open_regular
 from pixace.wording import shown
+
+_log = logging.getLogger(__name__)
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 18  # bytes read at a time
@@ -53,6 +56,7 @@ def unpack(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Unpacked
         CheckpointError: if the file cannot be read, is damaged, or is too large; one line.
     """
     name = shown(path)
+    _log.debug("reading %s", name)
     try:
         return _read(path, kind, limits)
     except IrregularFileError as err:
