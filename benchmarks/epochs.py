@@ -28,7 +28,7 @@ from unittest import mock
 from measuring import READY_CONFIG, machine
 
 import pixace
-import pixace.training.trainer
+import pixace.training.saver
 from pixace.training.learner import Learner
 from pixace.training.watching.epoch_pictures import EpochPictures
 from pixace.training.watching.summaries import Summaries
@@ -97,8 +97,8 @@ def train(weights_dir: Path, arguments: argparse.Namespace) -> tuple[dict[str, f
         mock.patch.object(Learner, "advance", noted),
         clocks(
             validation=(Worker, "validate"),
-            checkpoint=(pixace.training.trainer, "save_epoch"),
-            pictures=(EpochPictures, "draw"),
+            checkpoint=(pixace.training.saver, "save_epoch"),
+            pictures=(EpochPictures, "on_epoch"),
             curves=(Summaries, "scalars"),
         ) as seconds,
     ):

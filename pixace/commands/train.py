@@ -101,7 +101,7 @@ def run(values: flags.FlagValues) -> None:
                 trainer.train(**display, **{name: getattr(settings, name) for name in names})
             print(shown(trainer.folder))
         else:
-            from pixace.training.worker import run_as_other
+            from pixace.training.processes import run_as_other
 
             run_as_other(settings)
 

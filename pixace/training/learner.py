@@ -18,9 +18,10 @@ from pixace.models.build import build_model
 from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
-from pixace.training import cluster
 from pixace.training.devices import batch_mesh, on_one_device
 from pixace.training.learning_rate import learning_rate_schedule
+from pixace.training.peers import Peers
+from pixace.training.start import StartingPoint
 from pixace.training.step import TrainingState, TrainingStep
 
 
@@ -36,6 +37,7 @@ class Learner:
 
     Attributes:
       step: steps done.
+      learning_rate: of the last step.
       eval_model: the model in mode eval; lends its functions, not its weights.
       loss: of the last step, nats per pixel, float32 (); not waited for.
     """
@@ -62,6 +64,7 @@ class Learner:
         )
         self.eval_model.state = self._layer_state
         self.step = 0
+        self.learning_rate = 0.0
         self.loss: Any = None
 
     @functools.cached_property
@@ -77,14 +80,11 @@ class Learner:
     def advance(self) -> None:
         """Does one step."""
         self.step += 1
+        self.learning_rate = self._schedule(self.step)
         self._state, loss = self._advance(
-            self._state, self.step, self.learning_rate(), next(self._batches)
+            self._state, self.step, self.learning_rate, next(self._batches)
         )
         self.loss = on_one_device(loss)
-
-    def learning_rate(self) -> float:
-        """Returns the learning rate of the current step."""
-        return self._schedule(self.step)
 
     def capture(self) -> Checkpoint:
         """Returns step, weights, optimiser and random key as NumPy arrays."""
@@ -106,13 +106,14 @@ class Learner:
             "input_signature": (trax.shapes.ShapeDtype(shape, np.dtype(np.int32)),),
         }
 
-    def restore(self, start: tuple[Checkpoint, Path] | None) -> None:
+    def restore(self, start: StartingPoint | None, peers: Peers) -> None:
         """Goes on from a stored state; of several processes, all from the first one's.
 
         The state of the layers is not restored: it holds dropout rates, which are settings.
 
         Args:
-          start: what is stored, and its file; None in all processes but the first.
+          start: what is stored; None in all processes but the first.
+          peers: all processes.
 
         Raises:
           CheckpointError: its arrays do not fit.
@@ -122,9 +123,9 @@ class Learner:
         if start is None:
             stored = jax.tree.map(lambda array: np.zeros(array.shape, array.dtype), like)
         else:
-            stored = self._stored(*start)
+            stored = self._stored(start.checkpoint, start.path)
         arrays, structure = jax.tree.flatten(stored)
-        arrays = cluster.arrays_from_first(arrays)
+        arrays = peers.arrays_from_first(arrays)
         step, *state = jax.tree.unflatten(structure, arrays)
         weights, slots, rng = state
         self._state = self._advance.placed(TrainingState(weights, self._layer_state, slots, rng))

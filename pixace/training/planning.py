@@ -1,168 +1,25 @@
-"""What fits into memory, found out by compiling and without a step."""
+"""What a training would need, in memory and in time, for people to read."""
 
 from __future__ import annotations
 
 import dataclasses
-import logging
-import math
 import statistics
 import time
-from collections.abc import Callable
 
 import numpy as np
 
 from pixace.dataset.batches import Batch
-from pixace.errors import PixaceError, UsageError
-from pixace.models.build import weight_shapes
 from pixace.models.weights import count_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import AUTO, TrainingSettings
 from pixace.tokens.vocabulary import N_RESERVED
 from pixace.training.devices import batch_mesh, memory_bytes
-from pixace.training.optimizer import ADAM, optimizer_named
-from pixace.training.step import TrainingStep, state_shapes
+from pixace.training.memory import MAX_BATCH, MemoryNeeds
+from pixace.training.step import state_shapes
 from pixace.wording import duration, memory_size
 
-_log = logging.getLogger(__name__)
-
-_SIZES = (4, 16)  # times the smallest batch: from what these need, that of others is estimated
-_SHOWN = (1, 2, 4, 8, 16, 32, 64, 128)
+_SHOWN = (1, 2, 4, 8, 16, 32, 64, 128)  # times the smallest batch
 _MEASURED_STEPS = 3
-_BYTES = 4  # of a number of the state, float32
-_MOST = 1024  # pictures, more than anybody trains with
-
-
-class MemoryNeeds:
-    """The memory that a step needs, for any batch size; each size is compiled once, when asked for.
-
-    Args:
-      config: sizes of the model.
-      settings: what else a step depends on; their batch size does not count.
-    """
-
-    def __init__(self, config: ModelConfig, settings: TrainingSettings) -> None:
-        self._config = config
-        self._settings = settings
-        self._mesh = batch_mesh()
-        self._steps: dict[tuple[int, bool], TrainingStep] = {}
-        self.unit = smallest_batch(settings)  # of which all batch sizes are multiples
-
-    def step(self, batch_size: int, recompute: bool) -> TrainingStep:
-        """Returns the compiled step."""
-        key = batch_size, recompute
-        if key not in self._steps:
-            settings = dataclasses.replace(
-                self._settings, batch_size=batch_size, recompute=recompute
-            )
-            self._steps[key] = TrainingStep(self._config, settings, self._mesh)
-        return self._steps[key]
-
-    def peak_bytes(self, batch_size: int, recompute: bool) -> int:
-        """Returns what XLA has planned for this size."""
-        return self.step(batch_size, recompute).peak_bytes()
-
-    def estimate(self, recompute: bool) -> Callable[[int], float]:
-        """Returns a function from batch size to estimated bytes, which grow evenly with it."""
-        small, large = (self.unit * size for size in _SIZES)
-        base = self.peak_bytes(small, recompute)
-        slope = (self.peak_bytes(large, recompute) - base) / (large - small)
-        return lambda batch_size: base + slope * (batch_size - small)
-
-    def largest(self, memory: int, recompute: bool) -> int:
-        """Returns the largest batch size that fits, and was compiled; 0 if none does."""
-        estimated, excess = self.estimate(recompute), 0.0
-        for size in range(_MOST // self.unit * self.unit, 0, -self.unit):
-            if estimated(size) + excess > memory:
-                continue
-            peak = self.peak_bytes(size, recompute)
-            if peak <= memory:
-                return size
-            excess = peak - estimated(size)
-        return 0
-
-    def fitting(
-        self, batch_size: int | str, recompute: bool | None, memory: int, n_images: int
-    ) -> tuple[int, bool]:
-        """Settles batch size and recomputation, where they are left open, by what fits.
-
-        Args:
-          batch_size: pictures per step, or "auto".
-          recompute: see `TrainingSettings`.
-          memory: bytes of each device.
-          n_images: to train on; a larger batch would hold pictures twice.
-
-        Raises:
-          UsageError: the batch cannot be divided among the devices.
-          PixaceError: it does not fit.
-        """
-        choices = (False, True) if recompute is None else (recompute,)
-        if batch_size == AUTO:
-            enough = max(1, n_images // self.unit) * self.unit
-            batch_size = min(enough, self.largest(memory, choices[-1])) or self.unit
-        batch_size = int(batch_size)
-        if batch_size % self.unit:
-            raise UsageError(
-                f"batch_size must be a multiple of {self.unit} (devices times passes), not "
-                f"{batch_size}"
-            )
-        for choice in choices:
-            if self.peak_bytes(batch_size, choice) <= memory:
-                return batch_size, choice
-        largest = self.largest(memory, choices[-1])
-        advice = (
-            f"try --batch_size={largest}, or --accumulate" if largest else "try a smaller model"
-        )
-        raise PixaceError(
-            f"a step with {batch_size} pictures needs "
-            f"{memory_size(self.peak_bytes(batch_size, choices[-1]))}, and there is memory for "
-            f"{memory_size(memory)}; {advice}"
-        )
-
-
-def smallest_batch(settings: TrainingSettings) -> int:
-    """Returns the size of a batch that has one picture for each device and pass."""
-    return batch_mesh().size * settings.accumulate
-
-
-def fitting_step(
-    config: ModelConfig, settings: TrainingSettings, memory: int, n_images: int
-) -> tuple[TrainingSettings, TrainingStep]:
-    """Returns settings that leave nothing open, and their step; see `MemoryNeeds.fitting`."""
-    _check_state(config, memory)
-    needs = MemoryNeeds(config, settings)
-    batch_size, recompute = needs.fitting(settings.batch_size, settings.recompute, memory, n_images)
-    chosen = dataclasses.replace(settings, batch_size=batch_size, recompute=recompute)
-    step = needs.step(batch_size, recompute)
-    if chosen != settings:
-        _log.info(
-            "%d pictures per step, activations %s: %s of %s",
-            batch_size,
-            "computed twice" if recompute else "kept",
-            memory_size(step.peak_bytes()),
-            memory_size(memory),
-        )
-    return chosen, step
-
-
-def _check_state(config: ModelConfig, memory: int) -> None:
-    """Refuses a model of which not even the state fits, before minutes of compiling tell it.
-
-    Raises:
-      PixaceError: it does not fit.
-    """
-    one, two = (
-        sum(math.prod(array.shape) for array in weight_shapes(few))
-        for few in (dataclasses.replace(config, n_layers=n, image_size=1) for n in (1, 2))
-    )
-    # All blocks are alike, and building a hundred of them takes minutes. Positions are left out:
-    # trax computes all of theirs even where only shapes are asked for.
-    n_weights = one + (config.n_layers - 1) * (two - one)
-    n_bytes = n_weights * (1 + optimizer_named(ADAM).slots_per_weight) * _BYTES
-    if n_bytes > memory:
-        raise PixaceError(
-            f"weights and optimiser of {config.as_flags()} need {memory_size(n_bytes)}, and there "
-            f"is memory for {memory_size(memory)}; try a smaller model"
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,40 +109,34 @@ def make_plan(
     """
     memory = memory_bytes() if memory is None else memory
     needs = MemoryNeeds(config, settings)
-    batch_size, recompute = settings.batch_size, settings.recompute
-    if measure or batch_size == AUTO:
-        batch_size, recompute = needs.fitting(
-            batch_size, recompute, memory, _MOST if n_images is None else n_images
-        )
-    settings = dataclasses.replace(settings, batch_size=batch_size, recompute=recompute)
-    seconds = None
-    if measure:
-        seconds = _seconds_per_step(
-            config, settings, needs.step(settings.n_pictures, bool(recompute))
-        )
-    estimates = [needs.estimate(recompute) for recompute in (False, True)]
-    tables = [
-        {needs.unit * size: int(estimate(needs.unit * size)) for size in _SHOWN}
-        for estimate in estimates
-    ]
-    largest = [needs.largest(memory, recompute) for recompute in (False, True)]
+    if measure or settings.batch_size == AUTO:
+        enough = MAX_BATCH if n_images is None else n_images
+        chosen = needs.fitting(settings.batch_size, settings.recompute, memory, enough)
+        settings = dataclasses.replace(settings, batch_size=chosen[0], recompute=chosen[1])
     return Plan(
         model_type=config.model_type,
         n_weights=count_weights(state_shapes(config, settings.dropout, batch_mesh()).weights),
         memory_bytes=memory,
-        kept_bytes=tables[0],
-        recomputed_bytes=tables[1],
-        largest_kept=largest[0],
-        largest_recomputed=largest[1],
+        seconds_per_step=_seconds_per_step(config, settings, needs) if measure else None,
+        kept_bytes=_estimates(needs, False),
+        recomputed_bytes=_estimates(needs, True),
+        largest_kept=needs.largest(memory, False),
+        largest_recomputed=needs.largest(memory, True),
         batch_size=settings.n_pictures,
         n_images=n_images,
         steps_per_epoch=settings.steps_per_epoch,
-        seconds_per_step=seconds,
     )
 
 
-def _seconds_per_step(config: ModelConfig, settings: TrainingSettings, step: TrainingStep) -> float:
+def _estimates(needs: MemoryNeeds, recompute: bool) -> dict[int, int]:
+    """Returns the bytes that steps of several batch sizes need."""
+    estimated = needs.estimate(recompute)
+    return {needs.unit * size: int(estimated(needs.unit * size)) for size in _SHOWN}
+
+
+def _seconds_per_step(config: ModelConfig, settings: TrainingSettings, needs: MemoryNeeds) -> float:
     """Returns the median time of some steps on empty pictures, after one that is not counted."""
+    step = needs.step(settings.n_pictures, bool(settings.recompute))
     batch = Batch(np.full((settings.n_pictures, config.n_pixels), N_RESERVED, np.int32))
     state, times = step.initial_state(0), []
     for number in range(1, _MEASURED_STEPS + 2):

@@ -15,9 +15,12 @@ from pixace.errors import UsageError
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR, TrainingSettings
+from pixace.system.signals import StopRequest
 from pixace.training import cluster
+from pixace.training.begin import begin
 from pixace.training.devices import device_names, idle_gpu_warning, memory_errors
-from pixace.training.run import Run, advice_to_halve
+from pixace.training.memory import advice_to_halve
+from pixace.training.peers import peers_of
 from pixace.training.start import training_folder
 from pixace.training.watching.progress import Status
 
@@ -55,7 +58,7 @@ class Trainer:
         """Trains, or goes on training, to the end of the last epoch.
 
         Of several processes (see `cluster`), the first calls this; the others call
-        `worker.run_as_other`.
+        `processes.run_as_other`.
 
         Args:
           progress: is told often how far the training is; without it, the log is, now and then.
@@ -79,14 +82,17 @@ class Trainer:
             _log.info("device: %s", device_names())
             if (warning := idle_gpu_warning()) is not None:
                 _log.warning("%s", warning)
+            peers = peers_of(StopRequest())
             with memory_errors("try a smaller model"):
-                run = Run(self.folder, self.config, chosen, progress, preview, self._reader)
+                run = begin(
+                    self.folder, self.config, chosen, peers, self._reader, progress, preview
+                )
             try:
                 # Not before: until the first step there is nothing to save, and Ctrl-C just ends.
-                with run.stop_request, memory_errors(advice_to_halve(run.settings)):
+                with peers.stop_request, memory_errors(advice_to_halve(run.settings)):
                     return run.run()
             finally:
-                run.summaries.close()
+                run.close()
 
 
 def get_trainer(

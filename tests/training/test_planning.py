@@ -13,7 +13,8 @@ from pixace.models.weights import count_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.settings.training import TrainingSettings
-from pixace.training.planning import MemoryNeeds, fitting_step, make_plan
+from pixace.training.memory import MemoryNeeds, fitting_step
+from pixace.training.planning import make_plan
 from tests.conftest import flags_of
 from tests.tools.tiny import TINY
 

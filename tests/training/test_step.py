@@ -205,7 +205,7 @@ import numpy as np
 from pixace.training.devices import batch_mesh
 from pixace.errors import UsageError
 from pixace.training.learner import Learner
-from pixace.training.planning import fitting_step
+from pixace.training.memory import fitting_step
 from pixace.training.step import TrainingStep
 from pixace.backend.door import jax
 from tests.training.test_step import N_STEPS, batch_of, config_of, settings_of

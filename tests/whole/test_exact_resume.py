@@ -19,7 +19,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import pixace.insight.likelihood
-import pixace.training.trainer
+import pixace.training.saver
 import pixace.training.watching.epoch_pictures
 import pixace.training.worker
 from pixace.backend.door import tf
@@ -231,7 +231,7 @@ def signal_at_call(monkeypatch, owner, name, number) -> Iterator[None]:
 MOMENTS = {
     "validation, first batch": (pixace.insight.likelihood.Scorer, "image_nats", 1),
     "validation, last batch": (pixace.insight.likelihood.Scorer, "image_nats", 2),
-    "saving": (pixace.training.trainer, "save_epoch", 1),
+    "saving": (pixace.training.saver, "save_epoch", 1),
     "drawing, samples begin": (pixace.training.watching.epoch_pictures, "complete", 1),
     "drawing, samples end": (pixace.training.watching.epoch_pictures, "collage", 1),
     "drawing, completions begin": (pixace.training.watching.epoch_pictures, "complete", 2),

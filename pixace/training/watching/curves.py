@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from pixace.checkpoints.history import History
 from pixace.checkpoints.resume import CurveState
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.training import TrainingSettings
+from pixace.training.observer import Observer, StepInfo
 from pixace.training.watching.meter import Meter, require_finite
 from pixace.training.watching.summaries import Summaries
 
 _POINTS_PER_EPOCH = 100  # of the training curve
 
 
-class Curves:
+class Curves(Observer):
     """Follows the loss of a training, step by step and epoch by epoch.
 
     Args:
@@ -39,6 +39,7 @@ class Curves:
         self._summaries = summaries
         self._interval = max(1, settings.steps_per_epoch // _POINTS_PER_EPOCH)
         self._meter = Meter(settings.n_pictures, state)
+        self._has_begun = False
         self._last_point: float | None = None
         self._speed = state.images_per_second if state else None
 
@@ -46,37 +47,23 @@ class Curves:
         """Returns what a later run needs to draw the very same curves, besides the history."""
         return self._meter.state()._replace(images_per_second=self._speed)
 
-    def restart_clock(self) -> None:
-        """Measures the speed from now on."""
-        self._meter.restart_clock()
-
-    def leave_out_time(self) -> None:
-        """Keeps the steps since the last point out of the speed: the first one compiles."""
-        self._meter.leave_out_time()
-
-    def add(self, loss: Any) -> None:
-        """Takes note of the loss of a step; does not wait for a loss still being computed."""
-        self._meter.add(loss)
-
-    def is_due(self, step: int) -> bool:
-        """Says whether the training curve gets a point after this step."""
-        return step % self._interval == 0
-
-    def add_point(self, step: int, learning_rate: float) -> None:
-        """Adds a point to the training curve.
+    def on_step(self, info: StepInfo) -> None:
+        """Takes note of the loss of a step, and adds a point to the training curve if one is due.
 
         Raises:
           PixaceError: the loss is no number any more.
         """
-        values = self._meter.point(step)
-        self._summaries.scalars("train", {**values, "learning_rate": learning_rate}, step)
-        self._last_point = values["nats_per_pixel"]
+        self._meter.add(info.loss)
+        if not self._has_begun:
+            self._has_begun = True
+            self._meter.leave_out_time()  # the first step compiles
+        if info.step % self._interval == 0:
+            values = self._meter.point(info.step)
+            values["learning_rate"] = info.learning_rate
+            self._summaries.scalars("train", values, info.step)
+            self._last_point = values["nats_per_pixel"]
 
-    def nats_of_late(self) -> float | None:
-        """Returns the training curve's last point; before the first, the mean up to now."""
-        return self._meter.nats_so_far() if self._last_point is None else self._last_point
-
-    def end_epoch(self, step: int, likelihood: Likelihood) -> None:
+    def on_validation(self, step: int, likelihood: Likelihood) -> None:
         """Adds a validation, and the mean loss of the epoch's steps.
 
         Raises:
@@ -93,6 +80,19 @@ class Curves:
         nats = self._meter.epoch_nats()
         if nats is not None:
             self.history.add_training(step, nats)
+
+    def on_continue(self) -> None:
+        """Brings what there is to the disk, and measures the speed from now on."""
+        self._summaries.flush()
+        self._meter.restart_clock()
+
+    def on_end(self) -> None:
+        """Closes the files."""
+        self._summaries.close()
+
+    def nats_of_late(self) -> float | None:
+        """Returns the training curve's last point; before the first, the mean up to now."""
+        return self._meter.nats_so_far() if self._last_point is None else self._last_point
 
     def last_validation(self) -> float | None:
         """Returns the loss of the last validation in bits per pixel, None before the first."""

@@ -13,11 +13,13 @@ from PIL import Image
 from pixace.dataset.batches import spread_rows
 from pixace.dataset.cache import TokenRows
 from pixace.drawing.sampler import Sampler, complete
+from pixace.insight.likelihood import Likelihood
 from pixace.models.build import model_with_weights
 from pixace.models.weights import flat_weights
 from pixace.pictures.collage import collage
 from pixace.settings.model import ModelConfig
 from pixace.tokens.tiles import token_rows
+from pixace.training.observer import Observer
 from pixace.training.watching.summaries import Summaries
 
 # TensorBoard scales a picture down to its card: more of them abreast would be too small to see.
@@ -26,7 +28,7 @@ N_PICTURES = 2 * _ABREAST  # drawn after each epoch; completed are half as many,
 _TILE = 128  # pixels of one of them
 
 
-class EpochPictures:
+class EpochPictures(Observer):
     """Draws the pictures of one epoch after another, with the same noise every time.
 
     Args:
@@ -53,18 +55,21 @@ class EpochPictures:
         self._sampler: Sampler | None = None
         self._makers = {"samples": self._samples, "completions": self._completions}
 
-    def are_drawn(self, step: int) -> bool:
+    def is_done(self, step: int) -> bool:
         """Says whether the pictures of the epoch that ended at `step` are all there."""
         return all(self._path(name, step).exists() for name in self._makers)
 
-    def discard(self, step: int) -> None:
-        """Removes pictures of that step, which a training that went back has left behind."""
+    def on_validation(self, step: int, likelihood: Likelihood) -> None:
+        """Removes pictures of that step, which a training that went back has left behind.
+
+        Before the state is saved: from then on, pictures say that they are drawn.
+        """
         for name in self._makers:
-            # One that cannot be removed cannot be replaced either, and `draw` will say so.
+            # One that cannot be removed cannot be replaced either, and drawing will say so.
             with contextlib.suppress(OSError):
                 self._path(name, step).unlink(missing_ok=True)
 
-    def draw(self, step: int, weights: Any, stop: Callable[[], bool]) -> None:
+    def on_epoch(self, step: int, weights: Any, stop: Callable[[], bool]) -> None:
         """Draws those pictures of an epoch that are not there yet.
 
         Args:

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pixace.checkpoints.folder import epoch_path
 from pixace.checkpoints.history import History
+from pixace.training.observer import Observer
 from pixace.wording import shown
+
+if TYPE_CHECKING:
+    from pixace.insight.likelihood import Likelihood  # which needs JAX
+
+_log = logging.getLogger(__name__)
 
 _N_WORSE = 3  # epochs that are worse than the best, one after the other
 _MARGIN = 1.01  # by so much at least: a validation strays, too
+
+
+class OverfittingWarning(Observer):
+    """Warns of overfitting, once in a training; see `overfitting_warning`.
+
+    Args:
+      history: the mean loss of each epoch, to which others add.
+      folder: the model's.
+    """
+
+    def __init__(self, history: History, folder: Path) -> None:
+        self._history = history
+        self._folder = folder
+
+    def on_validation(self, step: int, likelihood: Likelihood) -> None:
+        """Looks at the epoch that has been added to the history."""
+        warning = overfitting_warning(self._history, self._folder)
+        if warning is not None:
+            _log.warning("%s", warning)
 
 
 def overfitting_warning(history: History, folder: Path) -> str | None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pixace.checkpoints.folder import epoch_path
 from pixace.settings.training import TrainingSettings
+from pixace.training.observer import Observer, StepInfo
 from pixace.wording import clock_time, image_rate
+
+if TYPE_CHECKING:
+    from pixace.insight.likelihood import Likelihood  # which needs JAX
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +94,7 @@ def _unless_none(form: str, value: object) -> str | None:
     return None if value is None else form.format(value)
 
 
-class Progress:
+class Progress(Observer):
     """Follows a training, and tells from time to time how far it is.
 
     Args:
@@ -126,11 +131,12 @@ class Progress:
         self._marks: deque[tuple[float, int]] = deque()
         self._seconds_per_step: float | None = None
         self._seconds_per_end = 0.0
+        self._paused_at = 0.0
 
-    def stepped(self, step: int) -> None:
+    def on_step(self, info: StepInfo) -> None:
         """Takes note of a step."""
         now = self._clock()
-        self._step = step
+        self._step = info.step
         self._measure(now)
         if now < self._due:
             return
@@ -144,12 +150,23 @@ class Progress:
         if self._is_live:
             self._tell(self.status()._replace(doing=doing))
 
-    @contextlib.contextmanager
-    def end_of_epoch(self) -> Iterator[None]:
-        """Keeps what is done inside out of the speed, and in the time that is left."""
-        since = self._clock()
-        yield
-        self._seconds_per_end = self._clock() - since
+    def on_pause(self) -> None:
+        """Keeps what follows out of the speed, and in the time that is left."""
+        self._paused_at = self._clock()
+
+    def on_validation(self, step: int, likelihood: Likelihood) -> None:
+        """Takes note of a validation, after which the state is saved."""
+        self.validation = likelihood.bits_per_pixel
+        self.begin("saving")
+
+    def on_epoch(self, step: int, weights: Any, stop: Callable[[], bool]) -> None:
+        """Takes note of an epoch's file, after which pictures are drawn."""
+        self.checkpoint = epoch_path(Path(), step).name
+        self.begin("drawing samples")
+
+    def on_continue(self) -> None:
+        """Measures the speed anew."""
+        self._seconds_per_end = self._clock() - self._paused_at
         self._marks.clear()
 
     def status(self) -> Status:

@@ -5,7 +5,9 @@ import math
 
 import pytest
 
+from pixace.insight.likelihood import Likelihood
 from pixace.settings.training import TrainingSettings
+from pixace.training.observer import StepInfo
 from pixace.training.watching.progress import Progress, Status
 
 WHOLE = Status(
@@ -43,7 +45,7 @@ def follow(seconds, n_steps, *, told=None, step=0, clock=None, **settings):
     )
     for number in range(step + 1, step + n_steps + 1):
         clock.now += seconds
-        progress.stepped(number)
+        progress.on_step(StepInfo(number, 0.0, 0.0))
     return progress, clock
 
 
@@ -106,8 +108,9 @@ def test_without_an_end_the_epoch_is_waited_for():
 
 def test_the_end_of_an_epoch_counts_for_the_time_left_but_not_for_the_speed():
     progress, clock = follow(1, 100)
-    with progress.end_of_epoch():
-        clock.now += 30
+    progress.on_pause()
+    clock.now += 30
+    progress.on_continue()
     status = progress.status()
     assert status.images_per_second == pytest.approx(8)
     assert status.seconds_left == pytest.approx(400 + 4 * 30)
@@ -117,7 +120,7 @@ def test_the_speed_is_that_of_late():
     progress, clock = follow(10, 100, n_epochs=100)
     for step in range(101, 161):
         clock.now += 1
-        progress.stepped(step)
+        progress.on_step(StepInfo(step, 0.0, 0.0))
     assert progress.status().images_per_second == pytest.approx(8)
 
 
@@ -140,6 +143,15 @@ def test_somebody_is_told_at_once_what_keeps_a_training():
     progress.begin("validating")
     assert (told[-1].step, told[-1].doing) == (3, "validating")
     assert told[-1].text().endswith("  validating")
+
+
+def test_what_an_epoch_s_end_has_brought_is_told():
+    told = []
+    progress, _ = follow(0.01, 3, told=told)
+    progress.on_validation(3, Likelihood(3 * math.log(2), 5))
+    assert (told[-1].validation, told[-1].doing) == (pytest.approx(3), "saving")
+    progress.on_epoch(3, None, lambda: False)
+    assert (told[-1].checkpoint, told[-1].doing) == ("model-00003.pkl.gz", "drawing samples")
 
 
 def test_the_log_gets_ever_fewer_lines(caplog):

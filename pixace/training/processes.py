@@ -1,0 +1,132 @@
+"""How the first process of a training begins, and what all others do.
+
+Alone, a process is the first. Of several (see `cluster`) it tells the others what they must know,
+reads the checkpoint for all, and decides what is done next.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import signal
+from typing import Any, NamedTuple
+
+from pixace.settings.model import ModelConfig
+from pixace.settings.training import TrainingSettings
+from pixace.system.signals import SavedAndStopped, StopRequest
+from pixace.training import cluster
+from pixace.training.devices import memory_errors
+from pixace.training.peers import Command, Peers, peers_of
+from pixace.training.start import StartingPoint
+from pixace.training.worker import Worker
+
+_log = logging.getLogger(__name__)
+
+_OWN = ("images", "val_images", "cache_dir")  # settings that each process has for itself
+
+
+class _SharedSettings(NamedTuple):
+    """What the others must know of a training to follow it; plain JSON values.
+
+    Attributes:
+      config: of the model.
+      settings: of the training, but for those that each process has for itself.
+      seed: see `Worker`.
+      position: see `Worker`.
+      is_resumed: whether it goes on from a checkpoint.
+    """
+
+    config: dict[str, Any]
+    settings: dict[str, Any]
+    seed: int
+    position: int
+    is_resumed: bool
+
+
+def start_as_first(
+    config: ModelConfig, settings: TrainingSettings, start: StartingPoint | None, peers: Peers
+) -> Worker:
+    """Returns the first process's worker; the others get to know what they must for theirs.
+
+    Args:
+      config: see `Worker`.
+      settings: see `Worker`.
+      start: what to go on from; None starts anew.
+      peers: see `Worker`.
+
+    Raises:
+      CheckpointError: the checkpoint does not fit.
+      PixaceError: see `Worker`.
+    """
+    seed = settings.seed
+    if seed is None:
+        seed = start.seed() if start else 0
+    position = start.position() if start else 0
+    common = dataclasses.asdict(settings)
+    for name in _OWN:
+        del common[name]
+    shared = _SharedSettings(config.to_dict(), common, seed, position, start is not None)
+    peers.from_first(shared)
+    worker = Worker(config, settings, seed, position, peers)
+    if start is not None:
+        worker.learner.restore(start, peers)
+    return worker
+
+
+def run_as_other(settings: TrainingSettings) -> None:
+    """Does in a process after the first what the first decides, to the end.
+
+    Args:
+      settings: of which the folders count; all others are the first process's.
+
+    Raises:
+      SavedAndStopped: the first process ended because of a signal, to whichever process.
+      PixaceError: another process has been lost; or see `Worker`.
+    """
+    stop_request = StopRequest()
+    peers = peers_of(stop_request)
+    with cluster.losses_told(), memory_errors("try a smaller batch or model"):
+        worker = _following_worker(settings, peers)
+        with stop_request:
+            _carry_out(worker, peers)
+
+
+def _following_worker(settings: TrainingSettings, peers: Peers) -> Worker:
+    shared = _SharedSettings(*peers.from_first())
+    own = {name: getattr(settings, name) for name in _OWN}
+    worker = Worker(
+        ModelConfig.from_dict(shared.config),
+        TrainingSettings(**{**shared.settings, **own}),
+        shared.seed,
+        shared.position,
+        peers,
+    )
+    if shared.is_resumed:
+        worker.learner.restore(None, peers)
+    _log.info(
+        "process %d of %d, with %d of the %d images to train on",
+        peers.index + 1,
+        peers.size,
+        len(worker.images.paths),
+        worker.n_images[0],
+    )
+    return worker
+
+
+def _carry_out(worker: Worker, peers: Peers) -> None:
+    """Does what the first process says.
+
+    Raises:
+      SavedAndStopped: it has ended because of a signal.
+    """
+    while True:
+        command = peers.agree(Command.END)
+        if command == Command.STEP:
+            worker.learner.advance()
+        elif command == Command.VALIDATE:
+            worker.validate()
+        elif command == Command.STOP:
+            number = peers.stop_request.signal or signal.SIGTERM
+            raise SavedAndStopped(f"stopped by {number.name}, with the first process", number)
+        else:
+            return
