@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pixace.models.weights import count_weights
 from pixace.settings.model import ModelConfig
-from pixace.training.observer import Observer
+from pixace.training.watching.observer import Observer
 from pixace.training.watching.summaries import Summaries
 from pixace.training.worker import Worker
 from pixace.wording import rounded_count, shown

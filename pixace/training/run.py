@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from pixace.insight.likelihood import Likelihood
 from pixace.system.signals import SavedAndStopped
-from pixace.training.observer import Observer, StepInfo
 from pixace.training.peers import Command, Peers
 from pixace.training.saver import Saver
+from pixace.training.watching.observer import Observer, StepInfo
 from pixace.training.watching.progress import Progress
 from pixace.training.worker import Worker
 

@@ -11,9 +11,9 @@ from pixace.checkpoints.folder import epoch_path
 from pixace.checkpoints.keeping import save_epoch, save_latest
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
-from pixace.training.observer import Observer
 from pixace.training.watching.curves import Curves
 from pixace.training.watching.meter import require_finite
+from pixace.training.watching.observer import Observer
 from pixace.training.worker import Worker
 from pixace.wording import shown, spell
 

@@ -8,8 +8,8 @@ from pixace.checkpoints.history import History
 from pixace.checkpoints.resume import CurveState
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.training import TrainingSettings
-from pixace.training.observer import Observer, StepInfo
 from pixace.training.watching.meter import Meter, require_finite
+from pixace.training.watching.observer import Observer, StepInfo
 from pixace.training.watching.summaries import Summaries
 
 _POINTS_PER_EPOCH = 100  # of the training curve

@@ -19,7 +19,7 @@ from pixace.models.weights import flat_weights
 from pixace.pictures.collage import collage
 from pixace.settings.model import ModelConfig
 from pixace.tokens.tiles import token_rows
-from pixace.training.observer import Observer
+from pixace.training.watching.observer import Observer
 from pixace.training.watching.summaries import Summaries
 
 # TensorBoard scales a picture down to its card: more of them abreast would be too small to see.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pixace.checkpoints.folder import epoch_path
 from pixace.checkpoints.history import History
-from pixace.training.observer import Observer
+from pixace.training.watching.observer import Observer
 from pixace.wording import shown
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixace.checkpoints.folder import epoch_path
 from pixace.settings.training import TrainingSettings
-from pixace.training.observer import Observer, StepInfo
+from pixace.training.watching.observer import Observer, StepInfo
 from pixace.wording import clock_time, image_rate
 
 if TYPE_CHECKING:

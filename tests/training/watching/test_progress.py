@@ -7,7 +7,7 @@ import pytest
 
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.training import TrainingSettings
-from pixace.training.observer import StepInfo
+from pixace.training.watching.observer import StepInfo
 from pixace.training.watching.progress import Progress, Status
 
 WHOLE = Status(
