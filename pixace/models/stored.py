@@ -12,7 +12,7 @@ import numpy as np
 from pixace.checkpoints.file import read_checkpoint, stored_config
 from pixace.checkpoints.fitting import fit_arrays
 from pixace.models.build import model_with_weights, weight_shapes
-from pixace.models.types import Mode
+from pixace.models.types import Layer, Mode
 from pixace.settings.model import ModelConfig, resolve_config
 
 
@@ -32,7 +32,7 @@ class StoredModel:
     step: int
     path: Path
 
-    def build(self, mode: Mode, batch_size: int) -> Any:
+    def build(self, mode: Mode, batch_size: int) -> Layer:
         """Returns the model in a mode, with these weights and state for `batch_size` rows."""
         return model_with_weights(self.config, mode, self.weights, batch_size)
 
