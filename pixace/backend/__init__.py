@@ -1,1 +1,1 @@
-"""The one door to trax, JAX and TensorFlow, its mends, the cache of compiled programs."""
+"""The one door to trax, JAX and TensorFlow, its mends, types, the cache of compiled programs."""

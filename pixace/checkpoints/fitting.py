@@ -22,7 +22,7 @@ def fit_arrays(
 ) -> list[np.ndarray]:
     """Checks arrays from a file against those of a model, one by one.
 
-    Positional encodings of trax 1.3.7, (1, L, d), become (L, d), the only difference between the
+    Positional encodings of trax 1.3.7, (1, L, D), become (L, D), the only difference between the
     two versions.
 
     Args:

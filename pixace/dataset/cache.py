@@ -96,7 +96,7 @@ class TokenFile:
         return self.shape[0]
 
     def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
-        """Reads a row (L,), rows that follow one another (R, L), or rows by their numbers (R, L).
+        """Reads a row (L,), or B rows (B, L): some that follow one another, or by their numbers.
 
         Raises:
           IndexError: there is no such row, or this is no number of one.

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
+from pixace.backend.arrays import Array
 from pixace.backend.door import jax, jnp
 
 _EXCLUDED = -1e9  # finite, as differences of infinities would make NaNs
 _BLOCK = 128  # tokens summed at once in `_index_at`
 
 
-def choose(logits: Any, temperature: Any, noise: Any, keep: Any = lambda logits: logits) -> Any:
+def choose(
+    logits: Array,
+    temperature: Array,
+    noise: Array,
+    keep: Callable[[Array], Array] = lambda logits: logits,
+) -> Array:
     """Draws one token per row from the softmax of logits / temperature.
 
     Args:
@@ -31,7 +37,7 @@ def choose(logits: Any, temperature: Any, noise: Any, keep: Any = lambda logits:
     return jnp.where(hot[:, 0], drawn, logits.argmax(axis=-1).astype(jnp.int32))
 
 
-def keep_top_k(logits: Any, k: int) -> Any:
+def keep_top_k(logits: Array, k: int) -> Array:
     """Excludes all but the k largest logits of each row, and their equals; 0 excludes none."""
     if not 0 < k < logits.shape[-1]:
         return logits
@@ -39,7 +45,7 @@ def keep_top_k(logits: Any, k: int) -> Any:
     return jnp.where(logits < smallest_kept, _EXCLUDED, logits)
 
 
-def keep_top_p(logits: Any, p: float) -> Any:
+def keep_top_p(logits: Array, p: float) -> Array:
     """Excludes all but the fewest largest logits whose probabilities sum to p; 1 excludes none.
 
     The nucleus of Holtzman et al., 2019 (https://arxiv.org/abs/1904.09751).
@@ -54,12 +60,12 @@ def keep_top_p(logits: Any, p: float) -> Any:
     return jnp.where(kept, logits, _EXCLUDED)
 
 
-def keep_top(logits: Any, k: int, p: float) -> Any:
+def keep_top(logits: Array, k: int, p: float) -> Array:
     """Excludes all but what both top-k and top-p keep."""
     return keep_top_p(keep_top_k(logits, k), p)
 
 
-def _index_at(masses: Any, noise: Any) -> Any:
+def _index_at(masses: Array, noise: Array) -> Array:
     """Draws indices in proportion to their masses, by inversion: first a block, then one in it.
 
     In two steps, each with a number of its own, a float32 resolves far smaller probabilities than
@@ -79,7 +85,7 @@ def _index_at(masses: Any, noise: Any) -> Any:
     return (block * _BLOCK + _first_above(within, noise[:, 1])).astype(jnp.int32)
 
 
-def _first_above(masses: Any, noise: Any) -> Any:
+def _first_above(masses: Array, noise: Array) -> Array:
     """Returns the first index of each row up to which more than `noise` of its mass lies."""
     sums = jnp.cumsum(masses, axis=-1)
     # Rounding may make sums differ where the mass is 0: such an index is never taken.

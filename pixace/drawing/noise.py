@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from pixace.backend.arrays import Array, Key
 from pixace.backend.door import jax
 
 
-def pixel_noise(keys: Any, positions: Any) -> Any:
+def pixel_noise(keys: Key, positions: Array) -> Array:
     """Returns uniform numbers, float32 (T, B, 2), that depend on key and position alone."""
 
-    def of_pixel(position: Any, key: Any) -> Any:
+    def of_pixel(position: Array, key: Key) -> Array:
         return jax.random.uniform(jax.random.fold_in(key, position), (2,))
 
     of_row = jax.vmap(of_pixel, in_axes=(None, 0))
@@ -18,10 +17,10 @@ def pixel_noise(keys: Any, positions: Any) -> Any:
 
 
 @jax.jit
-def picture_keys(seed: Any, ids: Any) -> Any:
+def picture_keys(seed: int, ids: Array) -> Key:
     """Returns one JAX key per picture, uint32 (B, 2), from the seed and its ids (B, n)."""
 
-    def key_of(numbers: Any) -> Any:
+    def key_of(numbers: Array) -> Key:
         key = jax.random.PRNGKey(seed)
         for number in numbers:
             key = jax.random.fold_in(key, number)

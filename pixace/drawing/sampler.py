@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from pixace.backend.arrays import Array, ArrayTree, Key
 from pixace.backend.door import jax, jnp
 from pixace.drawing.choice import choose, keep_top
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.models.layers.block_matrices import decoding_weights
 from pixace.models.layers.cached_attention import caches_in, is_cache
+from pixace.models.types import Layer
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.tokens.vocabulary import PAD_ID
 
@@ -29,6 +31,8 @@ PROMPT_PER_CALL = 1024  # pixels read at once, which bounds the memory that atte
 # between the first two: XLA's product of a query with so many keys stays on one core (JAX 0.12), so
 # that 512 take as long as 1024.
 _CACHE_LENGTHS = (256, 768, 1536, 3072)
+
+_Start: TypeAlias = tuple[ArrayTree, Array]  # the model's memory, and the last token, int32 (B, 1)
 
 
 class PartialDrawing(NamedTuple):
@@ -58,7 +62,7 @@ class Sampler:
       UsageError: top_k or top_p out of range.
     """
 
-    def __init__(self, model: Any, batch_size: int, top_k: int = 0, top_p: float = 1.0) -> None:
+    def __init__(self, model: Layer, batch_size: int, top_k: int = 0, top_p: float = 1.0) -> None:
         check_sampling(top_k=top_k, top_p=top_p)
         self.batch_size = batch_size
         self._model = model
@@ -75,7 +79,7 @@ class Sampler:
         self._draw = jax.jit(self._draw_pixels, donate_argnums=1)
         self._grow = jax.jit(_resized, static_argnums=1)
 
-    def set_weights(self, weights: Any) -> None:
+    def set_weights(self, weights: ArrayTree) -> None:
         """Replaces the model's weights by others of the same shapes, for streams under way, too."""
         self._weights = decoding_weights(self._model, weights, self.batch_size)
         self._model.weights = self._weights
@@ -86,7 +90,7 @@ class Sampler:
         *,
         temperatures: Sequence[float] | np.ndarray,
         seed: int,
-        picture_ids: Any = None,
+        picture_ids: np.typing.ArrayLike | None = None,
     ) -> Iterator[np.ndarray]:
         """Yields the next token of every row, until the model's memory is full.
 
@@ -108,7 +112,11 @@ class Sampler:
             yield tokens
 
     def steps(
-        self, prompt: np.ndarray | None, temperatures: Any, seed: int, picture_ids: Any
+        self,
+        prompt: np.ndarray | None,
+        temperatures: Sequence[float] | np.ndarray,
+        seed: int,
+        picture_ids: np.typing.ArrayLike | None,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """As `stream`, but yields also each token's ln p under the model, float32 (B,)."""
         check_sampling(np.ravel(temperatures).tolist())
@@ -147,17 +155,25 @@ class Sampler:
         """Returns the shortest length of memory that holds `n_tokens`."""
         return next(length for length in self._cache_lengths if length >= n_tokens)
 
-    def _forward(self, weights: Any, memory: Any, tokens: Any) -> tuple[Any, Any]:
+    def _forward(
+        self, weights: ArrayTree, memory: ArrayTree, tokens: Array
+    ) -> tuple[Array, ArrayTree]:
         """Returns the model's logits (B, T, V) for the next T tokens, and its new memory."""
         return self._model.pure_fn(tokens, weights, memory, jax.random.PRNGKey(0))
 
-    def _read_prompt(self, weights: Any, memory: Any, tokens: Any) -> Any:
+    def _read_prompt(self, weights: ArrayTree, memory: ArrayTree, tokens: Array) -> ArrayTree:
         """Returns the memory after all tokens (B, T) at once."""
         return self._forward(weights, memory, tokens)[1]
 
     def _draw_pixels(
-        self, weights: Any, start: Any, keys: Any, temperature: Any, done: Any, count: Any
-    ) -> tuple[Any, Any, Any]:
+        self,
+        weights: ArrayTree,
+        start: _Start,
+        keys: Key,
+        temperature: Array,
+        done: Array,
+        count: Array,
+    ) -> tuple[_Start, Array, Array]:
         """Draws `count` pixels one after another.
 
         Args:
@@ -174,7 +190,7 @@ class Sampler:
         """
         noise = pixel_noise(keys, done + jnp.arange(_PIXELS_PER_CALL))
 
-        def draw(i: Any, carry: Any) -> Any:
+        def draw(i: Array, carry: ArrayTree) -> ArrayTree:
             memory, last, tokens, log_probs = carry
             logits, memory = self._forward(weights, memory, last)
             logits = logits[:, -1]
@@ -184,10 +200,10 @@ class Sampler:
             return memory, choice[:, None], tokens.at[i].set(choice), log_probs.at[i].set(log_prob)
 
         shape = (_PIXELS_PER_CALL, self.batch_size)
-        *new_start, tokens, log_probs = jax.lax.fori_loop(
+        memory, last, tokens, log_probs = jax.lax.fori_loop(
             0, count, draw, (*start, jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32))
         )
-        return tuple(new_start), tokens, log_probs
+        return (memory, last), tokens, log_probs
 
 
 def complete(
@@ -197,7 +213,7 @@ def complete(
     *,
     temperatures: Sequence[float] | np.ndarray,
     seed: int,
-    picture_ids: Any = None,
+    picture_ids: np.typing.ArrayLike | None = None,
 ) -> Iterator[PartialDrawing]:
     """Extends prompts to `length` tokens, yielding the pictures so far after each token.
 
@@ -227,7 +243,7 @@ def complete(
         yield PartialDrawing(tokens[:, : position + 1], log_likelihood)
 
 
-def _resized(memory: Any, length: int) -> Any:
+def _resized(memory: ArrayTree, length: int) -> ArrayTree:
     """Returns a model's memory with room for `length` tokens."""
     return jax.tree.map(
         lambda part: part.resized(length) if is_cache(part) else part, memory, is_leaf=is_cache

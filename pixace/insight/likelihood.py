@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax
 from pixace.dataset.batches import Batch, padded_batches
 from pixace.dataset.cache import TokenRows
 from pixace.models.heads import split_model
+from pixace.models.types import Layer
 
 
 class Likelihood(NamedTuple):
@@ -52,10 +54,10 @@ class Scorer:
       model: a trax layer in mode eval, from tokens (B, L) to logits (B, L, V); see `split_model`.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Layer) -> None:
         body, head = split_model(model)
 
-        def nats(tokens: Any, weights: Any, state: Any) -> Any:
+        def nats(tokens: Array, weights: ArrayTree, state: ArrayTree) -> Array:
             *of_body, of_head = weights
             key = jax.random.PRNGKey(0)
             features, _ = body.pure_fn(tokens, tuple(of_body), state[:-1], key)
@@ -64,7 +66,7 @@ class Scorer:
         self._state = model.state
         self._compiled = jax.jit(nats)
 
-    def token_nats(self, weights: Any, batch: Batch) -> np.ndarray:
+    def token_nats(self, weights: ArrayTree, batch: Batch) -> np.ndarray:
         """Returns -ln p of every token of a batch, float64 (B, L), whatever it counts.
 
         Args:
@@ -73,7 +75,7 @@ class Scorer:
         """
         return np.asarray(self._compiled(batch.tokens, weights, self._state), np.float64)
 
-    def mean_nats(self, weights: Any, batch: Batch) -> np.ndarray:
+    def mean_nats(self, weights: ArrayTree, batch: Batch) -> np.ndarray:
         """Returns -ln p of each picture of a batch, the weighted mean of its tokens, float64 (B,).
 
         Args:
@@ -82,7 +84,9 @@ class Scorer:
         """
         return np.average(self.token_nats(weights, batch), axis=1, weights=batch.weights)
 
-    def pixel_nats(self, weights: Any, tokens: TokenRows, batch_size: int) -> Iterator[np.ndarray]:
+    def pixel_nats(
+        self, weights: ArrayTree, tokens: TokenRows, batch_size: int
+    ) -> Iterator[np.ndarray]:
         """Yields -ln p of every pixel, batch after batch.
 
         Args:
@@ -96,14 +100,14 @@ class Scorer:
         for batch, count in padded_batches(tokens, batch_size):
             yield self.token_nats(weights, batch)[:count]
 
-    def image_nats(self, weights: Any, tokens: TokenRows, batch_size: int) -> np.ndarray:
+    def image_nats(self, weights: ArrayTree, tokens: TokenRows, batch_size: int) -> np.ndarray:
         """Returns -ln p of each picture, per pixel, float64 (N,); see `pixel_nats`."""
         batches = padded_batches(tokens, batch_size)
         return np.concatenate([self.mean_nats(weights, batch)[:n] for batch, n in batches])
 
     def likelihood(
         self,
-        weights: Any,
+        weights: ArrayTree,
         tokens: TokenRows,
         batch_size: int,
         stop: Callable[[], bool] = lambda: False,

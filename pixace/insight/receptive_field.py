@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
 from pixace.models.build import build_model
 from pixace.models.layers.replacing import replace_sublayers
 from pixace.models.stored import StoredModel
+from pixace.models.types import Layer
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
 from pixace.tokens.vocabulary import N_RESERVED
 
 
 def receptive_field(
-    config: ModelConfig, weights: Any, tokens: np.ndarray, pixel: int, seed: int = 0
+    config: ModelConfig, weights: ArrayTree, tokens: np.ndarray, pixel: int, seed: int = 0
 ) -> np.ndarray:
     """Measures how much the logits of one pixel change with the vectors of all pixels.
 
@@ -31,9 +31,9 @@ def receptive_field(
       float32 (L,): the gradient's length at each pixel, exactly 0 where the model cannot look.
     """
     model = build_model(config, "eval")
-    embeddings: list[Any] = []
+    embeddings: list[Layer] = []
 
-    def embedded(layer: Any) -> Any:
+    def embedded(layer: Layer) -> Layer:
         embeddings.append(layer)
         return _Embedded()
 
@@ -43,7 +43,7 @@ def receptive_field(
     (table,) = [layer.weights for layer in embeddings]
     weights, state = model.weights, model.state
 
-    def said(vectors: Any) -> Any:
+    def said(vectors: Array) -> Array:
         logits, _ = model.pure_fn(vectors[None], weights, state, jax.random.PRNGKey(0))
         return logits[0, pixel] @ direction
 
@@ -64,5 +64,5 @@ def receptive_field_of(model: StoredModel, pixel: int) -> np.ndarray:
 class _Embedded(trax.layers.base.Layer):
     """Stands in for an embedding where pixels come as vectors already."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         return x

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Callable
 
 from pixace.backend.door import trax
 from pixace.backend.trax_internals import dropout_and_mode
@@ -19,7 +19,7 @@ from pixace.tokens.codec import codec_of
 def see_a_grid(model: Layer, config: ModelConfig) -> None:
     """Puts rows and columns in the place of the positions in the sequence."""
 
-    def like(layer: Any) -> GridPositions:
+    def like(layer: Layer) -> GridPositions:
         return GridPositions(config.pictures.shape, config.d_model, *dropout_and_mode(layer))
 
     replace_sublayers(model, trax.layers.attention.PositionalEncoding, like)
@@ -37,7 +37,7 @@ def transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
         dropout=dropout,
         mode=mode,
     )
-    attention: Any = CausalAttention.like
+    attention: Callable[..., Layer] = CausalAttention.like
     if mode == "predict":
         attention = functools.partial(CachedCausalAttention.like, max_len=config.n_pixels)
     replace_sublayers(model, trax.layers.attention.DotProductCausalAttention, attention)
@@ -46,7 +46,7 @@ def transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
 
 def reformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
     """`trax.models.ReformerLM`: with plain attention, a reversible Transformer of two halves."""
-    attention: Any = CausalSelfAttention
+    attention: Callable[..., Layer] = CausalSelfAttention
     if mode == "predict":
         attention = functools.partial(CachedSelfAttention, max_len=config.n_pixels)
     return trax.models.ReformerLM(

@@ -6,10 +6,10 @@ A new model type needs a builder here, or in a module of its own, and one line i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
+from pixace.backend.arrays import Array, ArrayTree, Key
 from pixace.backend.door import jax, trax
 from pixace.models.attention import reformer, see_a_grid, transformer
 from pixace.models.layers.dropout import Dropout
@@ -59,7 +59,7 @@ def init_model(model: Layer, batch_size: int, length: int) -> None:
     model.init(trax.shapes.ShapeDtype((batch_size, length), np.int32))
 
 
-def random_weights(config: ModelConfig, dropout: float, rng: Any) -> tuple[Any, Any]:
+def random_weights(config: ModelConfig, dropout: float, rng: Key) -> tuple[ArrayTree, ArrayTree]:
     """Returns random weights, and the state of mode train, as trax nests them; to be traced.
 
     Args:
@@ -74,16 +74,16 @@ def random_weights(config: ModelConfig, dropout: float, rng: Any) -> tuple[Any, 
 
 
 def model_with_weights(
-    config: ModelConfig, mode: Mode, arrays: Sequence[Any], batch_size: int
+    config: ModelConfig, mode: Mode, arrays: Sequence[np.ndarray | Array], batch_size: int
 ) -> Layer:
     """Builds a model that has these weights, in the order of `flat_weights`, and an empty state.
 
     Unlike `init_model`, it draws no random weights first, which takes seconds.
     """
     signature = trax.shapes.ShapeDtype((batch_size, 1), np.int32)
-    shapes: Any = None
+    shapes: ArrayTree = None
 
-    def empty_state() -> Any:
+    def empty_state() -> ArrayTree:
         nonlocal shapes
         # A model of its own, as one that has been traced keeps JAX's tracers in its layers.
         weights, state = build_model(config, mode).init(signature)
@@ -100,12 +100,12 @@ def model_with_weights(
     return model
 
 
-def weight_shapes(config: ModelConfig) -> list[Any]:
+def weight_shapes(config: ModelConfig) -> list[jax.ShapeDtypeStruct]:
     """Returns shapes and dtypes in the order of `flat_weights`, without making any array."""
     return flat_weights(jax.eval_shape(lambda: build_model(config, "eval").init(_ONE_TOKEN)[0]))
 
 
-_BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Any]] = {
+_BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Layer]] = {
     "transformer": transformer,
     "reformer": reformer,
     "pixelcnn": gated_pixelcnn,

@@ -5,17 +5,16 @@ Whoever needs the loss of a model asks its head, and knows no kind of it.
 
 from __future__ import annotations
 
-from typing import Any
-
+from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, trax
-from pixace.models.layers.head_loss import summed_nats, token_nats
+from pixace.models.layers.head_loss import HeadWeights, summed_nats, token_nats
 from pixace.models.types import Layer
 
 
 class DenseHead:
     """A head that makes logits of features by one matrix, trax's `Dense`."""
 
-    def nats(self, weights: Any, features: Any, tokens: Any) -> Any:
+    def nats(self, weights: ArrayTree, features: Array, tokens: Array) -> Array:
         """Returns -ln p of each token, float32 (B, L).
 
         Args:
@@ -26,8 +25,8 @@ class DenseHead:
         return token_nats(*_in_one_row(weights, features, tokens)).reshape(tokens.shape)
 
     def summed_nats(
-        self, weights: Any, features: Any, tokens: Any, loss_weights: Any = None
-    ) -> Any:
+        self, weights: ArrayTree, features: Array, tokens: Array, loss_weights: Array | None = None
+    ) -> Array:
         """Returns the sum of `nats`, float32 (); its gradient is computed along with it.
 
         Args:
@@ -53,7 +52,9 @@ def split_model(model: Layer) -> tuple[Layer, DenseHead]:
     return trax.layers.Serial(*layers), DenseHead()
 
 
-def _in_one_row(weights: Any, features: Any, tokens: Any) -> tuple[Any, Any, Any]:
-    """Returns features (B * L, D), the head's matrix and bias, and tokens (B * L,)."""
+def _in_one_row(
+    weights: ArrayTree, features: Array, tokens: Array
+) -> tuple[Array, HeadWeights, Array]:
+    """Returns features (P, D), the head's matrix and bias, and tokens (P,), with P = B * L."""
     matrix, bias = jax.tree.leaves(weights)
     return features.reshape(-1, features.shape[-1]), (matrix, bias), tokens.ravel()

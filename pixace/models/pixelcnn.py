@@ -8,12 +8,12 @@ stack, which does not see a wedge to the upper right.
 
 from __future__ import annotations
 
-from typing import Any
-
+from pixace.backend.arrays import Array
 from pixace.backend.door import jax, trax
-from pixace.models.layers.masked_convolutions import MaskedConvolution, VerticalConvolution
+from pixace.models.layers.masked_convolutions import Mask, MaskedConvolution, VerticalConvolution
 from pixace.models.layers.raster import LastRow, PixelOfRow, Raster, RowByRow
 from pixace.models.layers.recomputation import Block
+from pixace.models.types import Layer
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
 
@@ -30,7 +30,7 @@ Branch, Dense, Dropout, LayerNorm, Parallel, Select, Serial = (
 )
 
 
-def gated_pixelcnn(config: ModelConfig, mode: str, dropout: float) -> Any:
+def gated_pixelcnn(config: ModelConfig, mode: str, dropout: float) -> Layer:
     """Builds the gated PixelCNN; see `models.build_model`.
 
     Of its blocks, `n_layers`, each has `d_model` channels in both stacks; all add `d_ff` features
@@ -52,10 +52,10 @@ def gated_pixelcnn(config: ModelConfig, mode: str, dropout: float) -> Any:
     )
 
 
-def _gated_block(config: ModelConfig, mode: str, dropout: float, *, is_first: bool) -> Any:
+def _gated_block(config: ModelConfig, mode: str, dropout: float, *, is_first: bool) -> Layer:
     """Maps (vertical, horizontal, skipped) to the same; the first block, pixels to these three."""
     width, edge, n_columns = config.d_model, config.pictures.width, config.kernel_size
-    mask: Any = "A" if is_first else "B"
+    mask: Mask = "A" if is_first else "B"
     n_rows = n_columns // 2 + (not is_first)  # those above, and from the second block on its own
     look_up = VerticalConvolution(2 * width, (n_rows, n_columns), mask, mode)
     look_left = MaskedConvolution(2 * width, (1, n_columns), mask, edge, mode)
@@ -89,7 +89,7 @@ def _gated_block(config: ModelConfig, mode: str, dropout: float, *, is_first: bo
     )
 
 
-def residual_pixelcnn(config: ModelConfig, mode: str, dropout: float) -> Any:
+def residual_pixelcnn(config: ModelConfig, mode: str, dropout: float) -> Layer:
     """Builds the PixelCNN of residual blocks; see `models.build_model`.
 
     A masked convolution of 7 x 7, then `n_layers` blocks of `d_model` channels and half as many
@@ -113,7 +113,7 @@ def residual_pixelcnn(config: ModelConfig, mode: str, dropout: float) -> Any:
     )
 
 
-def _residual_block(config: ModelConfig, mode: str, dropout: float) -> Any:
+def _residual_block(config: ModelConfig, mode: str, dropout: float) -> Layer:
     """Adds what 1 x 1, masked and 1 x 1 convolutions make of the features."""
     half, n_columns = config.d_model // 2, config.kernel_size
     shape = n_columns // 2 + 1, n_columns
@@ -131,10 +131,10 @@ def _residual_block(config: ModelConfig, mode: str, dropout: float) -> Any:
     )
 
 
-def _gate() -> Any:
+def _gate() -> Layer:
     """Returns tanh of one half of the channels times the sigmoid of the other."""
 
-    def gate(x: Any) -> Any:
+    def gate(x: Array) -> Array:
         values, gates = jax.numpy.split(x, 2, axis=-1)
         return jax.numpy.tanh(values) * jax.nn.sigmoid(gates)
 

@@ -14,7 +14,7 @@ from pixace.backend.door import jax
 from pixace.checkpoints.file import read_checkpoint, stored_config
 from pixace.checkpoints.fitting import fit_arrays
 from pixace.models.build import model_with_weights, weight_shapes
-from pixace.models.types import Mode
+from pixace.models.types import Layer, Mode
 from pixace.settings.model import ModelConfig, resolve_config
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class StoredModel:
     step: int
     path: Path
 
-    def build(self, mode: Mode, batch_size: int) -> Any:
+    def build(self, mode: Mode, batch_size: int) -> Layer:
         """Returns the model in a mode, with these weights and state for `batch_size` rows."""
         device = jax.devices()[0].device_kind
         _log.debug("building a model for %s, %d rows, on %s", mode, batch_size, device)

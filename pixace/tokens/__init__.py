@@ -4,11 +4,13 @@ One pixel is one token. A codec says which integer a colour becomes; the first o
 saturation and value to a few bits each. Ids 0 and 1 are reserved. Training and drawing go through
 the same functions.
 
-Shape letters used throughout the package: N images, B batch, H and W height and width of a
-picture, L = H * W tokens of one picture, T of them one after another, V size of the vocabulary.
-In layers also: R rows of a picture, E pixels in a row (W, or one axis of a grid), D numbers of a
-vector, F of one that comes out. In drawings: C columns of results, one for each temperature, K
-pictures that are looked for among M.
+Shape letters, each with one meaning throughout the package: N images or prompts, B of them at a
+time, the batch; H and W height and width of a picture, L = H * W tokens of one picture, T of them
+one after another, V size of the vocabulary. In layers also: A heads of attention; D numbers of a
+vector, D_k and D_v of a head's keys (and queries) and values, F of a vector that comes out; P
+positions, those of a batch in one row; R rows of a picture, E pixels in a row (W, or one axis of a
+grid). In drawings: C columns of results, one for each temperature, K pictures looked for among M.
+Masks A and B of convolutions are names.
 """
 
 from __future__ import annotations

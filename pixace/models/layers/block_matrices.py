@@ -8,9 +8,11 @@ it (figures: benchmarks/README.md). A `BlockMatrix` takes the place of a layer's
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
+from pixace.models.types import Layer
 from pixace.system.limits import n_cores
 
 # XLA (JAX 0.12) multiplies several rows faster by a matrix in blocks, one for each core, as long as
@@ -20,32 +22,32 @@ _MIN_LARGE = 1 << 23
 
 
 class BlockMatrix(NamedTuple):
-    """A matrix (M, N) as blocks of its columns, each transposed.
+    """A matrix (D, F) as blocks of its columns, each transposed.
 
     Attributes:
-      blocks: float32 (N_i, M), the N_i summing to N.
+      blocks: float32 (F_i, D), the F_i summing to F.
     """
 
-    blocks: tuple[Any, ...]
+    blocks: tuple[Array, ...]
 
     @classmethod
-    def of(cls, matrix: Any, n_blocks: int) -> BlockMatrix:
-        """Cuts a matrix (M, N) into `n_blocks` of nearly equal size."""
+    def of(cls, matrix: Array, n_blocks: int) -> BlockMatrix:
+        """Cuts a matrix (D, F) into `n_blocks` of nearly equal size."""
         return cls(tuple(jnp.array(part.T) for part in jnp.array_split(matrix, n_blocks, axis=1)))
 
-    def left_product(self, x: Any) -> Any:
-        """Returns x W, float32 (..., N), for x of shape (..., M)."""
+    def left_product(self, x: Array) -> Array:
+        """Returns x times the matrix, float32 (..., F), for x of shape (..., D)."""
         rows = x.reshape(-1, x.shape[-1])
         columns = jnp.concatenate([block @ rows.T for block in self.blocks])
         return columns.T.reshape(*x.shape[:-1], -1)
 
 
-def product(x: Any, matrix: Any) -> Any:
-    """Returns x W for a plain matrix (M, N) or a `BlockMatrix`."""
+def product(x: Array, matrix: Array | BlockMatrix) -> Array:
+    """Returns x (..., D) times a matrix (D, F), plain or a `BlockMatrix`."""
     return matrix.left_product(x) if isinstance(matrix, BlockMatrix) else x @ matrix
 
 
-def decoding_weights(layer: Any, weights: Any, batch_size: int) -> Any:
+def decoding_weights(layer: Layer, weights: ArrayTree, batch_size: int) -> ArrayTree:
     """Returns a model's weights laid out for drawing.
 
     Args:
@@ -67,7 +69,7 @@ def decoding_weights(layer: Any, weights: Any, batch_size: int) -> Any:
     return weights
 
 
-def _laid_out(matrix: Any, batch_size: int) -> Any:
+def _laid_out(matrix: Array, batch_size: int) -> Array | BlockMatrix:
     """Returns the matrix as it is, or a `BlockMatrix` where that is faster."""
     if jax.default_backend() != "cpu":  # an accelerator needs no help
         return matrix

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
 from pixace.models.layers.block_matrices import BlockMatrix, product
+from pixace.models.types import Layer, Signature
 
 
 class KeyValueCache(NamedTuple):
@@ -22,9 +24,9 @@ class KeyValueCache(NamedTuple):
       values: float32 (..., L, D_v).
     """
 
-    seen: Any
-    keys: Any
-    values: Any
+    seen: Array
+    keys: Array
+    values: Array
 
     @classmethod
     def empty(cls, shape: tuple[int, ...], d_key: int, d_value: int) -> KeyValueCache:
@@ -40,14 +42,14 @@ class KeyValueCache(NamedTuple):
     def resized(self, length: int) -> KeyValueCache:
         """Returns a cache with room for `length` tokens, at least as many as it has seen."""
 
-        def resize(array: Any) -> Any:
+        def resize(array: Array) -> Array:
             more = max(0, length - self.length)
             widths = [(0, 0)] * (array.ndim - 2) + [(0, more), (0, 0)]
             return jnp.pad(array, widths)[..., :length, :]
 
         return KeyValueCache(self.seen, resize(self.keys), resize(self.values))
 
-    def extended(self, keys: Any, values: Any) -> KeyValueCache:
+    def extended(self, keys: Array, values: Array) -> KeyValueCache:
         """Returns the cache after T more tokens: keys (..., T, D_k), values (..., T, D_v).
 
         What is fed beyond L overwrites the last ones, and outputs are wrong from there on.
@@ -70,14 +72,15 @@ class KeyValueCache(NamedTuple):
         """Returns what `attend` needs for so many queries: scores, and their softmax."""
         return 2 * 4 * math.prod(self.keys.shape[:-2]) * n_queries * self.length
 
-    def attend(self, queries: Any) -> Any:
+    def attend(self, queries: Array) -> Array:
         """Returns what the T newest tokens see: themselves and those before them.
 
         Args:
           queries: float32 (..., T, D_k).
 
         Returns:
-          float32 (..., T, D_v): softmax(Q K^T / sqrt(D_k)) V (https://arxiv.org/abs/1706.03762).
+          float32 (..., T, D_v): softmax(queries keys^T / sqrt(D_k)) values
+          (https://arxiv.org/abs/1706.03762).
         """
         n_new, d_key = queries.shape[-2:]
         scores = jnp.einsum("...tk,...lk->...tl", queries, self.keys) / math.sqrt(d_key)
@@ -86,12 +89,12 @@ class KeyValueCache(NamedTuple):
         return jnp.einsum("...tl,...lv->...tv", jax.nn.softmax(scores), self.values)
 
 
-def is_cache(part: Any) -> bool:
+def is_cache(part: ArrayTree) -> bool:
     """Tells whether a part of a model's state is a `KeyValueCache`."""
     return isinstance(part, KeyValueCache)
 
 
-def caches_in(state: Any) -> list[KeyValueCache]:
+def caches_in(state: ArrayTree) -> list[KeyValueCache]:
     """Returns the caches in a model's state, one for each layer of attention."""
     return [part for part in jax.tree.leaves(state, is_leaf=is_cache) if is_cache(part)]
 
@@ -100,13 +103,13 @@ class CachedSelfAttention(trax.layers.SelfAttention):
     """`trax.layers.SelfAttention` in mode predict, at the cost of the new tokens alone.
 
     It has the same weights and gives the same output. Input and output are float32 (B, T, D): the
-    T tokens after those seen already. The state is a `KeyValueCache` of shape (B, H, L).
+    T tokens after those seen already. The state is a `KeyValueCache` of shape (B, A, L).
 
     Args:
       max_len: L, the longest sequence.
-      n_heads: H.
-      d_qk: width of a head's queries and keys.
-      d_v: width of a head's values.
+      n_heads: A.
+      d_qk: D_k, width of a head's queries and keys.
+      d_v: D_v, width of a head's values.
       causal: must be true.
       masked: must be false.
       **ignored: what acts in training only.
@@ -129,19 +132,22 @@ class CachedSelfAttention(trax.layers.SelfAttention):
         super().__init__(n_heads=n_heads, d_qk=d_qk, d_v=d_v, causal=True, mode="eval")
         self._max_len, self._n_heads, self._d_qk, self._d_v = max_len, n_heads, d_qk, d_v
 
-    def init_weights_and_state(self, input_signature: Any) -> None:
+    def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes trax's weights, and an empty memory."""
         super().init_weights_and_state(input_signature)
         shape = (input_signature.shape[0], self._n_heads, self._max_len)
         self.state = KeyValueCache.empty(shape, self._d_qk, self._d_v)
 
-    def matrices(self, weights: Any) -> list[Any]:
-        """Returns trax's weights of all heads side by side: three (D, H * d), then (H * d_v, D)."""
+    def matrices(self, weights: ArrayTree) -> list[Array]:
+        """Returns trax's weights of all heads side by side.
+
+        They are two of (D, A * D_k), one of (D, A * D_v), and one of (A * D_v, D).
+        """
         *inputs, w_o = weights
         side_by_side = [jnp.moveaxis(w, 0, 1).reshape(w.shape[1], -1) for w in inputs]
         return [*side_by_side, w_o.reshape(-1, w_o.shape[-1])]
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Attends from the new tokens to themselves and to all before them."""
         weights = self.weights
         as_trax_has_them = not isinstance(weights[0], BlockMatrix) and weights[0].ndim == 3
@@ -151,16 +157,16 @@ class CachedSelfAttention(trax.layers.SelfAttention):
         heads = jnp.moveaxis(self.state.attend(queries), 1, 2)
         return product(heads.reshape(*x.shape[:2], -1), w_o)
 
-    def _split_heads(self, x: Any) -> Any:
-        """From (B, T, H * d) to (B, H, T, d)."""
+    def _split_heads(self, x: Array) -> Array:
+        """From (B, T, A * D_k) to (B, A, T, D_k), or the same with D_v."""
         return jnp.moveaxis(x.reshape(*x.shape[:2], self._n_heads, -1), 2, 1)
 
 
 class CachedCausalAttention(trax.layers.attention.DotProductCausalAttention):
     """`DotProductCausalAttention` of trax in mode predict, with a memory that can be resized.
 
-    Inputs are queries, keys and values of the new tokens, float32 (B * H, T, d); output likewise.
-    The state is a `KeyValueCache` of shape (B * H, L).
+    Inputs are queries, keys and values of the new tokens, float32 (B * A, T, D_k) and for values
+    (B * A, T, D_v), as is the output. The state is a `KeyValueCache` of shape (B * A, L).
 
     Args:
       max_len: L, the longest sequence.
@@ -171,19 +177,19 @@ class CachedCausalAttention(trax.layers.attention.DotProductCausalAttention):
         self._max_len = max_len
 
     @classmethod
-    def like(cls, layer: Any, max_len: int) -> CachedCausalAttention:
+    def like(cls, layer: Layer, max_len: int) -> CachedCausalAttention:
         """Returns a new layer in the place of trax's."""
         del layer  # without dropout it has no settings
         return cls(max_len)
 
-    def init_weights_and_state(self, input_signature: Any) -> None:
+    def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes an empty memory."""
         _, keys, values = input_signature
         self.state = KeyValueCache.empty(
             (keys.shape[0], self._max_len), keys.shape[-1], values.shape[-1]
         )
 
-    def forward(self, inputs: Any) -> Any:
+    def forward(self, inputs: ArrayTree) -> Array:
         """Attends from the new tokens to themselves and to all before them."""
         queries, keys, values = inputs
         self.state = KeyValueCache(*self.state).extended(keys, values)

@@ -11,6 +11,7 @@ import functools
 import math
 from typing import Any
 
+from pixace.backend.arrays import Array, ArrayTree, Key
 from pixace.backend.door import jax, jnp, trax
 from pixace.backend.trax_internals import (
     dropout_and_mode,
@@ -18,6 +19,7 @@ from pixace.backend.trax_internals import (
     self_attention_settings,
 )
 from pixace.models.layers.dropout import dropped
+from pixace.models.types import Layer
 
 _BLOCK = 256  # queries at a time
 
@@ -25,17 +27,17 @@ _BLOCK = 256  # queries at a time
 # Traced once for each shape, see `dropped`.
 @functools.partial(jax.jit, static_argnames=("dropout", "shared_noise"), inline=True)
 def causal_attention(
-    queries: Any,
-    keys: Any,
-    values: Any,
+    queries: Array,
+    keys: Array,
+    values: Array,
     *,
     dropout: float = 0.0,
-    rng: Any = None,
+    rng: Key | None = None,
     shared_noise: bool = False,
-) -> Any:
+) -> Array:
     """Returns what each position sees of itself and those before it.
 
-    softmax(Q K^T / sqrt(D_k)) V (https://arxiv.org/abs/1706.03762), computed in float32.
+    softmax(queries keys^T / sqrt(D_k)) values, in float32 (https://arxiv.org/abs/1706.03762).
 
     Args:
       queries: (..., L, D_k).
@@ -50,7 +52,7 @@ def causal_attention(
     """
     length, d_key = queries.shape[-2:]
 
-    def attend(queries: Any, keys: Any, values: Any, rng: Any) -> Any:
+    def attend(queries: Array, keys: Array, values: Array, rng: Key | None) -> Array:
         """Returns what a block of queries sees, the last of whom sees all keys."""
         n_queries, n_keys = queries.shape[-2], keys.shape[-2]
         scores = jnp.einsum(
@@ -64,10 +66,10 @@ def causal_attention(
             shares = dropped(shares, dropout, rng, noise)
         return jnp.einsum("...qk,...kd->...qd", shares, values)
 
-    seen: list[Any] = []
+    seen: list[Array] = []
     for start in range(0, length, _BLOCK):
         end = min(start + _BLOCK, length)
-        block_rng = jax.random.fold_in(rng, start) if dropout else None
+        block_rng = jax.random.fold_in(rng, start) if dropout and rng is not None else None
         block = queries[..., start:end, :]
         if seen:  # else XLA computes several blocks at once, and has all of them in memory
             block, seen[-1] = jax.lax.optimization_barrier((block, seen[-1]))
@@ -81,13 +83,13 @@ class CausalAttention(trax.layers.attention.DotProductCausalAttention):
     """`trax.layers.DotProductCausalAttention` of whole sequences."""
 
     @classmethod
-    def like(cls, layer: Any) -> CausalAttention:
+    def like(cls, layer: Layer) -> CausalAttention:
         """Returns a new layer with the settings of trax's."""
         dropout, mode = dropout_and_mode(layer)
         return cls(dropout=dropout, mode=mode)
 
-    def forward(self, inputs: Any) -> Any:
-        """Maps queries, keys and values, each (B * H, L, D), to (B * H, L, D)."""
+    def forward(self, inputs: ArrayTree) -> Array:
+        """Maps queries and keys (B * A, L, D_k) and values (B * A, L, D_v) to (B * A, L, D_v)."""
         queries, keys, values = inputs
         dropout, mode = dropout_and_mode(self)
         dropout = dropout if mode == "train" else 0.0
@@ -104,11 +106,11 @@ class CausalSelfAttention(trax.layers.SelfAttention):
 
     has_backward = False  # trax's class has, and is asked for it where blocks are recomputed
 
-    def forward_and_or_backward(self, *inputs: Any, **options: Any) -> Any:
+    def forward_and_or_backward(self, *inputs: ArrayTree, **options: Any) -> ArrayTree:
         """Does what trax does for layers that have no way back of their own."""
         return forward_and_or_backward(self)(*inputs, **options)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Maps activations (B, L, D) to activations."""
         w_q, w_k, w_v, w_o = self.weights
         rng, output_rng = jax.random.split(self.rng)

@@ -8,23 +8,24 @@ together with a key of JAX's.
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
 
+from pixace.backend.arrays import Array, Key
 from pixace.backend.door import jax, jnp, trax
 from pixace.backend.trax_internals import dropout_settings
+from pixace.models.types import Layer
 
 
 class Dropout(trax.layers.Dropout):
     """`trax.layers.Dropout` with other noise."""
 
     @classmethod
-    def like(cls, layer: Any) -> Dropout:
+    def like(cls, layer: Layer) -> Dropout:
         """Returns a new layer with the settings of trax's."""
         return cls(*dropout_settings(layer))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Drops activations in mode train; gives them back as they are in others."""
         rate, shared_axes, mode = dropout_settings(self)
         if mode != "train" or not rate:
@@ -37,7 +38,7 @@ class Dropout(trax.layers.Dropout):
 
 # Traced once for each shape: trax traces a layer many times to make a model.
 @functools.partial(jax.jit, static_argnames=("rate", "shape"), inline=True)
-def dropped(x: Any, rate: float, rng: Any, shape: tuple[int, ...]) -> Any:
+def dropped(x: Array, rate: float, rng: Key, shape: tuple[int, ...]) -> Array:
     """Returns x with a share of its numbers 0, the others scaled up to keep the mean.
 
     Args:
@@ -50,7 +51,7 @@ def dropped(x: Any, rate: float, rng: Any, shape: tuple[int, ...]) -> Any:
     return jnp.where(keep, x / (1 - rate), 0).astype(x.dtype)
 
 
-def hashed_bits(rng: Any, shape: tuple[int, ...]) -> Any:
+def hashed_bits(rng: Key, shape: tuple[int, ...]) -> Array:
     """Returns uint32 numbers that look random: each position's own, hashed with a key.
 
     The hash is lowbias32 (https://nullprogram.com/blog/2018/07/31/), in which each bit of the input
@@ -64,7 +65,7 @@ def hashed_bits(rng: Any, shape: tuple[int, ...]) -> Any:
     return _hash(_hash(position ^ rng[0]) ^ rng[1])
 
 
-def _hash(x: Any) -> Any:
+def _hash(x: Array) -> Array:
     x = (x ^ (x >> 16)) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> 15)) * np.uint32(0x846CA68B)
     return x ^ (x >> 16)

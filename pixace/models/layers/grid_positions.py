@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jnp, trax
 from pixace.models.layers.dropout import dropped
+from pixace.models.types import Signature
 
 
 class GridPositions(trax.layers.AxialPositionalEncoding):
@@ -26,14 +26,14 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
       mode: train, eval or predict.
     """
 
-    weights: Any
-    state: Any
+    weights: ArrayTree
+    state: ArrayTree
 
     def __init__(self, shape: tuple[int, int], d_model: int, dropout: float, mode: str) -> None:
         super().__init__(shape, (d_model // 2, d_model // 2), dropout=dropout, mode=mode)
         self._dropout, self._mode = dropout if mode == "train" else 0.0, mode
 
-    def init_weights_and_state(self, input_signature: Any) -> None:
+    def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes the vectors of all rows and columns."""
         super().init_weights_and_state(input_signature)
         self.weights = tuple(
@@ -41,7 +41,7 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
             for vectors in self.weights
         )
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Adds the vectors of the T pixels that come next."""
         n_seen = self.state if self._mode == "predict" else 0
         pixels = n_seen + jnp.arange(x.shape[1])

@@ -7,46 +7,54 @@ They are made, used and thrown away for some positions at a time.
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TypeAlias
 
+from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp
 
 _ROWS = 1024  # positions at a time
 
+HeadWeights: TypeAlias = tuple[Array, Array]  # matrix (D, V) and bias (V,)
+_Gradients: TypeAlias = tuple[Array, HeadWeights]  # of features and head
 
-def token_nats(features: Any, head: Any, tokens: Any) -> Any:
+
+def token_nats(features: Array, head: HeadWeights, tokens: Array) -> Array:
     """Returns -ln p of each token.
 
     Args:
-      features: (N, D), what the head reads.
+      features: (P, D), what the head reads.
       head: its matrix (D, V) and bias (V,).
-      tokens: int32 (N,).
+      tokens: int32 (P,).
 
     Returns:
-      float32 (N,).
+      float32 (P,).
     """
 
-    def of_rows(rows: tuple[Any, Any]) -> Any:
+    def of_rows(rows: tuple[Array, Array]) -> Array:
         return _nats_and_logits(rows[0], head, rows[1])[0]
 
     return jax.lax.map(of_rows, (features, tokens), batch_size=_ROWS)
 
 
 @functools.partial(jax.custom_vjp)
-def summed_nats(features: Any, head: Any, tokens: Any, weights: Any = None) -> Any:
+def summed_nats(
+    features: Array, head: HeadWeights, tokens: Array, weights: Array | None = None
+) -> Array:
     """Returns the sum of `token_nats`, float32 (); its gradient is computed along with it.
 
     Args:
       features: see `token_nats`.
       head: see `token_nats`.
       tokens: see `token_nats`.
-      weights: float32 (N,), what each token's -ln p is multiplied by; None multiplies nothing.
+      weights: float32 (P,), what each token's -ln p is multiplied by; None multiplies nothing.
     """
     nats = token_nats(features, head, tokens)
     return (nats if weights is None else weights * nats).sum()
 
 
-def _forward(features: Any, head: Any, tokens: Any, weights: Any) -> tuple[Any, Any]:
+def _forward(
+    features: Array, head: HeadWeights, tokens: Array, weights: Array | None
+) -> tuple[Array, _Gradients]:
     matrix, bias = head
     n_rows, d_model = features.shape
     n_chunks = -(-n_rows // _ROWS)
@@ -58,7 +66,7 @@ def _forward(features: Any, head: Any, tokens: Any, weights: Any) -> tuple[Any, 
     if weights is not None:
         weights = jnp.pad(weights, (0, padding)).reshape(n_chunks, size)
 
-    def chunk(sums: Any, rows: Any) -> tuple[Any, Any]:
+    def chunk(sums: ArrayTree, rows: ArrayTree) -> tuple[ArrayTree, Array]:
         nats_sum, matrix_grad, bias_grad = sums
         features, tokens, counts, weights = rows
         nats, logits, log_sum = _nats_and_logits(features, head, tokens)
@@ -80,7 +88,7 @@ def _forward(features: Any, head: Any, tokens: Any, weights: Any) -> tuple[Any, 
     return nats_sum, (features_grad.reshape(-1, d_model)[:n_rows], head_grad)
 
 
-def _backward(gradients: Any, scale: Any) -> tuple[Any, Any, None, None]:
+def _backward(gradients: _Gradients, scale: Array) -> tuple[Array, HeadWeights, None, None]:
     features_grad, head_grad = jax.tree.map(
         lambda grad: (grad * scale).astype(grad.dtype), gradients
     )
@@ -90,7 +98,9 @@ def _backward(gradients: Any, scale: Any) -> tuple[Any, Any, None, None]:
 summed_nats.defvjp(_forward, _backward)
 
 
-def _nats_and_logits(features: Any, head: Any, tokens: Any) -> tuple[Any, Any, Any]:
+def _nats_and_logits(
+    features: Array, head: HeadWeights, tokens: Array
+) -> tuple[Array, Array, Array]:
     """Returns -ln p of each token, all logits, and the logarithm of their exponentials' sum."""
     matrix, bias = head
     logits = jnp.matmul(features, matrix, preferred_element_type=jnp.float32) + bias

@@ -11,12 +11,14 @@ layer), the input in mode predict is the pixel before; elsewhere (mask B) it is 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
 from pixace.models.layers.block_matrices import BlockMatrix, product
+from pixace.models.types import Signature
 
 Mask = Literal["A", "B"]
 
@@ -35,8 +37,8 @@ class MaskedConvolution(trax.layers.base.Layer):
       mode: train, eval or predict.
     """
 
-    weights: Any
-    state: Any
+    weights: ArrayTree
+    state: ArrayTree
 
     def __init__(
         self, n_filters: int, shape: tuple[int, int], mask: Mask, edge: int, mode: str
@@ -51,7 +53,7 @@ class MaskedConvolution(trax.layers.base.Layer):
         own = (n_rows - 1) * n_columns + n_columns // 2  # number of the pixel's own tap
         self._taps = np.arange(own + (mask == "B"))
 
-    def init_weights_and_state(self, input_signature: Any) -> None:
+    def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes random weights, and an empty memory of the last rows."""
         batch, _, _, depth = input_signature.shape
         kernel = trax.layers.GlorotUniformInitializer()
@@ -64,12 +66,12 @@ class MaskedConvolution(trax.layers.base.Layer):
             rows = jnp.zeros((batch, n_rows, self._edge + n_columns - 1, depth), jnp.float32)
             self.state = jnp.zeros((), jnp.int32), rows
 
-    def matrices(self, weights: Any) -> list[Any]:
+    def matrices(self, weights: ArrayTree) -> list[Array]:
         """Returns the taps' matrices one above another, (n_taps * D, F), and the bias."""
         kernel, bias = weights
         return [kernel.reshape(-1, kernel.shape[-1]), bias]
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Maps pixels (B, R, E, D) to features (B, R, E, F); in mode predict, of one pixel."""
         if self._mode == "predict":
             return self._next_pixel(x)
@@ -81,7 +83,7 @@ class MaskedConvolution(trax.layers.base.Layer):
         whole = kernel.reshape(n_rows, -1, *kernel.shape[1:])
         return convolved(x, whole, n_left=n_columns // 2) + bias
 
-    def _next_pixel(self, x: Any) -> Any:
+    def _next_pixel(self, x: Array) -> Array:
         """Returns the features of the next pixel, (B, 1, 1, F); see the module for x."""
         kernel, bias = self.weights
         if not isinstance(kernel, BlockMatrix) and kernel.ndim == 3:
@@ -114,8 +116,8 @@ class VerticalConvolution(trax.layers.base.Layer):
       mode: train, eval or predict.
     """
 
-    weights: Any
-    state: Any
+    weights: ArrayTree
+    state: ArrayTree
 
     def __init__(self, n_filters: int, shape: tuple[int, int], mask: Mask, mode: str) -> None:
         super().__init__(name=f"VerticalConvolution{mask}")
@@ -124,7 +126,7 @@ class VerticalConvolution(trax.layers.base.Layer):
         self._mask = mask
         self._mode = mode
 
-    def init_weights_and_state(self, input_signature: Any) -> None:
+    def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes random weights, (rows, columns, D, F) and (F,), and an empty memory."""
         batch, _, edge, depth = input_signature.shape
         kernel = trax.layers.GlorotUniformInitializer()
@@ -133,7 +135,7 @@ class VerticalConvolution(trax.layers.base.Layer):
         if self._mode == "predict":
             self.state = jnp.zeros((batch, self._shape[0] - 1, edge, depth), jnp.float32)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Maps rows (B, R, E, D) to features (B, R, E, F)."""
         kernel, bias = self.weights
         n_left = self._shape[1] // 2
@@ -146,7 +148,7 @@ class VerticalConvolution(trax.layers.base.Layer):
         return convolved(x, kernel, n_left) + bias
 
 
-def convolved(x: Any, kernel: Any, n_left: int) -> Any:
+def convolved(x: Array, kernel: Array, n_left: int) -> Array:
     """Returns the convolution of a picture with the rows above and columns around.
 
     Args:
@@ -167,7 +169,7 @@ def convolved(x: Any, kernel: Any, n_left: int) -> Any:
     )
 
 
-def put_pixel(rows: Any, pixel: Any, place: Any, edge: int, margin: int) -> Any:
+def put_pixel(rows: Array, pixel: Array, place: Array, edge: int, margin: int) -> Array:
     """Writes a pixel (B, 1, 1, D) into rows (B, R, E + 2 margin, D), the row above R rows gone.
 
     Args:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
 from pixace.models.layers.masked_convolutions import put_pixel
+from pixace.models.types import Layer, Signature
 
 
 class _PixelByPixel(trax.layers.base.Layer):
@@ -16,7 +16,7 @@ class _PixelByPixel(trax.layers.base.Layer):
       mode: train, eval or predict.
     """
 
-    state: Any
+    state: ArrayTree
 
     def __init__(self, edge: int, mode: str) -> None:
         super().__init__()
@@ -30,14 +30,14 @@ class LastRow(_PixelByPixel):
     In other modes pixels are in rows already. The input is the pixel before the next one.
     """
 
-    def init_weights_and_state(self, input_signature: Any) -> None:
+    def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes an empty row."""
         if self._mode == "predict":
             batch, _, _, depth = input_signature.shape
             row = jnp.zeros((batch, 1, self._edge, depth), jnp.float32)
             self.state = jnp.zeros((), jnp.int32), row
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Returns the row, which is full when the next pixel starts a new one."""
         if self._mode != "predict":
             return x
@@ -58,15 +58,15 @@ class RowByRow(trax.layers.Serial):
       mode: train, eval or predict.
     """
 
-    state: Any
+    state: ArrayTree
 
-    def __init__(self, *layers: Any, edge: int, mode: str) -> None:
+    def __init__(self, *layers: Layer, edge: int, mode: str) -> None:
         inside = trax.layers.Serial(*layers)
         super().__init__(inside, _Held(inside.n_out, mode))
         self._edge = edge
         self._mode = mode
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> ArrayTree:
         """Returns the outputs for the row that the next pixel is in."""
         if self._mode != "predict":
             return super().forward(x)
@@ -74,7 +74,7 @@ class RowByRow(trax.layers.Serial):
         weights, _ = self.weights
         inner_state, (n_seen, held) = self.state
 
-        def new_row(state: Any, _: Any) -> Any:
+        def new_row(state: ArrayTree, _: ArrayTree) -> tuple[ArrayTree, ArrayTree]:
             outputs, state = inside.pure_fn(x, weights, state, self.rng)
             return state, outputs
 
@@ -88,19 +88,19 @@ class RowByRow(trax.layers.Serial):
 class _Held(trax.layers.base.Layer):
     """Remembers what comes through: the number of pixels seen, and the outputs of the last row."""
 
-    state: Any
+    state: ArrayTree
 
     def __init__(self, n_outputs: int, mode: str) -> None:
         super().__init__(n_in=n_outputs, n_out=n_outputs)
         self._mode = mode
 
-    def init_weights_and_state(self, input_signature: Any) -> None:
+    def init_weights_and_state(self, input_signature: Signature) -> None:
         """Remembers nothing yet."""
         if self._mode == "predict":
             empty = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), input_signature)
             self.state = jnp.zeros((), jnp.int32), empty
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: ArrayTree) -> ArrayTree:
         """Returns what came."""
         return x
 
@@ -108,12 +108,12 @@ class _Held(trax.layers.base.Layer):
 class PixelOfRow(_PixelByPixel):
     """In mode predict, takes the next pixel's features (B, 1, 1, D) from a row's (B, 1, E, D)."""
 
-    def init_weights_and_state(self, input_signature: Any) -> None:
+    def init_weights_and_state(self, input_signature: Signature) -> None:
         """Starts at the first pixel."""
         if self._mode == "predict":
             self.state = jnp.zeros((), jnp.int32)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Returns the pixel's part, or in other modes all."""
         if self._mode != "predict":
             return x
@@ -131,14 +131,14 @@ class Raster(trax.layers.Serial):
       mode: train, eval or predict.
     """
 
-    state: Any
+    state: ArrayTree
 
-    def __init__(self, *layers: Any, edge: int, mode: str) -> None:
+    def __init__(self, *layers: Layer, edge: int, mode: str) -> None:
         super().__init__(*layers)
         self._edge = edge
         self._mode = mode
 
-    def init_weights_and_state(self, input_signature: Any) -> None:
+    def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes the layers' weights and states."""
         batch, length, *rest = input_signature.shape
         grid = (1, 1) if self._mode == "predict" else self._grid(length)
@@ -149,7 +149,7 @@ class Raster(trax.layers.Serial):
         """Returns the rows and columns that hold so many pixels."""
         return -(-length // self._edge), self._edge
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Array) -> Array:
         """Maps pixels (B, T, ...) to features (B, T, F), as `models.build_model` has it."""
         batch, length, *rest = x.shape
         if self._mode != "predict":
@@ -162,7 +162,7 @@ class Raster(trax.layers.Serial):
         layers = trax.layers.Serial(*self.sublayers)
         weights, rng = self.weights, self.rng
 
-        def next_pixel(state: Any, pixel: Any) -> tuple[Any, Any]:
+        def next_pixel(state: ArrayTree, pixel: Array) -> tuple[ArrayTree, Array]:
             features, state = layers.pure_fn(pixel[:, None, None], weights, state, rng)
             return state, features[:, 0, 0]
 

@@ -9,18 +9,18 @@ for this one).
 
 from __future__ import annotations
 
-from typing import Any
-
+from pixace.backend.arrays import ArrayTree
 from pixace.backend.door import jax, trax
 from pixace.backend.trax_internals import half_residual_parts, is_residual, set_sublayers
 from pixace.models.layers.replacing import replace_sublayers
+from pixace.models.types import Layer
 
 
 class Block(trax.layers.Serial):
     """Layers of which training may keep no more than the inputs."""
 
 
-def keep_activations(model: Any) -> None:
+def keep_activations(model: Layer) -> None:
     """Makes a model keep what its gradient needs, reversible layers included."""
     replace_sublayers(
         model, trax.layers.ReversibleSerial, lambda old: trax.layers.Serial(*old.sublayers)
@@ -28,7 +28,7 @@ def keep_activations(model: Any) -> None:
     replace_sublayers(model, trax.layers.ReversibleHalfResidual, _HalfResidual.like)
 
 
-def recompute_activations(model: Any) -> None:
+def recompute_activations(model: Layer) -> None:
     """Makes a model keep no more than the inputs of its blocks."""
     keep_activations(model)
     replace_sublayers(model, _HalfResidual, _RecomputedHalfResidual.like)
@@ -48,7 +48,7 @@ class _HalfResidual(trax.layers.ReversibleHalfResidual):
     has_backward = False
 
     @classmethod
-    def like(cls, layer: Any) -> _HalfResidual:
+    def like(cls, layer: Layer) -> _HalfResidual:
         residual, attention = half_residual_parts(layer)
         return cls(*residual, attention_layer=attention)
 
@@ -56,18 +56,18 @@ class _HalfResidual(trax.layers.ReversibleHalfResidual):
 class _RecomputedHalfResidual(_HalfResidual):
     """The same, of which only the inputs are kept."""
 
-    def forward(self, xs: Any) -> Any:
+    def forward(self, xs: ArrayTree) -> ArrayTree:
         return _recomputed(self, _HalfResidual.like(self), xs)
 
 
 class _Recomputed(trax.layers.Serial):
     """trax's layer, of which only the inputs are kept."""
 
-    def forward(self, xs: Any) -> Any:
+    def forward(self, xs: ArrayTree) -> ArrayTree:
         return _recomputed(self, trax.layers.Serial(*self.sublayers), xs)
 
 
-def _recomputed(layer: Any, same: Any, xs: Any) -> Any:
+def _recomputed(layer: Layer, same: Layer, xs: ArrayTree) -> ArrayTree:
     """Returns what `same`, a layer of the same sublayers, makes of xs with the layer's weights."""
     same.weights, same.state = layer.weights, layer.state  # which `pure_fn` will put back
     outputs, layer.state = jax.checkpoint(same.pure_fn)(xs, layer.weights, layer.state, layer.rng)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from pixace.backend.trax_internals import set_sublayers
+from pixace.models.types import Layer
 
 
-def replace_sublayers(layer: Any, kind: type, make: Callable[[Any], Any]) -> None:
+def replace_sublayers(layer: Layer, kind: type, make: Callable[[Layer], Layer]) -> None:
     """Puts a new layer in the place of every one of a kind, at any depth.
 
     Args:
