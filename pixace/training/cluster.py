@@ -47,7 +47,7 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
       UsageError: an argument is out of range.
       PixaceError: the first process cannot listen there; the processes differ in what they were
         told or in the number of their devices. That others do not come within five minutes, or end
-        later, is not raised: XLA ends the process, see `supervision`.
+        later, is not raised: XLA ends the process, see `system.child`.
     """
     check_cluster(coordinator, num_processes, process_id)
     if process_id == 0:
@@ -56,6 +56,22 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_enable_recoverability", True)
     _log.info("waiting for all %d processes at %s", num_processes, coordinator)
+    _connect(coordinator, num_processes, process_id)
+    if size() != num_processes:
+        raise PixaceError(
+            f"num_processes is {num_processes} here, and {size()} at {coordinator}; give all "
+            "processes the same"
+        )
+    if jax.device_count() != jax.local_device_count() * size():
+        raise PixaceError("the processes must have as many devices each, and they have not")
+
+
+def _connect(coordinator: str, num_processes: int, process_id: int) -> None:
+    """Waits for all processes; heeds Ctrl-C meanwhile.
+
+    Raises:
+      PixaceError: JAX says why that failed.
+    """
     failures: list[Exception] = []
 
     def connect() -> None:
@@ -73,13 +89,6 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
         waiting.join(0.1)
     if failures:
         raise PixaceError(f"cannot connect to {coordinator}: {' '.join(str(failures[0]).split())}")
-    if size() != num_processes:
-        raise PixaceError(
-            f"num_processes is {num_processes} here, and {size()} at {coordinator}; give all "
-            "processes the same"
-        )
-    if jax.device_count() != jax.local_device_count() * size():
-        raise PixaceError("the processes must have as many devices each, and they have not")
 
 
 def _require_free(coordinator: str, port: int) -> None:

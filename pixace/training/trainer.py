@@ -74,10 +74,7 @@ class Trainer:
           CheckpointError: a checkpoint cannot be read or written.
           SavedAndStopped: a signal ended it early; everything done is saved.
         """
-        unknown = sorted(set(settings) - set(TrainingSettings.__dataclass_fields__))
-        if unknown:
-            raise UsageError(f"unknown setting {unknown[0]!r} of a training")
-        chosen = TrainingSettings(**{"checkpoint": self.checkpoint, **settings})
+        chosen = _settings({"checkpoint": self.checkpoint, **settings})
         with training_lock(self.folder), cluster.losses_told():
             _log.info("device: %s", device_names())
             if (warning := idle_gpu_warning()) is not None:
@@ -93,6 +90,18 @@ class Trainer:
                     return run.run()
             finally:
                 run.close()
+
+
+def _settings(values: dict[str, Any]) -> TrainingSettings:
+    """Returns the settings of a training.
+
+    Raises:
+      UsageError: one is unknown or out of range.
+    """
+    unknown = sorted(set(values) - set(TrainingSettings.__dataclass_fields__))
+    if unknown:
+        raise UsageError(f"unknown setting {unknown[0]!r} of a training")
+    return TrainingSettings(**values)
 
 
 def get_trainer(

@@ -6,37 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from pixace.backend.door import jnp, trax
 from pixace.checkpoints.config_file import load_config
 from pixace.dataset.reading import load_images
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.insight.evaluator import get_evaluator
-from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.models.stored import open_model
-
-
-def test_a_model_of_known_probabilities():
-    """Every pixel is token 3 with probability 1/2 and each of the 5 others with 1/10."""
-    probabilities = jnp.array([0.1, 0.1, 0.1, 0.5, 0.1, 0.1])
-    model = trax.layers.Serial(
-        trax.layers.Fn("Nothing", lambda x: jnp.zeros((*x.shape, 1))), trax.layers.Dense(6)
-    )
-    model.init(trax.shapes.ShapeDtype((1, 1), np.int32))
-    nothing, (matrix, _) = model.weights
-    model.weights = nothing, (matrix, jnp.log(probabilities))
-    tokens = np.array([[3, 3, 3, 3], [3, 3, 0, 5], [2, 2, 2, 2]], np.uint16)
-    nats = Scorer(model).image_nats(model.weights, tokens, batch_size=2)
-    half, tenth = math.log(2), math.log(10)
-    np.testing.assert_allclose(nats, [half, (half + tenth) / 2, tenth], rtol=1e-6)
-    likelihood = Scorer(model).likelihood(model.weights, tokens, batch_size=2)
-    assert likelihood.n_images == 3
-    assert likelihood.nats_per_pixel == pytest.approx(nats.mean())
-
-
-def test_units():
-    likelihood = Likelihood(nats_per_pixel=3 * math.log(2), n_images=1)
-    assert likelihood.bits_per_pixel == pytest.approx(3)
-    assert likelihood.bits_per_subpixel == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
