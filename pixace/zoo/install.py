@@ -124,7 +124,7 @@ def _verify(temporary: Path, wanted: Installation, check: Check) -> None:
 
 
 def _is_installed(wanted: Installation, marker: Mapping[str, Any] | None) -> bool:
-    """Tells whether exactly what is wanted is there already, whole."""
+    """Returns whether exactly what is wanted is there already, whole."""
     if marker is None or marker.get("url") != wanted.spelling:
         return False
     known = wanted.sha256 or (marker.get("sha256") if wanted.fixed else None)
