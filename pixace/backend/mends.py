@@ -1,6 +1,6 @@
 """What trax 1.4.1 (2021) needs to work with the JAX of today, mended from outside.
 
-Each mend says why, and with which version it was found to be needed, so that it can go when it is
+Each mend says why, and with which version it was seen to be needed, so that it can go when it is
 needed no more. For `door` alone to import, once it has imported trax as it should be.
 """
 
@@ -33,7 +33,10 @@ def mend_trax() -> None:
 
 
 def _mend_cond() -> None:
-    """`lax.cond` by position: JAX no longer takes trax's keywords (Reformer in predict mode)."""
+    """`lax.cond` by position: JAX takes trax's keywords no more (JAX 0.10).
+
+    trax's Reformer calls it in mode predict.
+    """
 
     def cond(
         pred: Any, true_operand: Any, true_fun: Any, false_operand: Any, false_fun: Any
@@ -49,7 +52,10 @@ def _mend_cond() -> None:
 
 
 def _mend_stop_gradient() -> None:
-    """`stop_gradient` of a Python int stays one: Reformer's predict mode hands it to `arange`."""
+    """`stop_gradient` of a Python int stays one, of which JAX makes a number of its own (JAX 0.10).
+
+    trax's Reformer hands it to `arange` in mode predict.
+    """
 
     def stop_gradient(x: Any) -> Any:
         return x if isinstance(x, int) else jax.lax.stop_gradient(x)
@@ -86,9 +92,9 @@ def _mend_pinning() -> None:
 
 
 def _mend_tree_unflatten() -> None:
-    """Compares by `is` and by type: `array in [None, ()]` fails on current JAX.
+    """Compares by `is` and by type: `array in [None, ()]` fails (JAX 0.10).
 
-    Without it no checkpoint can be resumed (google/trax issues 1770 and 1790).
+    Without it plain trax resumes no checkpoint (google/trax issues 1770 and 1790).
     """
     # By name: the attribute `trax.fastmath.numpy` is the dispatching NumPy, not this module.
     module = importlib.import_module("trax.fastmath.numpy")
@@ -106,7 +112,10 @@ def _mend_tree_unflatten() -> None:
 
 
 def _mend_signatures() -> None:
-    """Does not import TensorFlow to find that a shape or a dtype is none of TensorFlow's."""
+    """Does not import TensorFlow to find that a shape or a dtype is none of TensorFlow's.
+
+    trax 1.4.1 asks each of them; TensorFlow 2.21 takes seconds to import.
+    """
 
     class Types:
         def __getattr__(self, name: str) -> Any:
@@ -121,7 +130,7 @@ def _mend_host_count() -> None:
 
 
 def _mend_printing() -> None:
-    """Sends trax's progress to its log: it prints to stdout, which belongs to our results."""
+    """Sends trax's progress to its log: trax 1.4.1 prints to stdout, where our results go."""
 
     def log(message: str, stdout: bool = True) -> None:
         del stdout

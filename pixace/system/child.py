@@ -61,7 +61,7 @@ def run_in_child(work: Callable[[Callable[[str], None]], None], last_words: str)
         return
     os.close(words)
     os.close(parent_end)
-    signal.set_wakeup_fd(-1)  # it was the parent's: see `interruption.stopping`
+    signal.set_wakeup_fd(-1)  # it was the parent's: see `signals.stopping`
     sys.stdout = _without_native_code(sys.stdout, native_output)
     sys.stderr = _without_native_code(sys.stderr, native_output)
     threading.Thread(target=_listen, args=(signals,), daemon=True).start()

@@ -174,7 +174,7 @@ class StopRequest:
 
     @property
     def requested(self) -> bool:
-        """Says whether a signal has come."""
+        """Returns whether a signal has come."""
         return self.signal is not None
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -23,7 +23,7 @@ _GREYS = np.arange(8, 248, 10)
 
 
 def can_redraw(stream: TextIO | None, environ: Mapping[str, str] = os.environ) -> bool:
-    """Says whether what is written to a stream can be replaced: a terminal that is not dumb."""
+    """Returns whether what is written to a stream can be replaced: a terminal that is not dumb."""
     return stream is not None and stream.isatty() and environ.get("TERM", "dumb") != "dumb"
 
 
@@ -44,7 +44,7 @@ def why_no_pictures(stream: TextIO | None, environ: Mapping[str, str] = os.envir
 
 
 def has_all_colours(environ: Mapping[str, str] = os.environ) -> bool:
-    """Says whether a terminal shows all 16 million colours; most others show 256.
+    """Returns whether a terminal shows all 16 million colours; most others show 256.
 
     There is no asking a terminal; COLORTERM is what those that can have agreed upon.
     """

@@ -51,7 +51,7 @@ _NOT_PUBLIC_V6 = tuple(
 
 
 def is_public(address: str) -> bool:
-    """Says whether an address is one of the public internet.
+    """Returns whether an address is one of the public internet.
 
     Args:
       address: IPv4 or IPv6 as the resolver gives it, perhaps with a scope (`fe80::1%eth0`).
@@ -68,5 +68,5 @@ def is_public(address: str) -> bool:
 
 
 def is_any(address: str) -> bool:
-    """Says yes to every address: the rule for those who may reach their own network."""
+    """Returns True for every address: the rule for those who may reach their own network."""
     return True

@@ -82,7 +82,7 @@ class Answer:
         yield from self._rest
 
     def is_page(self) -> bool:
-        """Tells whether the body is a web page, whatever the server calls it."""
+        """Returns whether the body is a web page, whatever the server calls it."""
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/xhtml+xml"):
             return True
@@ -110,7 +110,7 @@ class Answer:
         return int(text)
 
     def chunked(self) -> bool:
-        """Tells whether the body ends with a mark of its own."""
+        """Returns whether the body ends with a mark of its own."""
         return "chunked" in self.headers.get("Transfer-Encoding", "").lower()
 
     def close(self) -> None:

@@ -90,7 +90,7 @@ def drive_url(file_id: str, base: str | None = None) -> str:
 
 
 def is_drive(url: str) -> bool:
-    """Tells whether an address belongs to Google Drive, so that its forms may be followed."""
+    """Returns whether an address belongs to Google Drive, so that its forms may be followed."""
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.netloc.lower() in DRIVE_HOSTS:
         return True

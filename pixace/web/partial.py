@@ -69,7 +69,7 @@ class Record:
         return self.etag or self.last_modified
 
     def same_version(self, headers: Mapping[str, str]) -> bool:
-        """Tells whether an answer's headers name the version recorded here."""
+        """Returns whether an answer's headers name the version recorded here."""
         if self.etag is not None:
             return headers.get("ETag") == self.etag
         return headers.get("Last-Modified") == self.last_modified
@@ -235,5 +235,5 @@ def write_all(target: IO[bytes], data: bytes) -> None:
 
 
 def holds(path: Path, sha256: str | None) -> bool:
-    """Tells whether an ordinary file is there already and has this SHA-256."""
+    """Returns whether an ordinary file is there already and has this SHA-256."""
     return sha256 is not None and path.is_file() and file_sha256(path) == sha256

@@ -14,11 +14,12 @@ from pixace.errors import UsageError
 from pixace.settings.checks import require_path
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.web import drive
+from pixace.web.attempt import Progress
 from pixace.web.limits import DEFAULT_LIMITS, Limits, normal_sha256
-from pixace.web.partial import disk_errors, locked
+from pixace.web.partial import Check, disk_errors, locked
 from pixace.wording import shown_url
 from pixace.zoo.catalogue import CATALOGUE, Model
-from pixace.zoo.install import Check, Installation, Progress, install
+from pixace.zoo.install import Installation, install
 
 
 def download_model(

@@ -12,7 +12,7 @@ import dataclasses
 import gzip
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from pixace.errors import DownloadError, PixaceError
 from pixace.settings.model import ModelConfig
 from pixace.system.files import file_sha256, write_atomically
 from pixace.system.reading import gunzipped_size, read_small
+from pixace.web.attempt import Progress
 from pixace.web.download import fetch, install_file
 from pixace.web.limits import Limits
-from pixace.web.partial import holds
+from pixace.web.partial import Check, holds
 from pixace.wording import shown, shown_url
 
 _log = logging.getLogger(__name__)
@@ -33,9 +34,6 @@ MARKER = "download.json"
 GZIP_MAGIC = b"\x1f\x8b"
 _MAX_UNPACKED_BYTES = 8 << 30
 _MAX_JSON_BYTES = 1 << 20
-
-Check = Callable[[Path], None]
-Progress = Callable[[int, int | None], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +122,7 @@ def _verify(temporary: Path, wanted: Installation, check: Check) -> None:
 
 
 def _is_installed(wanted: Installation, marker: Mapping[str, Any] | None) -> bool:
-    """Tells whether exactly what is wanted is there already, whole."""
+    """Returns whether exactly what is wanted is there already, whole."""
     if marker is None or marker.get("url") != wanted.spelling:
         return False
     known = wanted.sha256 or (marker.get("sha256") if wanted.fixed else None)
