@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pixace.backend.door import trax
+from pixace.backend.types import Layer
 
 
 class DropoutSettings(NamedTuple):
@@ -41,12 +42,12 @@ class SelfAttentionSettings(NamedTuple):
     is_plain: bool
 
 
-def dropout_settings(layer: Any) -> DropoutSettings:
+def dropout_settings(layer: Layer) -> DropoutSettings:
     """Returns the settings of a `trax.layers.Dropout`."""
     return DropoutSettings(layer._initial_rate, layer._shared_axes, layer._mode)
 
 
-def dropout_and_mode(layer: Any) -> tuple[float, str]:
+def dropout_and_mode(layer: Layer) -> tuple[float, str]:
     """Returns the dropout's rate and the mode of a layer that has both.
 
     Args:
@@ -55,7 +56,7 @@ def dropout_and_mode(layer: Any) -> tuple[float, str]:
     return layer._dropout, layer._mode
 
 
-def self_attention_settings(layer: Any) -> SelfAttentionSettings:
+def self_attention_settings(layer: Layer) -> SelfAttentionSettings:
     """Returns the settings of a `trax.layers.SelfAttention`."""
     others = layer._masked, layer._chunk_len, layer._share_qk, layer._bias, not layer._causal
     return SelfAttentionSettings(
@@ -63,7 +64,7 @@ def self_attention_settings(layer: Any) -> SelfAttentionSettings:
     )
 
 
-def half_residual_parts(layer: Any) -> tuple[Sequence[Any], Any]:
+def half_residual_parts(layer: Layer) -> tuple[Sequence[Layer], Layer]:
     """Returns what a `trax.layers.ReversibleHalfResidual` was made of.
 
     Returns:
@@ -72,19 +73,19 @@ def half_residual_parts(layer: Any) -> tuple[Sequence[Any], Any]:
     return layer._compute_residual.sublayers, layer._attention_layer
 
 
-def is_residual(layer: Any) -> bool:
+def is_residual(layer: Layer) -> bool:
     """Tells `trax.layers.Residual`, which is no class of its own, from other series."""
     return type(layer) is trax.layers.Serial and any(
         type(below) is trax.layers.Serial for below in layer.sublayers
     )
 
 
-def set_sublayers(layer: Any, sublayers: Sequence[Any]) -> None:
+def set_sublayers(layer: Layer, sublayers: Sequence[Layer]) -> None:
     """Gives a layer, which was made of others, these."""
     layer._sublayers = list(sublayers)
 
 
-def forward_and_or_backward(layer: Any) -> Any:
+def forward_and_or_backward(layer: Layer) -> Any:
     """Returns the function by which trax runs a layer that leaves its gradient to JAX.
 
     `trax.layers.ReversibleHalfResidual` asks its attention layer for a method of that name.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pixace.backend.arrays import Array
 from pixace.backend.door import jax, jnp
+from pixace.backend.types import Array
 
 _EXCLUDED = -1e9  # finite, as differences of infinities would make NaNs
 _BLOCK = 128  # tokens summed at once in `_index_at`

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pixace.backend.arrays import Array, Key
 from pixace.backend.door import jax
+from pixace.backend.types import Array, Key
 
 
 def pixel_noise(keys: Key, positions: Array) -> Array:

@@ -15,13 +15,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from pixace.backend.arrays import Array, ArrayTree, Key
 from pixace.backend.door import jax, jnp
+from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.models.layers.block_matrices import decoding_weights
 from pixace.models.layers.cached_attention import caches_in, is_cache
-from pixace.models.types import Layer
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.tokens.vocabulary import PAD_ID
 

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax
+from pixace.backend.types import Array, ArrayTree, Layer
 from pixace.dataset.batches import Batch, padded_batches
 from pixace.dataset.cache import TokenRows
 from pixace.models.heads import split_model
-from pixace.models.types import Layer
 
 
 class Likelihood(NamedTuple):

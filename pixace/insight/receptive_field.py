@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
+from pixace.backend.types import Array, ArrayTree, Layer
 from pixace.models.build import build_model
 from pixace.models.layers.replacing import replace_sublayers
 from pixace.models.stored import StoredModel
-from pixace.models.types import Layer
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
 from pixace.tokens.vocabulary import N_RESERVED

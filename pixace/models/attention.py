@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from pixace.backend.door import trax
 from pixace.backend.trax_internals import dropout_and_mode
+from pixace.backend.types import Layer, Mode
 from pixace.models.layers.cached_attention import CachedCausalAttention, CachedSelfAttention
 from pixace.models.layers.causal_attention import CausalAttention, CausalSelfAttention
 from pixace.models.layers.grid_positions import GridPositions
 from pixace.models.layers.replacing import replace_sublayers
-from pixace.models.types import Layer, Mode
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
 

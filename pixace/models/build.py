@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pixace.backend.arrays import Array, ArrayTree, Key
 from pixace.backend.door import jax, trax
+from pixace.backend.types import Array, ArrayTree, Key, Layer, Mode
 from pixace.models.attention import reformer, see_a_grid, transformer
 from pixace.models.layers.dropout import Dropout
 from pixace.models.layers.recomputation import keep_activations, recompute_activations
 from pixace.models.layers.replacing import replace_sublayers
 from pixace.models.pixelcnn import gated_pixelcnn, residual_pixelcnn
-from pixace.models.types import Layer, Mode
 from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 

@@ -5,10 +5,9 @@ Whoever needs the loss of a model asks its head, and knows no kind of it.
 
 from __future__ import annotations
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, trax
+from pixace.backend.types import Array, ArrayTree, Layer
 from pixace.models.layers.head_loss import HeadWeights, summed_nats, token_nats
-from pixace.models.types import Layer
 
 
 class DenseHead:

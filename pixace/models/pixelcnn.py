@@ -8,12 +8,11 @@ stack, which does not see a wedge to the upper right.
 
 from __future__ import annotations
 
-from pixace.backend.arrays import Array
 from pixace.backend.door import jax, trax
+from pixace.backend.types import Array, Layer
 from pixace.models.layers.masked_convolutions import Mask, MaskedConvolution, VerticalConvolution
 from pixace.models.layers.raster import LastRow, PixelOfRow, Raster, RowByRow
 from pixace.models.layers.recomputation import Block
-from pixace.models.types import Layer
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from pixace.backend.door import jax
+from pixace.backend.types import Layer, Mode
 from pixace.checkpoints.file import read_checkpoint, stored_config
 from pixace.checkpoints.fitting import fit_arrays
 from pixace.models.build import model_with_weights, weight_shapes
-from pixace.models.types import Layer, Mode
 from pixace.settings.model import ModelConfig, resolve_config
 
 _log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jnp, trax
+from pixace.backend.types import Array, ArrayTree
 
 
 def count_weights(weights: ArrayTree) -> int:

@@ -10,39 +10,35 @@ PACKAGE, TESTS = ROOT / "pixace", ROOT / "tests"
 
 # Test file -> modules that it tests, which have none of their own name.
 TESTED_BY = {
+    "backend/test_compilation_cache.py": "backend.programs",
     "checkpoints/safe_pickle/test_safe_pickle.py": """checkpoints.safe_pickle.arrays
-        checkpoints.safe_pickle.compressed checkpoints.safe_pickle.records
-        checkpoints.safe_pickle.stream""",
+        checkpoints.safe_pickle.compressed checkpoints.safe_pickle.dtypes
+        checkpoints.safe_pickle.records checkpoints.safe_pickle.stream""",
     "checkpoints/test_file.py": "checkpoints.fitting checkpoints.lock",
     "dataset/test_examine.py": "dataset.findings",
     "dataset/test_quantisation.py": "commands.quantize",
-    "dataset/test_reading.py": "dataset.batches",
-    "drawing/test_predictor.py": "drawing.batching drawing.drawn",
+    "drawing/test_predictor.py": "drawing.drawn",
     "drawing/test_recipe.py": "pictures.metadata",
     "drawing/test_sampler.py": "drawing.choice drawing.noise",
     "faults/test_api_values.py": "settings.checks settings.drawing settings.training",
     "faults/test_keep_policy.py": "checkpoints.keeping",
-    "faults/test_surroundings.py": "system.streams",
     "faults/test_writes.py": "commands.download",
-    "insight/test_evaluator.py": "commands.evaluate insight.likelihood",
+    "insight/test_evaluator.py": "commands.evaluate",
     "insight/test_plots.py": "commands.plot",
     "insight/test_report.py": "commands.report",
     "models/layers/test_dropout.py": "models.layers.replacing",
     "models/layers/test_masked_convolutions.py": "models.layers.raster",
-    "models/test_build.py": "models.attention models.types models.weights",
+    "models/test_build.py": "backend.types models.attention models.weights",
     "pictures/test_collage.py": "pictures.writing",
     "pictures/test_reading.py": "pictures.folder pictures.rgb",
     "settings/test_model.py": "checkpoints.config_file",
-    "test_cli.py": "__init__ __main__ commands commands.flags",
-    "test_errors.py": "wording",
-    "tokens/test_tokens.py": "tokens.hsv tokens.tiles tokens.vocabulary",
+    "test_cli.py": "__init__ __main__ commands errors",
+    "tokens/test_tokens.py": "tokens.hsv tokens.vocabulary",
     "training/test_planning.py": "commands.plan",
-    "training/test_trainer.py": """training.run training.worker training.watching.curves
-        training.watching.epoch_pictures""",
-    "web/test_download.py": """web.attempt web.drive web.limits web.partial web.progress
-        web.request""",
-    "web/test_prompt.py": "web.guard",
-    "zoo/test_download.py": "zoo.catalogue zoo.install",
+    "training/test_run.py": "training.watching.observer",
+    "training/test_trainer.py": "training.begin",
+    "web/test_download.py": "web.limits",
+    "zoo/test_download.py": "zoo.catalogue",
 }
 
 # Folders of tests, and tests among those of a room, that are about no one module.

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
-from pixace.models.types import Layer
+from pixace.backend.types import Array, ArrayTree, Layer
 from pixace.system.limits import n_cores
 
 # XLA (JAX 0.12) multiplies several rows faster by a matrix in blocks, one for each core, as long as

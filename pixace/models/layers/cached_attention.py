@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
+from pixace.backend.types import Array, ArrayTree, Layer, Signature
 from pixace.models.layers.block_matrices import BlockMatrix, product
-from pixace.models.types import Layer, Signature
 
 
 class KeyValueCache(NamedTuple):

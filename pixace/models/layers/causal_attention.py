@@ -11,15 +11,14 @@ import functools
 import math
 from typing import Any
 
-from pixace.backend.arrays import Array, ArrayTree, Key
 from pixace.backend.door import jax, jnp, trax
 from pixace.backend.trax_internals import (
     dropout_and_mode,
     forward_and_or_backward,
     self_attention_settings,
 )
+from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.models.layers.dropout import dropped
-from pixace.models.types import Layer
 
 _BLOCK = 256  # queries at a time
 

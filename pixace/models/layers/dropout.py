@@ -11,10 +11,9 @@ import functools
 
 import numpy as np
 
-from pixace.backend.arrays import Array, Key
 from pixace.backend.door import jax, jnp, trax
 from pixace.backend.trax_internals import dropout_settings
-from pixace.models.types import Layer
+from pixace.backend.types import Array, Key, Layer
 
 
 class Dropout(trax.layers.Dropout):

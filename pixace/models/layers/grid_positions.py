@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jnp, trax
+from pixace.backend.types import Array, ArrayTree, Signature
 from pixace.models.layers.dropout import dropped
-from pixace.models.types import Signature
 
 
 class GridPositions(trax.layers.AxialPositionalEncoding):

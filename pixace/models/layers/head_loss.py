@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 from typing import TypeAlias
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp
+from pixace.backend.types import Array, ArrayTree
 
 _ROWS = 1024  # positions at a time
 

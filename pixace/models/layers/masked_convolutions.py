@@ -15,10 +15,9 @@ from typing import Literal
 
 import numpy as np
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
+from pixace.backend.types import Array, ArrayTree, Signature
 from pixace.models.layers.block_matrices import BlockMatrix, product
-from pixace.models.types import Signature
 
 Mask = Literal["A", "B"]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pixace.backend.arrays import Array, ArrayTree
 from pixace.backend.door import jax, jnp, trax
+from pixace.backend.types import Array, ArrayTree, Layer, Signature
 from pixace.models.layers.masked_convolutions import put_pixel
-from pixace.models.types import Layer, Signature
 
 
 class _PixelByPixel(trax.layers.base.Layer):

@@ -9,11 +9,10 @@ for this one).
 
 from __future__ import annotations
 
-from pixace.backend.arrays import ArrayTree
 from pixace.backend.door import jax, trax
 from pixace.backend.trax_internals import half_residual_parts, is_residual, set_sublayers
+from pixace.backend.types import ArrayTree, Layer
 from pixace.models.layers.replacing import replace_sublayers
-from pixace.models.types import Layer
 
 
 class Block(trax.layers.Serial):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pixace.backend.trax_internals import set_sublayers
-from pixace.models.types import Layer
+from pixace.backend.types import Layer
 
 
 def replace_sublayers(layer: Layer, kind: type, make: Callable[[Layer], Layer]) -> None:
