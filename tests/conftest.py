@@ -24,8 +24,13 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
 )
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-# And most of what is left is XLA making fast programs of models that run for a moment only.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+# And most of what is left is XLA making fast programs of models that run for a moment only: with
+# these flags it takes a third of the time (JAX 0.10 to 0.12).
+FAST_TO_COMPILE = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1"
+)
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FAST_TO_COMPILE}"
 
 # A shell ignores SIGINT for what it starts in the background, nohup ignores SIGHUP, and processes
 # inherit that. The tests send these signals, and expect what a terminal would give them.

@@ -19,7 +19,7 @@ from pixace.settings.training import TrainingSettings
 from pixace.tokens.vocabulary import token_count
 from pixace.training.devices import batch_mesh
 from pixace.training.step import TrainingState, TrainingStep
-from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
+from tests.conftest import FAST_TO_COMPILE, TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.tools.plain_trax import plain_model
 from tests.tools.tiny import TINY
 
@@ -244,7 +244,10 @@ def test_several_devices_do_what_one_does():
     result = subprocess.run(
         [sys.executable, "-c", SEVERAL_DEVICES],
         input=pickle.dumps(("transformer", {"accumulate": 2}, initial_state("transformer"))),
-        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+        env={
+            **os.environ,
+            "XLA_FLAGS": f"{FAST_TO_COMPILE} --xla_force_host_platform_device_count=4",
+        },
         capture_output=True,
     )
     assert result.returncode == 0, result.stderr.decode()
