@@ -47,7 +47,7 @@ def run(values: flags.FlagValues) -> None:
     if folder is None:
         raise UsageError("quantize needs --images=FOLDER")
     words = values["bitdepth"].value or _BITDEPTHS
-    colours = [hsv(numbers("bitdepth", word.split(","), int)) for word in words]
+    colours = [hsv(tuple(numbers("bitdepth", word.split(","), int))) for word in words]
     scale = values["scale"].value
     require_int("scale", scale, MIN_SCALE, 4096)
     out = Path(values["out"].value)
