@@ -41,7 +41,7 @@ def test_settings_of_a_giant_take_no_memory(tmp_path):
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from pixace.models.build.stored import open_model\n"
+        "from pixace.models.stored import open_model\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n"
         "    open_model(Path(sys.argv[1]), {})\n"
