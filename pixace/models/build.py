@@ -16,6 +16,7 @@ from pixace.models.layers.dropout import Dropout
 from pixace.models.layers.recomputation import keep_activations, recompute_activations
 from pixace.models.layers.replacing import replace_sublayers
 from pixace.models.pixelcnn import gated_pixelcnn, residual_pixelcnn
+from pixace.models.pointer import pointer_transformer
 from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 
@@ -105,6 +106,7 @@ def weight_shapes(config: ModelConfig) -> list[jax.ShapeDtypeStruct]:
 
 
 _BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Layer]] = {
+    "pointer": pointer_transformer,
     "transformer": transformer,
     "reformer": reformer,
     "pixelcnn": gated_pixelcnn,
