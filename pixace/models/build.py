@@ -106,9 +106,9 @@ def weight_shapes(config: ModelConfig) -> list[jax.ShapeDtypeStruct]:
 
 
 _BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Layer]] = {
-    "pointer": pointer_transformer,
     "transformer": transformer,
     "reformer": reformer,
     "pixelcnn": gated_pixelcnn,
     "pixelcnn_residual": residual_pixelcnn,
+    "pointer": pointer_transformer,
 }
