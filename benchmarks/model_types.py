@@ -44,13 +44,20 @@ BITS = {16: (4, 3, 3), 32: (5, 4, 4)}
 # second; what follows from it is as in the types' own defaults.
 ATTENTION = {"d_model": 128, "d_ff": 512, "n_layers": 4, "n_heads": 4}
 MODELS: dict[str, dict[str, Any]] = {
+    "pointer": ATTENTION,
     "transformer": ATTENTION,
     "reformer": ATTENTION,
     "pixelcnn": {"d_model": 64, "d_ff": 256, "n_layers": 8, "kernel_size": 5},
     "pixelcnn_residual": {"d_model": 128, "d_ff": 256, "n_layers": 8, "kernel_size": 3},
 }
 # What was best for the Transformer in `quality.py`, and the default; all fall along a cosine.
-RATES = {"transformer": 0.015, "reformer": 0.015, "pixelcnn": 0.005, "pixelcnn_residual": 0.005}
+RATES = {
+    "pointer": 0.004,
+    "transformer": 0.015,
+    "reformer": 0.015,
+    "pixelcnn": 0.005,
+    "pixelcnn_residual": 0.005,
+}
 assert set(MODELS) == set(MODEL_TYPES)
 
 

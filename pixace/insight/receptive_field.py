@@ -6,8 +6,7 @@ import numpy as np
 
 from pixace.backend.door import jax, jnp, trax
 from pixace.backend.types import Array, ArrayTree, Layer
-from pixace.models.build import build_model
-from pixace.models.layers.replacing import replace_sublayers
+from pixace.models.build import build_model, init_model
 from pixace.models.stored import StoredModel
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
@@ -30,25 +29,32 @@ def receptive_field(
       float32 (L,): the gradient's length at each pixel, exactly 0 where the model cannot look.
     """
     model = build_model(config, "eval")
-    embeddings: list[Layer] = []
-
-    def embedded(layer: Layer) -> Layer:
-        embeddings.append(layer)
-        return _Embedded()
-
-    model.init(trax.shapes.ShapeDtype((1, len(tokens)), np.int32))
+    init_model(model, 1, len(tokens))
     model.weights = weights
-    replace_sublayers(model, trax.layers.Embedding, embedded)
-    (table,) = [layer.weights for layer in embeddings]
+    tables = {id(layer.weights): layer.weights for layer in _embeddings(model)}
+    (n_tokens,) = {len(table) for table in tables.values()}
+    # Each pixel as a colour of its own, so that its vectors have gradients of their own: the rows
+    # of each table are those of the start symbol, which is 0, and of the pixels, one after another.
+    pixels = jnp.arange(1, len(tokens) + 1)[None]
+    rows = {key: jnp.asarray(table)[np.append(0, tokens)] for key, table in tables.items()}
+    direction = jax.random.normal(jax.random.PRNGKey(seed), (n_tokens,))
     weights, state = model.weights, model.state
 
-    def said(vectors: Array) -> Array:
-        logits, _ = model.pure_fn(vectors[None], weights, state, jax.random.PRNGKey(0))
+    def said(rows: dict[int, Array]) -> Array:
+        own = jax.tree.map(lambda array: rows.get(id(array), array), weights)
+        logits, _ = model.pure_fn(pixels, own, state, jax.random.PRNGKey(0))
         return logits[0, pixel] @ direction
 
-    direction = jax.random.normal(jax.random.PRNGKey(seed), (len(table),))
-    gradient = jax.jit(jax.grad(said))(jnp.asarray(table)[tokens])
-    return np.asarray(jnp.linalg.norm(gradient, axis=-1))
+    gradients = jax.jit(jax.grad(said))(rows)
+    lengths = [jnp.linalg.norm(gradient[1:], axis=-1) for gradient in gradients.values()]
+    return np.asarray(jnp.linalg.norm(jnp.stack(lengths), axis=0))
+
+
+def _embeddings(layer: Layer) -> list[Layer]:
+    """Returns the layers that look up vectors by token, at any depth."""
+    if isinstance(layer, trax.layers.Embedding):
+        return [layer]
+    return [found for below in layer.sublayers for found in _embeddings(below)]
 
 
 def receptive_field_of(model: StoredModel, pixel: int) -> np.ndarray:
@@ -58,10 +64,3 @@ def receptive_field_of(model: StoredModel, pixel: int) -> np.ndarray:
     tokens = rng.integers(N_RESERVED, n_tokens, model.config.n_pixels).astype(np.int32)
     weights = model.build("eval", 1).weights
     return receptive_field(model.config, weights, tokens, pixel)
-
-
-class _Embedded(trax.layers.base.Layer):
-    """Stands in for an embedding where pixels come as vectors already."""
-
-    def forward(self, x: Array) -> Array:
-        return x

@@ -16,6 +16,7 @@ from pixace.models.layers.dropout import Dropout
 from pixace.models.layers.recomputation import keep_activations, recompute_activations
 from pixace.models.layers.replacing import replace_sublayers
 from pixace.models.pixelcnn import gated_pixelcnn, residual_pixelcnn
+from pixace.models.pointer import pointer_transformer
 from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 
@@ -109,4 +110,5 @@ _BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Layer]] = {
     "reformer": reformer,
     "pixelcnn": gated_pixelcnn,
     "pixelcnn_residual": residual_pixelcnn,
+    "pointer": pointer_transformer,
 }

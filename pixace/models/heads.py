@@ -8,6 +8,7 @@ from __future__ import annotations
 from pixace.backend.door import jax, trax
 from pixace.backend.types import Array, ArrayTree, Layer
 from pixace.models.layers.head_loss import HeadWeights, summed_nats, token_nats
+from pixace.models.layers.pointer_head import PointerHead
 
 
 class DenseHead:
@@ -39,15 +40,17 @@ class DenseHead:
         return summed_nats(*_in_one_row(weights, features, tokens), loss_weights)
 
 
-def split_model(model: Layer) -> tuple[Layer, DenseHead]:
+def split_model(model: Layer) -> tuple[Layer, DenseHead | PointerHead]:
     """Returns all of a model but its last layer, and what that layer says of tokens.
 
     The head's weights are the last of the model's, as its state is the last of the state.
     """
     *layers, last = model.sublayers
+    if isinstance(last, PointerHead):
+        return trax.layers.Serial(*layers), last
     kinds = [type(layer) for layer in last.sublayers or [last]]
     if [kind for kind in kinds if kind is not trax.layers.AssertShape] != [trax.layers.Dense]:
-        raise TypeError(f"a model must end in a Dense layer, not in {last}")
+        raise TypeError(f"a model must end in a head, not in {last}")
     return trax.layers.Serial(*layers), DenseHead()
 
 

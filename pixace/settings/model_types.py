@@ -15,6 +15,7 @@ TYPE_DEFAULTS: dict[str, dict[str, Any]] = {
     "reformer": _ATTENTION,
     "pixelcnn": {"d_model": 128, "d_ff": 512, "n_layers": 10, "kernel_size": 5},
     "pixelcnn_residual": {"d_model": 256, "d_ff": 512, "n_layers": 12, "kernel_size": 3},
+    "pointer": {"d_model": 512, "d_ff": 2048, "n_layers": 6, "n_heads": 8},
 }
 MODEL_TYPES = tuple(TYPE_DEFAULTS)
 _SETTINGS = frozenset(name for defaults in TYPE_DEFAULTS.values() for name in defaults)

@@ -28,6 +28,7 @@ TESTED_BY = {
     "insight/test_report.py": "commands.report",
     "models/layers/test_dropout.py": "models.layers.replacing",
     "models/layers/test_masked_convolutions.py": "models.layers.raster",
+    "models/test_pointer.py": "models.layers.pointer_head",
     "models/test_build.py": "backend.types models.attention models.weights",
     "pictures/test_collage.py": "pictures.writing",
     "pictures/test_reading.py": "pictures.folder pictures.rgb",

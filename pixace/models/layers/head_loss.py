@@ -15,7 +15,10 @@ from pixace.backend.types import Array, ArrayTree
 _ROWS = 1024  # positions at a time
 
 HeadWeights: TypeAlias = tuple[Array, Array]  # matrix (D, V) and bias (V,)
-_Gradients: TypeAlias = tuple[Array, HeadWeights]  # of features and head
+# A second way to each token beside the head's p: ln of the share that p keeps, and ln of what the
+# token's probability has besides; both float32 (P,).
+Mixture: TypeAlias = tuple[Array, Array]
+_Gradients: TypeAlias = tuple[Array, HeadWeights, Mixture | None]  # of features, head, mixture
 
 
 def token_nats(features: Array, head: HeadWeights, tokens: Array) -> Array:
@@ -38,7 +41,11 @@ def token_nats(features: Array, head: HeadWeights, tokens: Array) -> Array:
 
 @functools.partial(jax.custom_vjp)
 def summed_nats(
-    features: Array, head: HeadWeights, tokens: Array, weights: Array | None = None
+    features: Array,
+    head: HeadWeights,
+    tokens: Array,
+    weights: Array | None = None,
+    mixture: Mixture | None = None,
 ) -> Array:
     """Returns the sum of `token_nats`, float32 (); its gradient is computed along with it.
 
@@ -47,13 +54,20 @@ def summed_nats(
       head: see `token_nats`.
       tokens: see `token_nats`.
       weights: float32 (P,), what each token's -ln p is multiplied by; None multiplies nothing.
+      mixture: makes it the sum of -ln of (what p keeps) p + (what the token has besides).
     """
     nats = token_nats(features, head, tokens)
+    if mixture is not None:
+        nats, _ = _mixed(nats, mixture)
     return (nats if weights is None else weights * nats).sum()
 
 
 def _forward(
-    features: Array, head: HeadWeights, tokens: Array, weights: Array | None
+    features: Array,
+    head: HeadWeights,
+    tokens: Array,
+    weights: Array | None,
+    mixture: Mixture | None,
 ) -> tuple[Array, _Gradients]:
     matrix, bias = head
     n_rows, d_model = features.shape
@@ -62,40 +76,60 @@ def _forward(
     size = (n_rows + padding) // n_chunks
     counts = (jnp.arange(n_rows + padding) < n_rows).reshape(n_chunks, size)
     features = jnp.pad(features, ((0, padding), (0, 0))).reshape(n_chunks, size, d_model)
-    tokens = jnp.pad(tokens, (0, padding)).reshape(n_chunks, size)
-    if weights is not None:
-        weights = jnp.pad(weights, (0, padding)).reshape(n_chunks, size)
-
-    def chunk(sums: ArrayTree, rows: ArrayTree) -> tuple[ArrayTree, Array]:
-        nats_sum, matrix_grad, bias_grad = sums
-        features, tokens, counts, weights = rows
-        nats, logits, log_sum = _nats_and_logits(features, head, tokens)
-        grad = jnp.exp(logits - log_sum[:, None]) - (jnp.arange(bias.size) == tokens[:, None])
-        grad = jnp.where(counts[:, None], grad, 0)
-        if weights is not None:
-            nats, grad = weights * nats, weights[:, None] * grad
-        bias_grad += grad.sum(axis=0)
-        grad = grad.astype(features.dtype)
-        matrix_grad += jnp.matmul(features.T, grad, preferred_element_type=jnp.float32)
-        nats_sum += jnp.where(counts, nats, 0).sum()
-        return (nats_sum, matrix_grad, bias_grad), grad @ matrix.T
-
+    tokens, weights, mixture = jax.tree.map(
+        lambda array: jnp.pad(array, (0, padding)).reshape(n_chunks, size),
+        (tokens, weights, mixture),
+    )
     zeros = jnp.zeros(()), jnp.zeros(matrix.shape), jnp.zeros(bias.shape)
-    (nats_sum, matrix_grad, bias_grad), features_grad = jax.lax.scan(
-        chunk, zeros, (features, tokens, counts, weights)
+    (nats_sum, matrix_grad, bias_grad), (features_grad, mixture_grads) = jax.lax.scan(
+        functools.partial(_add_chunk, head), zeros, (features, tokens, counts, weights, mixture)
     )
     head_grad = matrix_grad.astype(matrix.dtype), bias_grad.astype(bias.dtype)
-    return nats_sum, (features_grad.reshape(-1, d_model)[:n_rows], head_grad)
+    features_grad = features_grad.reshape(-1, d_model)[:n_rows]
+    mixture_grads = jax.tree.map(lambda grad: grad.ravel()[:n_rows], mixture_grads)
+    return nats_sum, (features_grad, head_grad, mixture_grads)
 
 
-def _backward(gradients: _Gradients, scale: Array) -> tuple[Array, HeadWeights, None, None]:
-    features_grad, head_grad = jax.tree.map(
+def _add_chunk(
+    head: HeadWeights, sums: ArrayTree, rows: ArrayTree
+) -> tuple[ArrayTree, tuple[Array, Mixture | None]]:
+    """Adds -ln p of some positions, and the head's gradients; returns those of the positions."""
+    (matrix, bias), (nats_sum, matrix_grad, bias_grad) = head, sums
+    features, tokens, counts, weights, mixture = rows
+    nats, logits, log_sum = _nats_and_logits(features, head, tokens)
+    grad = jnp.exp(logits - log_sum[:, None]) - (jnp.arange(bias.size) == tokens[:, None])
+    mixture_grads = None
+    if mixture is not None:
+        nats, share = _mixed(nats, mixture)
+        grad, mixture_grads = share[:, None] * grad, (-share, share - 1)
+    grad = jnp.where(counts[:, None], grad, 0)
+    if weights is not None:
+        nats, grad = weights * nats, weights[:, None] * grad
+        mixture_grads = jax.tree.map(lambda grad: weights * grad, mixture_grads)
+    bias_grad += grad.sum(axis=0)
+    grad = grad.astype(features.dtype)
+    matrix_grad += jnp.matmul(features.T, grad, preferred_element_type=jnp.float32)
+    nats_sum += jnp.where(counts, nats, 0).sum()
+    return (nats_sum, matrix_grad, bias_grad), (grad @ matrix.T, mixture_grads)
+
+
+def _backward(
+    gradients: _Gradients, scale: Array
+) -> tuple[Array, HeadWeights, None, None, Mixture | None]:
+    features_grad, head_grad, mixture_grads = jax.tree.map(
         lambda grad: (grad * scale).astype(grad.dtype), gradients
     )
-    return features_grad, head_grad, None, None
+    return features_grad, head_grad, None, None, mixture_grads
 
 
 summed_nats.defvjp(_forward, _backward)
+
+
+def _mixed(nats: Array, mixture: Mixture) -> tuple[Array, Array]:
+    """Returns -ln p of the mixture, and the share of the head's way to each token in it."""
+    log_keep, log_besides = mixture
+    mixed = -jnp.logaddexp(log_keep - nats, log_besides)
+    return mixed, jnp.exp(log_keep - nats + mixed)
 
 
 def _nats_and_logits(

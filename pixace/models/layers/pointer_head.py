@@ -1,0 +1,196 @@
+"""A last layer that may copy: the colour of a pixel is new, or one that is in the picture already.
+
+The pointer-generator idea (Vinyals et al., 2015, https://arxiv.org/abs/1506.03134; Merity et al.,
+2016, https://arxiv.org/abs/1609.07843; See et al., 2017, https://arxiv.org/abs/1704.04368): one
+attention over the pixels drawn so far, whose weights are summed by colour, and a gate that mixes
+them with the colours of a plain last layer: p = (1 - g) softmax + g copy. So a model learns a
+picture's few colours from the picture.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pixace.backend.door import jax, jnp, trax
+from pixace.backend.types import Array, ArrayTree, Key, Mode, Signature
+from pixace.models.layers.cached_attention import KeyValueCache
+from pixace.models.layers.head_loss import HeadWeights, Mixture, summed_nats, token_nats
+
+_WIDTH = 64  # of queries and keys
+_BLOCK = 256  # queries at a time, in training
+_NEVER = -1e30  # ln 0, of which gradients are still numbers
+_GATE_SCALE = 4.0  # lets the gate learn as fast as the rest
+_GATE_START = -1.0
+
+
+class PointerHead(trax.layers.base.Layer):
+    """Maps features (B, T, D) and the tokens before, int32 (B, T), to ln p, float32 (B, T, V).
+
+    The features at position t know the token that comes in there, that of pixel t - 1: their key
+    stands for it. Weights are the plain layer's matrix (D, V) and bias (V,); the pointer's matrices
+    of queries and keys, and its bias for each distance in rows and columns, (H, 2 W - 1); the
+    gate's vector (D, 1) and bias (1,). In mode predict the state is a `KeyValueCache` of shape
+    (B, L), whose values are tokens.
+
+    Args:
+      shape: (H, W) of the picture.
+      n_tokens: V.
+      n_reserved: ids at the beginning of the vocabulary that no pixel has.
+      mode: train, eval or predict.
+    """
+
+    weights: ArrayTree
+    state: KeyValueCache
+
+    def __init__(self, shape: tuple[int, int], n_tokens: int, n_reserved: int, mode: Mode) -> None:
+        super().__init__(n_in=2)
+        self._shape = shape
+        self._n_tokens = n_tokens
+        self._n_reserved = n_reserved
+        self._mode = mode
+
+    def init_weights_and_state(self, input_signature: Signature) -> None:
+        """Makes random weights, and an empty memory."""
+        features, _ = input_signature
+        d_model = features.shape[-1]
+        for_dense, for_queries, for_keys = jax.random.split(self.rng, 3)
+
+        def random(key: Key, width: int, scale: float = 1.0) -> Array:
+            return jax.random.normal(key, (d_model, width)) * scale / math.sqrt(d_model)
+
+        n_rows, n_columns = self._shape
+        self.weights = (
+            (random(for_dense, self._n_tokens, 0.1), jnp.zeros(self._n_tokens)),
+            (random(for_queries, _WIDTH), random(for_keys, _WIDTH)),
+            jnp.zeros((n_rows, 2 * n_columns - 1)),
+            (jnp.zeros((d_model, 1)), jnp.full(1, _GATE_START)),
+        )
+        if self._mode == "predict":
+            shape = features.shape[0], n_rows * n_columns
+            self.state = KeyValueCache.empty(shape, _WIDTH, 1)
+
+    def forward(self, inputs: tuple[Array, Array]) -> Array:
+        """Returns ln p of all colours for the T pixels that come next."""
+        features, before = inputs
+        dense, (to_queries, to_keys), distances, gate = self.weights
+        queries, keys = features @ to_queries, features @ to_keys
+        seen: Array | int = 0
+        if self._mode == "predict":
+            cache = KeyValueCache(*self.state)
+            seen = cache.seen
+            self.state = cache = cache.extended(keys, before[..., None].astype(jnp.float32))
+            keys, before = cache.keys, cache.values[..., 0].astype(jnp.int32)
+        pixels = seen + jnp.arange(features.shape[1])
+        shares = self._shares(queries, keys, distances, pixels)
+        copied = _summed_by_token(shares, before, self._n_tokens)
+        log_keep, log_copy = _gates(features, gate, pixels)
+        plain = jax.nn.log_softmax(self._plain_logits(features, dense))
+        return jnp.logaddexp(log_keep[..., None] + plain, log_copy[..., None] + _log(copied))
+
+    def _plain_logits(self, features: Array, dense: HeadWeights) -> Array:
+        matrix, bias = dense
+        logits = trax.fastmath.numpy.dot(features, matrix) + bias
+        return jnp.where(jnp.arange(self._n_tokens) < self._n_reserved, _NEVER, logits)
+
+    def _shares(self, queries: Array, keys: Array, distances: Array, pixels: Array) -> Array:
+        """Returns how much each of T pixels looks at each that came in, float32 (B, T, S)."""
+        n_columns, n_keys = self._shape[1], keys.shape[1]
+        scores = jnp.einsum("btk,bsk->bts", queries, keys, preferred_element_type=jnp.float32)
+        sources = np.arange(-1, n_keys - 1)  # position s holds pixel s - 1
+        rows = jnp.clip(pixels[:, None] // n_columns - sources // n_columns, 0, self._shape[0] - 1)
+        columns = pixels[:, None] % n_columns - sources % n_columns + n_columns - 1
+        scores = scores / math.sqrt(_WIDTH) + distances.astype(jnp.float32)[rows, columns]
+        there = (sources >= 0) & (sources < pixels[:, None])
+        return jax.nn.softmax(jnp.where(there, scores, _NEVER))
+
+    def nats(self, weights: ArrayTree, features: tuple[Array, Array], tokens: Array) -> Array:
+        """Returns -ln p of each token, float32 (B, L).
+
+        Args:
+          weights: of this layer.
+          features: what the layer reads: features (B, L, D) and the tokens before, int32 (B, L).
+          tokens: int32 (B, L).
+        """
+        log_keep, log_copied = self._of_tokens(weights, features, tokens)
+        plain = token_nats(_in_one_row(features[0]), self._open(weights), tokens.ravel())
+        return -jnp.logaddexp(log_keep - plain.reshape(tokens.shape), log_copied)
+
+    def summed_nats(
+        self,
+        weights: ArrayTree,
+        features: tuple[Array, Array],
+        tokens: Array,
+        loss_weights: Array | None = None,
+    ) -> Array:
+        """Returns the sum of `nats`, float32 (); its gradient is computed along with it.
+
+        Args:
+          weights: see `nats`.
+          features: see `nats`.
+          tokens: see `nats`.
+          loss_weights: float32 (B, L), how often each token counts; None counts each once.
+        """
+        log_keep, log_copied = self._of_tokens(weights, features, tokens)
+        return summed_nats(
+            _in_one_row(features[0]),
+            self._open(weights),
+            tokens.ravel(),
+            None if loss_weights is None else loss_weights.ravel(),
+            (log_keep.ravel(), log_copied.ravel()),
+        )
+
+    def _open(self, weights: ArrayTree) -> HeadWeights:
+        """Returns matrix and bias of the plain layer, in which reserved ids never come."""
+        matrix, bias = weights[0]
+        return matrix, jnp.where(jnp.arange(bias.size) < self._n_reserved, _NEVER, bias)
+
+    def _of_tokens(
+        self, weights: ArrayTree, features: tuple[Array, Array], tokens: Array
+    ) -> Mixture:
+        """Returns ln (1 - g), and ln of g times the share of copies; both float32 (B, L)."""
+        vectors, before = features
+        _, (to_queries, to_keys), distances, gate = weights
+        queries, keys = vectors @ to_queries, vectors @ to_keys
+
+        @jax.checkpoint
+        def copied(queries: Array, keys: Array, before: Array, tokens: Array, start: int) -> Array:
+            pixels = start + jnp.arange(queries.shape[1])
+            shares = self._shares(queries, keys, distances, pixels)
+            return jnp.where(before[:, None] == tokens[..., None], shares, 0).sum(axis=-1)
+
+        length = tokens.shape[1]
+        parts = []
+        for start in range(0, length, _BLOCK):
+            end = min(start + _BLOCK, length)
+            block = queries[:, start:end], keys[:, :end], before[:, :end], tokens[:, start:end]
+            parts.append(copied(*block, start))
+        log_keep, log_copy = _gates(vectors, gate, jnp.arange(length))
+        return log_keep, log_copy + _log(jnp.concatenate(parts, axis=-1))
+
+
+def _gates(features: Array, gate: ArrayTree, pixels: Array) -> tuple[Array, Array]:
+    """Returns ln (1 - g) and ln g, float32 (B, T); at pixel 0 there is nothing to copy."""
+    vector, bias = gate
+    logit = (features @ vector)[..., 0].astype(jnp.float32) * _GATE_SCALE + bias
+    logit = jnp.where(pixels > 0, logit, _NEVER)
+    return jax.nn.log_sigmoid(-logit), jax.nn.log_sigmoid(logit)
+
+
+def _summed_by_token(shares: Array, before: Array, n_tokens: int) -> Array:
+    """Returns the shares (B, T, S) of the sources of each token, float32 (B, T, V)."""
+
+    def of_picture(shares: Array, before: Array) -> Array:
+        return jnp.zeros((shares.shape[0], n_tokens)).at[:, before].add(shares)
+
+    return jax.vmap(of_picture)(shares, before)
+
+
+def _log(shares: Array) -> Array:
+    """Returns ln, and a very small number for 0."""
+    return jnp.where(shares > 0, jnp.log(jnp.where(shares > 0, shares, 1.0)), _NEVER)
+
+
+def _in_one_row(features: Array) -> Array:
+    return features.reshape(-1, features.shape[-1])

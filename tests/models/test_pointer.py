@@ -1,0 +1,140 @@
+"""The Transformer that copies: a distribution over all colours, the same in all modes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pixace.backend.door import jax, jnp, trax
+from pixace.models.build import build_model, init_model, model_with_weights
+from pixace.models.heads import split_model
+from pixace.models.layers.pointer_head import PointerHead
+from pixace.models.weights import flat_weights, nested_weights
+from pixace.settings.model import ModelConfig
+from pixace.tokens.vocabulary import N_RESERVED
+
+CONFIG = ModelConfig("pointer", 6, (2, 1, 2), d_model=16, d_ff=32, n_layers=2, n_heads=2)
+N_TOKENS = 34
+
+
+@pytest.fixture(scope="module")
+def tokens() -> np.ndarray:
+    """Two pictures of few colours, so that there is much to copy."""
+    return np.random.default_rng(0).integers(N_RESERVED, 9, (2, CONFIG.n_pixels)).astype(np.int32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """In mode eval, with weights far from those at the start."""
+    made = build_model(CONFIG, "eval")
+    init_model(made, 2, CONFIG.n_pixels)
+    rng = np.random.default_rng(1)
+    arrays = [rng.normal(0, 0.3, array.shape).astype("f") for array in flat_weights(made.weights)]
+    made.weights = nested_weights(arrays, made.weights)
+    made.rng = jax.random.PRNGKey(0)
+    return made
+
+
+@pytest.fixture(scope="module")
+def log_p(model, tokens) -> np.ndarray:
+    """Of every colour at every pixel, float64 (2, L, V)."""
+    return np.asarray(model(tokens), np.float64)
+
+
+def of_tokens(log_p: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(log_p, tokens[..., None], axis=-1)[..., 0]
+
+
+def head_of(model, tokens):
+    """Returns the head, its weights, and what it reads."""
+    body, head = split_model(model)
+    *of_body, weights = model.weights
+    features, _ = body.pure_fn(tokens, tuple(of_body), model.state[:-1], model.rng)
+    return head, weights, features
+
+
+def test_probabilities_sum_to_one_at_every_pixel(log_p):
+    np.testing.assert_allclose(np.exp(log_p).sum(axis=-1), 1, rtol=1e-6)
+
+
+def test_reserved_ids_never_come(log_p):
+    assert (np.exp(log_p[..., :N_RESERVED]) == 0).all()
+
+
+def test_the_head_s_nats_are_those_of_its_distribution(model, tokens, log_p):
+    head, weights, features = head_of(model, tokens)
+    nats = head.nats(weights, features, tokens)
+    np.testing.assert_allclose(nats, -of_tokens(log_p, tokens), rtol=1e-5, atol=1e-5)
+    total = head.summed_nats(weights, features, tokens)
+    np.testing.assert_allclose(total, nats.sum(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_gradients_are_those_of_the_nats(model, tokens, is_weighted):
+    head, weights, (vectors, before) = head_of(model, tokens)
+    shares = np.random.default_rng(2).random(tokens.shape).astype("f") if is_weighted else None
+
+    def summed(weights, vectors):
+        return head.summed_nats(weights, (vectors, before), tokens, shares)
+
+    def plainly(weights, vectors):
+        nats = head.nats(weights, (vectors, before), tokens)
+        return (nats if shares is None else nats * shares).sum()
+
+    ours, plain = (jax.grad(f, argnums=(0, 1))(weights, vectors) for f in (summed, plainly))
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(plain), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+        assert jnp.isfinite(one).all()
+
+
+@pytest.mark.parametrize("pieces", [[1] * 36, [10, 20, 1, 5]])
+def test_step_by_step_it_says_the_same(model, tokens, log_p, pieces):
+    memory = model_with_weights(CONFIG, "predict", flat_weights(model.weights), 2)
+    fed = np.concatenate([np.zeros((2, 1), np.int32), tokens[:, :-1]], axis=1)
+    found, start = [], 0
+    for length in pieces:
+        found.append(memory(fed[:, start : start + length]))
+        start += length
+    said = np.concatenate(found, axis=1)
+    np.testing.assert_allclose(said[..., N_RESERVED:], log_p[..., N_RESERVED:], atol=1e-4)
+
+
+def test_mode_train_without_dropout_says_the_same(model, tokens, log_p):
+    trained = build_model(CONFIG, "train", dropout=0.0, recompute=True)
+    init_model(trained, 2, CONFIG.n_pixels)
+    trained.weights, trained.rng = model.weights, model.rng
+    said = np.asarray(trained(tokens))[..., N_RESERVED:]
+    np.testing.assert_allclose(said, log_p[..., N_RESERVED:], atol=1e-4)
+
+
+def test_at_the_first_pixel_there_is_nothing_to_copy(model, tokens, log_p):
+    """Whatever the picture, its first pixel is drawn by the plain layer."""
+    other = np.asarray(model((tokens + 5).astype(np.int32)), np.float64)
+    np.testing.assert_array_equal(other[:, 0], log_p[:, 0])
+
+
+def test_a_colour_that_is_there_gains_by_the_copy(model):
+    """An open gate: colours that the picture has take nearly all of the probability."""
+    dense, to_pointer, distances, (vector, bias) = model.weights[-1]
+    opened = model.weights[:-1] + ((dense, to_pointer, distances, (vector * 0, bias * 0 + 9)),)
+    tokens = np.full((1, CONFIG.n_pixels), 7, np.int32)
+    log_p, _ = model.pure_fn(tokens, opened, model.state, model.rng)
+    p = np.exp(np.asarray(log_p))
+    assert (p[0, 1:, 7] > 0.99).all()
+    assert p[0, 0, 7] < 0.9
+
+
+def test_pictures_need_not_be_squares(tokens):
+    """The layers ask for height and width, not for a length."""
+    shape, features = (4, 9), np.random.default_rng(0).normal(size=(2, 36, 8)).astype("f")
+    head = PointerHead(shape, N_TOKENS, N_RESERVED, "eval")
+    before = np.concatenate([np.zeros((2, 1), np.int32), tokens[:, :-1]], axis=1)
+    head.init(tuple(trax.shapes.ShapeDtype(x.shape, x.dtype) for x in (features, before)))
+    p = np.exp(np.asarray(head((features, before)), np.float64))
+    np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-6)
+    assert jax.tree.leaves(head.weights)[4].shape == (4, 17)
+
+
+def test_its_settings_are_its_own():
+    assert dataclasses.asdict(CONFIG)["positions"] is None
+    assert "positions" not in CONFIG.to_dict()
