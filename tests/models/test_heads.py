@@ -45,5 +45,5 @@ def test_a_sum_takes_each_token_as_often_as_it_counts():
 
 def test_a_model_without_a_head_is_told():
     body, _ = split_model(build_model(ModelConfig("transformer", **SIZES), "eval"))
-    with pytest.raises(TypeError, match="must end in a Dense layer"):
+    with pytest.raises(TypeError, match="must end in a head"):
         split_model(body)

@@ -59,7 +59,7 @@ def test_settings_cannot_be_changed_and_can_be_compared():
         (
             "model_type",
             "gpt",
-            "one of transformer, reformer, pixelcnn, pixelcnn_residual, not 'gpt'",
+            "one of transformer, reformer, pixelcnn, pixelcnn_residual, pointer, not 'gpt'",
         ),
         ("model_type", None, "not None"),
         ("model_type", ["reformer"], "not ['reformer']"),

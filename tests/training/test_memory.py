@@ -11,7 +11,7 @@ from pixace.models.build import weight_shapes
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.settings.training import TrainingSettings
-from pixace.training.memory import MemoryNeeds, advice_to_halve, fitting_step, spelled
+from pixace.training.memory import MemoryNeeds, advice_to_halve, fitting_step
 from tests.tools.tiny import TINY
 
 # Large enough for activations to outweigh all else.
@@ -90,14 +90,6 @@ def test_passes_divide_what_a_step_needs():
         for n in (1, 4)
     )
     assert divided < whole / 2
-
-
-@pytest.mark.parametrize(
-    ("n_bytes", "words"),
-    [(21e6, "21 MB"), (1.84e6, "1.84 MB"), (1.25e9, "1.2 GB"), (46.9e9, "46.9 GB")],
-)
-def test_sizes_are_spelled(n_bytes, words):
-    assert spelled(n_bytes) == words
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)

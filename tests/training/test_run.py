@@ -4,13 +4,13 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-from pixace.training.observer import Observer
 
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.training import TrainingSettings
 from pixace.system.signals import SavedAndStopped, StopRequest
 from pixace.training.peers import Peers
 from pixace.training.run import Run
+from pixace.training.watching.observer import Observer
 
 SETTINGS = TrainingSettings(batch_size=4, steps_per_epoch=2, n_epochs=2)
 

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from pixace.training.observer import StepInfo
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pixace.backend.door import tf
@@ -13,6 +12,7 @@ from pixace.errors import PixaceError
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.training import TrainingSettings
 from pixace.training.watching.curves import Curves
+from pixace.training.watching.observer import StepInfo
 from pixace.training.watching.summaries import Summaries
 
 LOSSES = np.random.default_rng(0).uniform(1, 3, 12).astype(np.float32)
