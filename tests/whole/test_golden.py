@@ -243,7 +243,7 @@ def training() -> dict:
         names = sorted(str(path.relative_to(top)) for path in top.rglob("*"))
         return {
             "config.json": Path("model-weights/faces/config.json").read_text(),
-            "files": [re.sub(r"(tfevents)\..*(\.\d\.v2)", r"\1\2", name) for name in names],
+            "files": [re.sub(r"(tfevents)\..*(\.v2)", r"\1\2", name) for name in names],
             "messages": [re.sub(r"\d+\.\d+", "N", line) for line in lines],
         }
 
