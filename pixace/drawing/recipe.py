@@ -84,7 +84,8 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values."""
-        return {**dataclasses.asdict(self), "config": self.config.to_dict()}
+        nested = {"config": self.config.to_dict(), "drawing": self.drawing.to_dict()}
+        return {**dataclasses.asdict(self), **nested}
 
     def to_text(self) -> str:
         """Returns the recipe as one line of JSON in ASCII."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from pixace.errors import UsageError
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
-from pixace.settings.fields import check_settings, setting
+from pixace.settings.fields import check_settings, setting, stored_values
 
 _MAX_COLUMNS = 100
+# What recipes hold whatever it is; see `stored_values`.
+_ALWAYS_STORED = (
+    *("batch_size", "cut", "temperature", "scale", "seed", "top_k", "top_p", "best_of"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +59,10 @@ class DrawingSettings:
         object.__setattr__(self, "temperature", tuple(map(float, self.temperature)))
         object.__setattr__(self, "top_k", int(self.top_k))
         object.__setattr__(self, "top_p", float(self.top_p))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the settings as recipes hold them."""
+        return stored_values(self, _ALWAYS_STORED)
 
     def kept_pixels(self, n_pixels: int, n_prompts: int) -> int:
         """Returns how many pixels to keep of each prompt; 0 where there is none.

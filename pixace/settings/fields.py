@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pixace.settings.checks import require_bool, require_choice, require_int, require_number
@@ -75,6 +75,25 @@ def _types(hint: Any) -> tuple[Any, ...]:
     """Returns the members of a union but None, or the type alone, such as tuple for tuple[int]."""
     members = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     return tuple(typing.get_origin(kind) or kind for kind in members if kind is not types.NoneType)
+
+
+def stored_values(
+    settings: Any, always: Collection[str], defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Returns the values of an object of settings that files hold, by name.
+
+    A setting that has come later is left out where it has its default, so that what was written
+    before it came keeps its bytes.
+
+    Args:
+      settings: the object.
+      always: names of the settings that files have always held.
+      defaults: those that hold in the place of the fields' own.
+    """
+    values = {about.name: getattr(settings, about.name) for about in settings_of(type(settings))}
+    own = {about.name: about.default for about in settings_of(type(settings))}
+    usual = {**own, **(defaults or {})}
+    return {name: value for name, value in values.items() if name in always or value != usual[name]}
 
 
 def check_settings(settings: Any) -> None:

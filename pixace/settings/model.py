@@ -10,7 +10,7 @@ from typing import Any
 
 from pixace.errors import UsageError
 from pixace.settings.checks import check_bitdepth, check_colour, require_choice
-from pixace.settings.fields import check_settings, setting
+from pixace.settings.fields import check_settings, setting, stored_values
 from pixace.settings.model_types import (
     MODEL_TYPES,
     TYPE_DEFAULTS,
@@ -21,6 +21,12 @@ from pixace.settings.pictures import BACKGROUND, BITDEPTH, IMAGE_SIZE, MAX_EDGE,
 from pixace.wording import quoted, shown, spell
 
 POSITIONS = ("sequence", "grid")
+
+# What config.json and recipes hold whatever it is; see `stored_values`.
+_ALWAYS_STORED = (
+    *("model_type", "image_size", "bitdepth", "d_model", "d_ff", "n_layers", "n_heads"),
+    *("background", "positions", "kernel_size"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +121,9 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings that models of this type have, as plain JSON values."""
-        return {**self._given(), "bitdepth": list(self.bitdepth)}
+        values = stored_values(self, _ALWAYS_STORED, TYPE_DEFAULTS[self.model_type])
+        given = {name: value for name, value in values.items() if value is not None}
+        return {**given, "bitdepth": list(self.bitdepth)}
 
     def as_flags(self) -> str:
         """Spells the settings as the command line does."""

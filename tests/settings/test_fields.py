@@ -7,7 +7,7 @@ import pytest
 
 from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
-from pixace.settings.fields import check_settings, setting, settings_of
+from pixace.settings.fields import check_settings, setting, settings_of, stored_values
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 
@@ -90,3 +90,17 @@ def test_every_setting_explains_itself(kind):
         assert one.default is not None or one.unset or str in one.types, one.name
         if one.types == (str,):
             assert all(choice in one.help for choice in one.choices), one.name
+
+
+def test_what_came_later_is_stored_only_where_it_is_not_as_by_default():
+    always = ("width", "softness", "tip")
+    assert stored_values(Brush(), always) == {"width": 3, "softness": 0.5, "tip": "round"}
+    assert list(stored_values(Brush(is_wet=True), always)) == [*always, "is_wet"]
+    assert "is_wet" not in stored_values(Brush(is_wet=True), always, {"is_wet": True})
+
+
+@pytest.mark.parametrize("settings", [ModelConfig("transformer"), DrawingSettings()])
+def test_what_files_have_always_held_they_hold_as_before(settings):
+    written = settings.to_dict()
+    names = [field.name for field in dataclasses.fields(settings)]
+    assert list(written) == [name for name in names if name != "kernel_size"]
