@@ -90,9 +90,9 @@ def stored_values(
       always: names of the settings that files have always held.
       defaults: those that hold in the place of the fields' own.
     """
-    values = {about.name: getattr(settings, about.name) for about in settings_of(type(settings))}
-    own = {about.name: about.default for about in settings_of(type(settings))}
-    usual = {**own, **(defaults or {})}
+    kind: type = type(settings)
+    usual = {about.name: about.default for about in settings_of(kind)} | {**(defaults or {})}
+    values = {name: getattr(settings, name) for name in usual}
     return {name: value for name, value in values.items() if name in always or value != usual[name]}
 
 
