@@ -116,7 +116,7 @@ def find_checkpoint(
 
 
 def is_step(which: str) -> bool:
-    """Says whether a user means a step: a number of which there is no file of that name."""
+    """Returns whether a user means a step: a number of which there is no file of that name."""
     return which.isdecimal() and len(which) < _MAX_DIGITS and not os.path.isfile(which)
 
 

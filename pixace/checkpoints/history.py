@@ -56,7 +56,7 @@ class History:
         self._add("val", step, nats)
 
     def is_validated(self, step: int) -> bool:
-        """Says whether the last validation was after this very step."""
+        """Returns whether the last validation was after this very step."""
         curve = self.validations()
         return bool(curve) and curve[-1][0] == step
 
@@ -88,7 +88,7 @@ def _points(stored: Any) -> Curve:
 
 
 def _is_number(value: Any) -> bool:
-    """Tells whether a value can be a point of a curve; trax's own are arrays without axes."""
+    """Returns whether a value can be a point of a curve; trax's own are arrays without axes."""
     if isinstance(value, np.ndarray):
         return value.shape == () and value.dtype.kind == "f"
     return isinstance(value, int | float | np.floating)

@@ -55,7 +55,7 @@ def _old_path(folder: Path, step: int) -> Path:
 
 
 def _same(path: Path, other: Path) -> bool:
-    """Says whether two names mean one file, or two copies of it."""
+    """Returns whether two names mean one file, or two copies of it."""
     return path.samefile(other) or filecmp.cmp(path, other, shallow=False)
 
 

@@ -98,5 +98,5 @@ def _beside(path: Path, part: str) -> Path:
 
 
 def _is_later(time: int, other: int) -> bool:
-    """Tells whether a header's time is after another's; not where one of them is unknown."""
+    """Returns whether a header's time is after another's; not where one of them is unknown."""
     return bool(time and other) and time > other

@@ -122,7 +122,7 @@ def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:
 
 
 def is_url(source: object) -> bool:
-    """Says whether a prompt is to be fetched instead of opened."""
+    """Returns whether a prompt is to be fetched instead of opened."""
     return str(source).lower().startswith(("http://", "https://"))
 
 

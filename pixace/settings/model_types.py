@@ -22,7 +22,7 @@ _SETTINGS = frozenset(name for defaults in TYPE_DEFAULTS.values() for name in de
 
 
 def has_setting(model_type: str, name: str) -> bool:
-    """Tells whether models of a type have a setting: one of their own, or one that all have."""
+    """Returns whether models of a type have a setting: one of their own, or one that all have."""
     return name in TYPE_DEFAULTS[model_type] or name not in _SETTINGS
 
 

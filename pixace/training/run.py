@@ -80,7 +80,7 @@ class Run:
             observer.on_end()
 
     def _is_epoch_due(self) -> bool:
-        """Says whether an epoch's work is due, also one that an earlier run did not get to."""
+        """Returns whether an epoch's work is due, also one that an earlier run did not get to."""
         step = self._learner.step
         if step == 0 or step % self.settings.steps_per_epoch:
             return False

@@ -47,7 +47,7 @@ class Saver(Observer):
         self._saved_step = -1
 
     def is_done(self, step: int) -> bool:
-        """Says whether this step has been validated and kept."""
+        """Returns whether this step has been validated and kept."""
         return self._curves.history.is_validated(step) and epoch_path(self._folder, step).exists()
 
     def on_validation(self, step: int, likelihood: Likelihood) -> None:

@@ -165,7 +165,7 @@ def _from_named(folder: Path, named: str, reader: CheckpointReader) -> StartingP
 
 
 def _has_come_from(named: str, newest: StartingPoint | None) -> bool:
-    """Says whether a folder's newest state has come from the checkpoint named."""
+    """Returns whether a folder's newest state has come from the checkpoint named."""
     return newest is not None and newest.origin == _origin(named)
 
 

@@ -89,7 +89,7 @@ class KeyValueCache(NamedTuple):
 
 
 def is_cache(part: ArrayTree) -> bool:
-    """Tells whether a part of a model's state is a `KeyValueCache`."""
+    """Returns whether a part of a model's state is a `KeyValueCache`."""
     return isinstance(part, KeyValueCache)
 
 

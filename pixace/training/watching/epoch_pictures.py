@@ -56,7 +56,7 @@ class EpochPictures(Observer):
         self._makers = {"samples": self._samples, "completions": self._completions}
 
     def is_done(self, step: int) -> bool:
-        """Says whether the pictures of the epoch that ended at `step` are all there."""
+        """Returns whether the pictures of the epoch that ended at `step` are all there."""
         return all(self._path(name, step).exists() for name in self._makers)
 
     def on_validation(self, step: int, likelihood: Likelihood) -> None:

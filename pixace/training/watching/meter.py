@@ -144,5 +144,5 @@ class Meter:
 
 
 def _is_computed(loss: Any) -> bool:
-    """Says whether a loss can be read without waiting: JAX's arrays may be there later."""
+    """Returns whether a loss can be read without waiting: JAX's arrays may be there later."""
     return loss.is_ready() if hasattr(loss, "is_ready") else True

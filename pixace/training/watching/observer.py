@@ -38,7 +38,7 @@ class Observer:
         """Is called after each step."""
 
     def is_done(self, step: int) -> bool:
-        """Says whether nothing is left to do for the epoch that ends at `step`."""
+        """Returns whether nothing is left to do for the epoch that ends at `step`."""
         return True
 
     def on_pause(self) -> None:
