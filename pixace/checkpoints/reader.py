@@ -21,7 +21,7 @@ class CheckpointReader:
 
     def __init__(self) -> None:
         self._read: dict[_Identity, Checkpoint] = {}
-        self._refused: dict[tuple[Path, _Identity], CheckpointError] = {}
+        self._refused: dict[tuple[Path, _Identity], str] = {}
 
     def read(self, path: Path) -> Checkpoint:
         """Returns what a file holds; always the same object, which nobody may change.
@@ -33,12 +33,12 @@ class CheckpointReader:
         if identity is None:
             return read_checkpoint(path)
         if (path, identity) in self._refused:
-            raise self._refused[path, identity]
+            raise CheckpointError(self._refused[path, identity])
         if identity not in self._read:
             try:
                 self._read[identity] = read_checkpoint(path)
             except CheckpointError as error:
-                self._refused[path, identity] = error
+                self._refused[path, identity] = str(error)
                 raise
         return self._read[identity]
 

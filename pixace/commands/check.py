@@ -69,31 +69,31 @@ def _print(checked: CheckedImages) -> None:
     print(_as_text(checked.findings, checked.advice))
 
 
-def _as_text(report: Findings, advice: Sequence[str]) -> str:
-    lines = [f"images            {report.n_images}"]
-    if report.n_val_images is not None:
-        lines.append(f"validation        {report.n_val_images}")
-    lines.append(f"unreadable        {len(report.unreadable)}")
-    lines += _some(f"{shown(row['path'])}: {row['problem']}" for row in report.unreadable)
-    lines.append(f"sizes             {_counts(report.sizes)}")
-    lines.append(f"oblong            {report.n_oblong}")
+def _as_text(findings: Findings, advice: Sequence[str]) -> str:
+    lines = [f"images            {findings.n_images}"]
+    if findings.n_val_images is not None:
+        lines.append(f"validation        {findings.n_val_images}")
+    lines.append(f"unreadable        {len(findings.unreadable)}")
+    lines += _some(f"{shown(row['path'])}: {row['problem']}" for row in findings.unreadable)
+    lines.append(f"sizes             {_counts(findings.sizes)}")
+    lines.append(f"oblong            {findings.n_oblong}")
     lines.append(
-        f"smaller           {report.n_enlarged} than {report.image_size}x{report.image_size}"
+        f"smaller           {findings.n_enlarged} than {findings.image_size}x{findings.image_size}"
     )
-    lines.append(f"modes             {_counts(report.modes)}")
-    lines.append(f"transparent       {report.n_transparent}")
-    lines.append(f"without colour    {report.n_grey}")
-    lines.append(f"sub-folders       {_counts(report.classes)}")
+    lines.append(f"modes             {_counts(findings.modes)}")
+    lines.append(f"transparent       {findings.n_transparent}")
+    lines.append(f"without colour    {findings.n_grey}")
+    lines.append(f"sub-folders       {_counts(findings.classes)}")
     for title, groups in (
-        ("exact duplicates", report.exact_duplicates),
-        ("near duplicates ", report.near_duplicates),
+        ("exact duplicates", findings.exact_duplicates),
+        ("near duplicates ", findings.near_duplicates),
     ):
         lines.append(f"{title}  {_total(groups)}")
         lines += _some(map(_group, groups))
-    if report.n_val_images is not None:
-        lines.append(f"also in training  {len(report.shared_with_val)}")
-        lines += _some(map(_group, report.shared_with_val))
-    errors = ", ".join(f"{bits} {error:.1f}" for bits, error in report.quantisation.items())
+    if findings.n_val_images is not None:
+        lines.append(f"also in training  {len(findings.shared_with_val)}")
+        lines += _some(map(_group, findings.shared_with_val))
+    errors = ", ".join(f"{bits} {error:.1f}" for bits, error in findings.quantisation.items())
     lines.append(f"colour error      {errors} (CIELAB, by bit depth; 2 is just visible)")
     return "\n".join([*lines, *(f"\n{sentence}" for sentence in advice)])
 

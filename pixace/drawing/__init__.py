@@ -1,1 +1,1 @@
-"""A model to pictures: noise, choice, sampler, predictor, recipe, film, nearest."""
+"""A model to pictures: from noise and prompts to streams, requests, recipes and films."""

@@ -104,10 +104,15 @@ class Predictor:
           UsageError: an argument out of range.
           ImageError: a prompt that cannot be read.
         """
-        several = isinstance(temperature, Sequence | np.ndarray) and np.ndim(temperature) == 1
-        temperatures: Any = temperature if several else [temperature]
-        settings = DrawingSettings(
-            batch_size, cut, tuple(temperatures), scale, seed, top_k, top_p, best_of
+        settings = DrawingSettings.of(
+            batch_size=batch_size,
+            cut=cut,
+            temperature=temperature,
+            scale=scale,
+            seed=seed,
+            top_k=top_k,
+            top_p=top_p,
+            best_of=best_of,
         )
         sources = listed(prompts)
         n_kept = settings.kept_pixels(self.config.n_pixels, len(sources))

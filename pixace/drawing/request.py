@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from PIL import Image
+
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
 from pixace.dataset.reading import load_images
@@ -50,7 +52,7 @@ class DrawRequest:
         stored beside the weights.
       drawing: how to draw, by the names of `DrawingSettings`; what is not named is as `like` says,
         or else as by default.
-      prompts: files and URLs to complete, a row each; None completes those of `like`.
+      prompts: files, URLs and pictures to complete, a row each; None completes those of `like`.
       allow_private_urls: fetch prompts also from this machine and its own network.
       like: a file that pixace drew and that carries its recipe: draw as it was drawn. What is named
         beside it wins. What the recipe completes is used where it is a file, and never fetched.
@@ -65,7 +67,7 @@ class DrawRequest:
     checkpoint: str | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     drawing: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    prompts: Path | str | Sequence[Path | str] | None = None
+    prompts: PromptSource | Sequence[PromptSource] | None = None
     allow_private_urls: bool = False
     like: Path | str | None = None
     out: Path | str = "collage.png"
@@ -168,7 +170,7 @@ def _plan(request: DrawRequest) -> _Plan:
     """Finds wrong what is cheap to find wrong, before trax is imported and the model read."""
     recipe = None if request.like is None else read_recipe(request.like)
     named = {} if recipe is None else dataclasses.asdict(recipe.drawing)
-    drawing = DrawingSettings(**{**named, **request.drawing})
+    drawing = DrawingSettings.of(**{**named, **request.drawing})
     model_name, weights = _model(request, recipe)
     stored = stored_config(weights)
     settings = request.settings
@@ -211,7 +213,8 @@ def _prompts(request: DrawRequest, recipe: Recipe | None) -> list[PromptSource]:
     if request.prompts is not None:
         prompts = listed(request.prompts)
         for prompt in prompts:
-            require_path("prompt", prompt)
+            if not isinstance(prompt, Image.Image):
+                require_path("prompt", prompt)
         return prompts
     names: list[PromptSource] = []
     for name in recipe.prompts if recipe is not None else ():
@@ -233,12 +236,23 @@ def _outputs(
     n_columns = len(drawing.temperature) + (2 if n_prompts else 0)
     n_nearest = 0 if request.nearest is None else len(drawing.temperature)
     size = (n_columns * drawing.scale, (n_prompts or drawing.batch_size) * drawing.scale)
-    out = Path(request.out)
+    out = _as_path("out", request.out)
     check_output(out, (size[0] + n_nearest * drawing.scale, size[1]))
     if request.film is None:
         return out, None
-    film = Path(request.film)
+    film = _as_path("film", request.film)
     check_film(film, size)
     if os.path.realpath(out) == os.path.realpath(film):
         raise UsageError(f"out and film are both {shown(out)}; name two files")
     return out, film
+
+
+def _as_path(name: str, value: Any) -> Path:
+    """Returns what names a file as a path; what its suffix must be is told by who writes it.
+
+    Raises:
+      UsageError: it is no text.
+    """
+    if not isinstance(value, str | os.PathLike):
+        require_path(name, value)
+    return Path(value)

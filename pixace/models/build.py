@@ -1,6 +1,6 @@
 """Settings and a mode in, a trax model out: the registry of model types.
 
-A new model type needs a builder here, or in a module of its own, and one line in `_BUILDERS`.
+What a new one needs is in `docs/extending.md`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def build_model(
     """Builds a language model over the tokens of one picture, without weights.
 
     The layers are trax's, but for some that compute the same faster or in less memory; weights and
-    their nesting are always those of trax.
+    their nesting are those of trax, where the model is.
 
     Args:
       config: its sizes.

@@ -17,7 +17,7 @@ from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
 from pixace.tokens.vocabulary import N_RESERVED
 
-_WIDTH = 24  # of the vector of one neighbour
+_NEIGHBOUR_WIDTH = 24  # of the vector of one neighbour
 
 Add, Branch, Dense, Embedding, Serial = (
     trax.layers.Add,
@@ -32,7 +32,9 @@ def pointer_transformer(config: ModelConfig, mode: Mode, dropout: float) -> Laye
     """Builds the model; see `models.build_model`."""
     shape, n_tokens = config.pictures.shape, codec_of(config.pictures).n_tokens
     shift, embedding, dropped, _, *decoder, _ = transformer(config, mode, dropout).sublayers
-    around = Serial(Embedding(n_tokens, _WIDTH), Neighbours(shape, mode), Dense(config.d_model))
+    around = Serial(
+        Embedding(n_tokens, _NEIGHBOUR_WIDTH), Neighbours(shape, mode), Dense(config.d_model)
+    )
     positions = GridPositions(shape, config.d_model, dropout, mode)
     return Serial(
         shift,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from pixace.errors import UsageError
@@ -59,6 +60,23 @@ class DrawingSettings:
         object.__setattr__(self, "temperature", tuple(map(float, self.temperature)))
         object.__setattr__(self, "top_k", int(self.top_k))
         object.__setattr__(self, "top_p", float(self.top_p))
+
+    @classmethod
+    def of(cls, **values: Any) -> DrawingSettings:
+        """Takes values as users of the Python API give them: one temperature or several.
+
+        Raises:
+          UsageError: an unknown name, or a value of the wrong type or out of range.
+        """
+        unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise UsageError(f"unknown setting {unknown[0]!r} of a drawing")
+        if "temperature" not in values:
+            return cls(**values)
+        named = values["temperature"]
+        is_list = isinstance(named, Sequence) and not isinstance(named, str | bytes)
+        is_several = is_list or getattr(named, "ndim", 0) == 1  # a NumPy array
+        return cls(**{**values, "temperature": tuple(named if is_several else [named])})
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings as recipes hold them."""

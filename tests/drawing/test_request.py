@@ -301,3 +301,28 @@ def test_a_request_is_a_plain_value():
     assert request == DrawRequest(model_name="faces", prompts=("a.png",), drawing={"seed": 1})
     with pytest.raises(dataclasses.FrozenInstanceError):
         request.out = "b.png"
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"drawing": {"cutt": 1}}, "unknown setting 'cutt' of a drawing"),
+        ({"out": None}, "out must name a file"),
+        ({"film": 3}, "film must name a file"),
+        ({"prompts": 3}, "prompt must name a file"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(draw, request_, words):
+    with pytest.raises(UsageError, match=words):
+        draw(**request_)
+    assert not list(Path().iterdir())
+
+
+def test_values_may_be_as_for_the_predictor(draw):
+    """A picture as a prompt, one temperature, an array of them."""
+    for temperature in (0.9, np.array([0.9])):
+        done = draw(
+            prompts=Image.new("RGB", (4, 4), "red"), drawing=drawing(temperature=temperature)
+        )
+        assert done.drawing.recipe.drawing.temperature == (0.9,)
+        assert done.drawing.recipe.prompts == (None,)

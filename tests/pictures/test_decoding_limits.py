@@ -1,6 +1,6 @@
 """Pixels decoded at once, in all threads together, stay within what is allowed.
 
-What a single file may cost is tested with files, in test_images.py and test_hostile_images.py.
+What a single file may cost is tested with files, in test_reading.py and test_hostile_images.py.
 """
 
 import threading

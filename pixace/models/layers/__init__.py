@@ -1,1 +1,1 @@
-"""Layers of our own, in the place of trax's."""
+"""Layers of our own: those that trax lacks, and better versions of those that it has."""

@@ -18,7 +18,7 @@ from pixace.backend.types import Array, ArrayTree, Key, Mode, Signature
 from pixace.models.layers.cached_attention import KeyValueCache
 from pixace.models.layers.head_loss import HeadWeights, Mixture, summed_nats, token_nats
 
-_WIDTH = 64  # of queries and keys
+_KEY_WIDTH = 64  # of queries and keys
 _BLOCK = 256  # queries at a time, in training
 _NEVER = -1e30  # ln 0, of which gradients are still numbers
 _GATE_SCALE = 4.0  # lets the gate learn as fast as the rest
@@ -63,13 +63,13 @@ class PointerHead(trax.layers.base.Layer):
         n_rows, n_columns = self._shape
         self.weights = (
             (random(for_dense, self._n_tokens, 0.1), jnp.zeros(self._n_tokens)),
-            (random(for_queries, _WIDTH), random(for_keys, _WIDTH)),
+            (random(for_queries, _KEY_WIDTH), random(for_keys, _KEY_WIDTH)),
             jnp.zeros((n_rows, 2 * n_columns - 1)),
             (jnp.zeros((d_model, 1)), jnp.full(1, _GATE_START)),
         )
         if self._mode == "predict":
             shape = features.shape[0], n_rows * n_columns
-            self.state = KeyValueCache.empty(shape, _WIDTH, 1)
+            self.state = KeyValueCache.empty(shape, _KEY_WIDTH, 1)
 
     def forward(self, inputs: tuple[Array, Array]) -> Array:
         """Returns ln p of all colours for the T pixels that come next."""
@@ -101,7 +101,7 @@ class PointerHead(trax.layers.base.Layer):
         sources = np.arange(-1, n_keys - 1)  # position s holds pixel s - 1
         rows = jnp.clip(pixels[:, None] // n_columns - sources // n_columns, 0, self._shape[0] - 1)
         columns = pixels[:, None] % n_columns - sources % n_columns + n_columns - 1
-        scores = scores / math.sqrt(_WIDTH) + distances.astype(jnp.float32)[rows, columns]
+        scores = scores / math.sqrt(_KEY_WIDTH) + distances.astype(jnp.float32)[rows, columns]
         there = (sources >= 0) & (sources < pixels[:, None])
         return jax.nn.softmax(jnp.where(there, scores, _NEVER))
 

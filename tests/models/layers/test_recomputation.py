@@ -1,4 +1,4 @@
-"""What recomputing saves. That it changes no result, `test_training_step` and `test_models` say."""
+"""What recomputing saves. That it changes no result, `test_step` and `test_build` say."""
 
 import functools
 

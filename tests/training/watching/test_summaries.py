@@ -1,4 +1,4 @@
-"""What a training leaves in its folder; `test_training` looks into TensorBoard's files."""
+"""What a training leaves in its folder; `test_trainer` looks into TensorBoard's files."""
 
 import html
 import os
