@@ -35,6 +35,15 @@ class Codec(Protocol):
     def colours(self) -> np.ndarray:
         """Returns the colour of each token, uint8 RGB (V, 3)."""
 
+    def factors(self) -> np.ndarray:
+        """Returns what tokens are made of, so that a model can learn it of many tokens at once.
+
+        Returns:
+          int32 (V, F): which level of each of F factors a token has, such as its hue. Levels of a
+          factor are 0, 1, ... to the highest in its column; a reserved id has -1 in all. Each
+          combination of levels is exactly one token.
+        """
+
     def spelled(self) -> str:
         """Spells the codec as `PictureSettings.colours` does: its kind, a colon, what it needs."""
 

@@ -58,10 +58,29 @@ class HsvCodec:
 
     def decode_exactly(self, tokens: np.ndarray) -> np.ndarray:
         """Returns `decode` before it rounds: float64 of shape (..., 3), values in 0..1."""
-        bits_h, bits_s, bits_v = self.bitdepth
         codes = np.asarray(tokens, dtype=np.int64) - N_RESERVED
         codes = np.where((codes < 0) | (codes >= 2 ** sum(self.bitdepth)), 0, codes)
-        levels = np.stack(
+        levels = self._levels(codes)
+        return hsv_to_rgb(levels / np.maximum(self._max_levels(), 1))
+
+    def colours(self) -> np.ndarray:
+        """Returns the colour of each token, uint8 RGB of shape (V, 3)."""
+        return self.decode(np.arange(self.n_tokens))
+
+    def factors(self) -> np.ndarray:
+        """Returns each token's hue, saturation and value, int32 of shape (V, 3); see `Codec`."""
+        table = np.full((self.n_tokens, 3), -1, np.int32)
+        table[N_RESERVED:] = self._levels(np.arange(self.n_tokens - N_RESERVED))
+        return table
+
+    def spelled(self) -> str:
+        """Spells the codec as settings name it: "hsv:5,4,4"."""
+        return hsv(self.bitdepth)
+
+    def _levels(self, codes: np.ndarray) -> np.ndarray:
+        """Unpacks tokens less `N_RESERVED`, integers (...): hue, saturation, value (..., 3)."""
+        bits_h, bits_s, bits_v = self.bitdepth
+        return np.stack(
             [
                 codes & (2**bits_h - 1),
                 codes >> bits_h & (2**bits_s - 1),
@@ -69,15 +88,6 @@ class HsvCodec:
             ],
             axis=-1,
         )
-        return hsv_to_rgb(levels / np.maximum(self._max_levels(), 1))
-
-    def colours(self) -> np.ndarray:
-        """Returns the colour of each token, uint8 RGB of shape (V, 3)."""
-        return self.decode(np.arange(self.n_tokens))
-
-    def spelled(self) -> str:
-        """Spells the codec as settings name it: "hsv:5,4,4"."""
-        return hsv(self.bitdepth)
 
     def _max_levels(self) -> np.ndarray:
         """Returns the highest level of each channel, float64 of shape (3,)."""

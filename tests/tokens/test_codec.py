@@ -33,6 +33,30 @@ def test_the_colours_are_those_that_tokens_decode_to(bitdepth):
         np.testing.assert_array_equal(colours[start : start + 10], np.round(np.array(exact) * 255))
 
 
+@pytest.mark.parametrize("bitdepth", BITDEPTHS)
+def test_each_combination_of_levels_is_one_token(bitdepth):
+    factors = codec(hsv(bitdepth)).factors()
+    assert factors.dtype == np.int32
+    assert (factors[:N_RESERVED] == -1).all()
+    levels = factors[N_RESERVED:]
+    assert (levels.min(axis=0) == 0).all()
+    assert (levels.max(axis=0) == [2**bits - 1 for bits in bitdepth]).all()
+    assert len(np.unique(levels, axis=0)) == len(levels) == np.prod(levels.max(axis=0) + 1)
+
+
+def test_factors_are_hue_saturation_and_value():
+    """Greys differ in value, reds of one value in saturation, colours of the wheel in hue."""
+    made = codec("hsv:3,2,2")
+    wheel = [[255, 0, 0], [255, 192, 0], [0, 255, 0], [0, 0, 255]]
+    for pixels, levels in (
+        ([[0, 0, 0], [85, 85, 85], [255, 255, 255]], [[0, 0, 0], [0, 0, 1], [0, 0, 3]]),
+        ([[255, 255, 255], [255, 170, 170], [255, 0, 0]], [[0, 0, 3], [0, 1, 3], [0, 3, 3]]),
+        (wheel, [[0, 3, 3], [1, 3, 3], [2, 3, 3], [5, 3, 3]]),
+    ):
+        tokens = made.encode(np.array(pixels, np.uint8))
+        np.testing.assert_array_equal(made.factors()[tokens], levels)
+
+
 def test_ids_that_name_no_colour_are_black():
     made = codec("hsv:3,2,2")
     ids = np.array([[PAD_ID, FILL_ID, -1], [made.n_tokens, 10**9, -(2**31)]])
