@@ -10,14 +10,19 @@ from __future__ import annotations
 from pixace.backend.door import trax
 from pixace.backend.types import Layer, Mode
 from pixace.models.attention import transformer
+from pixace.models.layers.dense_head import DenseHead
+from pixace.models.layers.factored_head import FactoredHead
 from pixace.models.layers.grid_positions import GridPositions
 from pixace.models.layers.neighbours import Neighbours
-from pixace.models.layers.pointer_head import PointerHead
+from pixace.models.layers.pointer_head import PlainHead, PointerHead
 from pixace.settings.model import ModelConfig
-from pixace.tokens.codec import codec_of
+from pixace.tokens.codec import Codec, codec_of
 from pixace.tokens.vocabulary import N_RESERVED
 
 _NEIGHBOUR_WIDTH = 24  # of the vector of one neighbour
+# With more, the last layer says one factor of a colour after another: with 8192 colours that learns
+# more in half of the time (2.80 bits against 2.88), with 1024 not (2.86 against 2.80).
+_MANY_TOKENS = 2048
 
 Add, Branch, Dense, Embedding, Serial = (
     trax.layers.Add,
@@ -30,15 +35,22 @@ Add, Branch, Dense, Embedding, Serial = (
 
 def pointer_transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
     """Builds the model; see `models.build_model`."""
-    shape, n_tokens = config.pictures.shape, codec_of(config.pictures).n_tokens
+    shape, codec = config.pictures.shape, codec_of(config.pictures)
     shift, embedding, dropped, _, *decoder, _ = transformer(config, mode, dropout).sublayers
     around = Serial(
-        Embedding(n_tokens, _NEIGHBOUR_WIDTH), Neighbours(shape, mode), Dense(config.d_model)
+        Embedding(codec.n_tokens, _NEIGHBOUR_WIDTH), Neighbours(shape, mode), Dense(config.d_model)
     )
     positions = GridPositions(shape, config.d_model, dropout, mode)
     return Serial(
         shift,
         Branch(Serial(Branch(embedding, around), Add(), dropped, positions), None),
         *decoder,
-        PointerHead(shape, n_tokens, N_RESERVED, mode),
+        PointerHead(shape, codec.n_tokens, _plain_head(codec), mode),
     )
+
+
+def _plain_head(codec: Codec) -> PlainHead:
+    """Returns what tells the colours that are not copied."""
+    if codec.n_tokens > _MANY_TOKENS:
+        return FactoredHead(codec.factors())
+    return DenseHead(n_closed=N_RESERVED)

@@ -42,6 +42,12 @@ def test_a_pixel_is_told_by_earlier_ones_alone(model_type, pixel):
     assert seen[pixel - 1] or pixel == 0
 
 
+def test_so_it_is_where_colours_are_told_by_their_factors():
+    seen = seen_from(24, "pointer", bitdepth=[5, 4, 4]).ravel()
+    assert seen[:24].all()
+    assert not seen[24:].any()
+
+
 @pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
 def test_attention_sees_every_earlier_pixel(model_type):
     assert seen_from(24, model_type).ravel()[:24].all()

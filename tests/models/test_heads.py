@@ -5,7 +5,7 @@ import pytest
 
 from pixace.backend.door import jax
 from pixace.models.build import build_model, init_model
-from pixace.models.heads import DenseHead, split_model
+from pixace.models.heads import split_model
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.tokens.vocabulary import token_count
@@ -29,17 +29,6 @@ def test_body_and_head_say_what_the_model_does(model_type):
     np.testing.assert_allclose(nats, -log_probs[..., 0], atol=1e-4)
     np.testing.assert_allclose(
         head.summed_nats(of_head, features, tokens), np.asarray(nats).sum(), rtol=1e-5
-    )
-
-
-def test_a_sum_takes_each_token_as_often_as_it_counts():
-    rng = np.random.default_rng(0)
-    weights = rng.normal(size=(4, 7)).astype("f"), rng.normal(size=7).astype("f")
-    features, tokens = rng.normal(size=(2, 3, 4)).astype("f"), rng.integers(0, 7, (2, 3))
-    counts = np.array([[0, 1, 2], [0.5, 0, 0]], np.float32)
-    nats = np.asarray(DenseHead().nats(weights, features, tokens))
-    np.testing.assert_allclose(
-        DenseHead().summed_nats(weights, features, tokens, counts), (counts * nats).sum(), rtol=1e-5
     )
 
 

@@ -8,26 +8,33 @@ import pytest
 from pixace.backend.door import jax, jnp, trax
 from pixace.models.build import build_model, init_model, model_with_weights
 from pixace.models.heads import split_model
+from pixace.models.layers.dense_head import DenseHead
 from pixace.models.layers.pointer_head import PointerHead
-from pixace.models.weights import flat_weights, nested_weights
+from pixace.models.weights import count_weights, flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 from pixace.tokens.vocabulary import N_RESERVED
 
 CONFIG = ModelConfig("pointer", 6, (2, 1, 2), d_model=16, d_ff=32, n_layers=2, n_heads=2)
-N_TOKENS = 34
+N_TOKENS, N_PIXELS = 34, CONFIG.n_pixels
+
+
+@pytest.fixture(scope="module", params=[CONFIG.bitdepth, (5, 4, 4)], ids=["few", "many"])
+def config(request) -> ModelConfig:
+    """Of few colours, and of so many that they are told by their factors."""
+    return dataclasses.replace(CONFIG, bitdepth=request.param)
 
 
 @pytest.fixture(scope="module")
 def tokens() -> np.ndarray:
     """Two pictures of few colours, so that there is much to copy."""
-    return np.random.default_rng(0).integers(N_RESERVED, 9, (2, CONFIG.n_pixels)).astype(np.int32)
+    return np.random.default_rng(0).integers(N_RESERVED, 9, (2, N_PIXELS)).astype(np.int32)
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(config):
     """In mode eval, with weights far from those at the start."""
-    made = build_model(CONFIG, "eval")
-    init_model(made, 2, CONFIG.n_pixels)
+    made = build_model(config, "eval")
+    init_model(made, 2, N_PIXELS)
     rng = np.random.default_rng(1)
     arrays = [rng.normal(0, 0.3, array.shape).astype("f") for array in flat_weights(made.weights)]
     made.weights = nested_weights(arrays, made.weights)
@@ -88,8 +95,8 @@ def test_gradients_are_those_of_the_nats(model, tokens, is_weighted):
 
 
 @pytest.mark.parametrize("pieces", [[1] * 36, [10, 20, 1, 5]])
-def test_step_by_step_it_says_the_same(model, tokens, log_p, pieces):
-    memory = model_with_weights(CONFIG, "predict", flat_weights(model.weights), 2)
+def test_step_by_step_it_says_the_same(config, model, tokens, log_p, pieces):
+    memory = model_with_weights(config, "predict", flat_weights(model.weights), 2)
     fed = np.concatenate([np.zeros((2, 1), np.int32), tokens[:, :-1]], axis=1)
     found, start = [], 0
     for length in pieces:
@@ -99,9 +106,9 @@ def test_step_by_step_it_says_the_same(model, tokens, log_p, pieces):
     np.testing.assert_allclose(said[..., N_RESERVED:], log_p[..., N_RESERVED:], atol=1e-4)
 
 
-def test_mode_train_without_dropout_says_the_same(model, tokens, log_p):
-    trained = build_model(CONFIG, "train", dropout=0.0, recompute=True)
-    init_model(trained, 2, CONFIG.n_pixels)
+def test_mode_train_without_dropout_says_the_same(config, model, tokens, log_p):
+    trained = build_model(config, "train", dropout=0.0, recompute=True)
+    init_model(trained, 2, N_PIXELS)
     trained.weights, trained.rng = model.weights, model.rng
     said = np.asarray(trained(tokens))[..., N_RESERVED:]
     np.testing.assert_allclose(said, log_p[..., N_RESERVED:], atol=1e-4)
@@ -115,9 +122,9 @@ def test_at_the_first_pixel_there_is_nothing_to_copy(model, tokens, log_p):
 
 def test_a_colour_that_is_there_gains_by_the_copy(model):
     """An open gate: colours that the picture has take nearly all of the probability."""
-    dense, to_pointer, distances, (vector, bias) = model.weights[-1]
-    opened = model.weights[:-1] + ((dense, to_pointer, distances, (vector * 0, bias * 0 + 9)),)
-    tokens = np.full((1, CONFIG.n_pixels), 7, np.int32)
+    plain, to_pointer, distances, (vector, bias) = model.weights[-1]
+    opened = model.weights[:-1] + ((plain, to_pointer, distances, (vector * 0, bias * 0 + 9)),)
+    tokens = np.full((1, N_PIXELS), 7, np.int32)
     log_p, _ = model.pure_fn(tokens, opened, model.state, model.rng)
     p = np.exp(np.asarray(log_p))
     assert (p[0, 1:, 7] > 0.99).all()
@@ -127,12 +134,23 @@ def test_a_colour_that_is_there_gains_by_the_copy(model):
 def test_pictures_need_not_be_squares(tokens):
     """The layers ask for height and width, not for a length."""
     shape, features = (4, 9), np.random.default_rng(0).normal(size=(2, 36, 8)).astype("f")
-    head = PointerHead(shape, N_TOKENS, N_RESERVED, "eval")
+    head = PointerHead(shape, N_TOKENS, DenseHead(N_RESERVED), "eval")
     before = np.concatenate([np.zeros((2, 1), np.int32), tokens[:, :-1]], axis=1)
     head.init(tuple(trax.shapes.ShapeDtype(x.shape, x.dtype) for x in (features, before)))
     p = np.exp(np.asarray(head((features, before)), np.float64))
     np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-6)
     assert jax.tree.leaves(head.weights)[4].shape == (4, 17)
+
+
+def test_many_colours_have_few_weights_and_a_plain_start():
+    """At the start all colours are about as likely; a column for each would be most weights."""
+    config = dataclasses.replace(CONFIG, bitdepth=(5, 4, 4))
+    made = build_model(config, "eval")
+    init_model(made, 1, N_PIXELS)
+    assert count_weights(made.weights[-1]) < 2 * 8192
+    tokens = np.arange(N_RESERVED, N_RESERVED + 200 * N_PIXELS, 200, dtype=np.int32)[None]
+    nats = -of_tokens(np.asarray(made(tokens)), tokens)
+    assert abs(nats.mean() - np.log(8192)) < 0.5
 
 
 def test_its_settings_are_its_own():

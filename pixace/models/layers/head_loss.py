@@ -12,6 +12,7 @@ from typing import TypeAlias
 from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree
 
+NEVER = -1e30  # ln 0, of which gradients are still numbers
 _ROWS = 1024  # positions at a time
 
 HeadWeights: TypeAlias = tuple[Array, Array]  # matrix (D, V) and bias (V,)
@@ -39,6 +40,12 @@ def token_nats(features: Array, head: HeadWeights, tokens: Array) -> Array:
     return jax.lax.map(of_rows, (features, tokens), batch_size=_ROWS)
 
 
+def mixed_nats(nats: Array, mixture: Mixture) -> Array:
+    """Returns -ln of (what p keeps) p + (what the token has besides), for -ln p."""
+    log_keep, log_besides = mixture
+    return -jnp.logaddexp(log_keep - nats, log_besides)
+
+
 @functools.partial(jax.custom_vjp)
 def summed_nats(
     features: Array,
@@ -54,11 +61,11 @@ def summed_nats(
       head: see `token_nats`.
       tokens: see `token_nats`.
       weights: float32 (P,), what each token's -ln p is multiplied by; None multiplies nothing.
-      mixture: makes it the sum of -ln of (what p keeps) p + (what the token has besides).
+      mixture: makes it the sum of `mixed_nats`.
     """
     nats = token_nats(features, head, tokens)
     if mixture is not None:
-        nats, _ = _mixed(nats, mixture)
+        nats = mixed_nats(nats, mixture)
     return (nats if weights is None else weights * nats).sum()
 
 
@@ -100,7 +107,9 @@ def _add_chunk(
     grad = jnp.exp(logits - log_sum[:, None]) - (jnp.arange(bias.size) == tokens[:, None])
     mixture_grads = None
     if mixture is not None:
-        nats, share = _mixed(nats, mixture)
+        log_keep, head_nats = mixture[0], nats
+        nats = mixed_nats(nats, mixture)
+        share = jnp.exp(log_keep - head_nats + nats)  # of the head's way to each token
         grad, mixture_grads = share[:, None] * grad, (-share, share - 1)
     grad = jnp.where(counts[:, None], grad, 0)
     if weights is not None:
@@ -123,13 +132,6 @@ def _backward(
 
 
 summed_nats.defvjp(_forward, _backward)
-
-
-def _mixed(nats: Array, mixture: Mixture) -> tuple[Array, Array]:
-    """Returns -ln p of the mixture, and the share of the head's way to each token in it."""
-    log_keep, log_besides = mixture
-    mixed = -jnp.logaddexp(log_keep - nats, log_besides)
-    return mixed, jnp.exp(log_keep - nats + mixed)
 
 
 def _nats_and_logits(

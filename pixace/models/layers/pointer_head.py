@@ -10,60 +10,83 @@ picture's few colours from the picture.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 
 from pixace.backend.door import jax, jnp, trax
 from pixace.backend.types import Array, ArrayTree, Key, Mode, Signature
 from pixace.models.layers.cached_attention import KeyValueCache
-from pixace.models.layers.head_loss import HeadWeights, Mixture, summed_nats, token_nats
+from pixace.models.layers.head_loss import NEVER, Mixture, mixed_nats
 
 _KEY_WIDTH = 64  # of queries and keys
 _BLOCK = 256  # queries at a time, in training
-_NEVER = -1e30  # ln 0, of which gradients are still numbers
 _GATE_SCALE = 4.0  # lets the gate learn as fast as the rest
 _GATE_START = -1.0
+
+
+class PlainHead(Protocol):
+    """What a pointer mixes its copies with; weights and features are those of `DenseHead`."""
+
+    def init(self, rng: Key, d_model: int, n_tokens: int) -> ArrayTree:
+        """Returns random weights."""
+
+    def log_probabilities(self, weights: ArrayTree, features: Array) -> Array:
+        """Returns ln p of all tokens, float32 (B, T, V), of features (B, T, D)."""
+
+    def nats(self, weights: ArrayTree, features: Array, tokens: Array) -> Array:
+        """Returns -ln p of each token, float32 (B, L)."""
+
+    def summed_nats(
+        self,
+        weights: ArrayTree,
+        features: Array,
+        tokens: Array,
+        loss_weights: Array | None = None,
+        mixture: Mixture | None = None,
+    ) -> Array:
+        """Returns the sum of `nats`, or of those of a mixture, in little memory."""
 
 
 class PointerHead(trax.layers.base.Layer):
     """Maps features (B, T, D) and the tokens before, int32 (B, T), to ln p, float32 (B, T, V).
 
     The features at position t know the token that comes in there, that of pixel t - 1: their key
-    stands for it. Weights are the plain layer's matrix (D, V) and bias (V,); the pointer's matrices
-    of queries and keys, and its bias for each distance in rows and columns, (H, 2 W - 1); the
-    gate's vector (D, 1) and bias (1,). In mode predict the state is a `KeyValueCache` of shape
+    stands for it. Weights are those of the plain head; the pointer's matrices of queries and keys,
+    and its bias for each distance in rows and columns, (H, 2 W - 1); the gate's vector (D, 1) and
+    bias (1,). In mode predict the state is a `KeyValueCache` of shape
     (B, L), whose values are tokens.
 
     Args:
       shape: (H, W) of the picture.
       n_tokens: V.
-      n_reserved: ids at the beginning of the vocabulary that no pixel has.
+      plain: says how likely each token is where none is copied.
       mode: train, eval or predict.
     """
 
     weights: ArrayTree
     state: KeyValueCache
 
-    def __init__(self, shape: tuple[int, int], n_tokens: int, n_reserved: int, mode: Mode) -> None:
+    def __init__(self, shape: tuple[int, int], n_tokens: int, plain: PlainHead, mode: Mode) -> None:
         super().__init__(n_in=2)
         self._shape = shape
         self._n_tokens = n_tokens
-        self._n_reserved = n_reserved
+        self._plain = plain
         self._mode = mode
 
     def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes random weights, and an empty memory."""
         features, _ = input_signature
         d_model = features.shape[-1]
-        for_dense, for_queries, for_keys = jax.random.split(self.rng, 3)
+        for_plain, for_queries, for_keys = jax.random.split(self.rng, 3)
 
-        def random(key: Key, width: int, scale: float = 1.0) -> Array:
-            return jax.random.normal(key, (d_model, width)) * scale / math.sqrt(d_model)
+        def random(key: Key) -> Array:
+            return jax.random.normal(key, (d_model, _KEY_WIDTH)) / math.sqrt(d_model)
 
         n_rows, n_columns = self._shape
         self.weights = (
-            (random(for_dense, self._n_tokens, 0.1), jnp.zeros(self._n_tokens)),
-            (random(for_queries, _KEY_WIDTH), random(for_keys, _KEY_WIDTH)),
+            self._plain.init(for_plain, d_model, self._n_tokens),
+            (random(for_queries), random(for_keys)),
             jnp.zeros((n_rows, 2 * n_columns - 1)),
             (jnp.zeros((d_model, 1)), jnp.full(1, _GATE_START)),
         )
@@ -74,7 +97,7 @@ class PointerHead(trax.layers.base.Layer):
     def forward(self, inputs: tuple[Array, Array]) -> Array:
         """Returns ln p of all colours for the T pixels that come next."""
         features, before = inputs
-        dense, (to_queries, to_keys), distances, gate = self.weights
+        of_plain, (to_queries, to_keys), distances, gate = self.weights
         queries, keys = features @ to_queries, features @ to_keys
         seen: Array | int = 0
         if self._mode == "predict":
@@ -86,13 +109,8 @@ class PointerHead(trax.layers.base.Layer):
         shares = self._shares(queries, keys, distances, pixels)
         copied = _summed_by_token(shares, before, self._n_tokens)
         log_keep, log_copy = _gates(features, gate, pixels)
-        plain = jax.nn.log_softmax(self._plain_logits(features, dense))
+        plain = self._plain.log_probabilities(of_plain, features)
         return jnp.logaddexp(log_keep[..., None] + plain, log_copy[..., None] + _log(copied))
-
-    def _plain_logits(self, features: Array, dense: HeadWeights) -> Array:
-        matrix, bias = dense
-        logits = trax.fastmath.numpy.dot(features, matrix) + bias
-        return jnp.where(jnp.arange(self._n_tokens) < self._n_reserved, _NEVER, logits)
 
     def _shares(self, queries: Array, keys: Array, distances: Array, pixels: Array) -> Array:
         """Returns how much each of T pixels looks at each that came in, float32 (B, T, S)."""
@@ -103,7 +121,7 @@ class PointerHead(trax.layers.base.Layer):
         columns = pixels[:, None] % n_columns - sources % n_columns + n_columns - 1
         scores = scores / math.sqrt(_KEY_WIDTH) + distances.astype(jnp.float32)[rows, columns]
         there = (sources >= 0) & (sources < pixels[:, None])
-        return jax.nn.softmax(jnp.where(there, scores, _NEVER))
+        return jax.nn.softmax(jnp.where(there, scores, NEVER))
 
     def nats(self, weights: ArrayTree, features: tuple[Array, Array], tokens: Array) -> Array:
         """Returns -ln p of each token, float32 (B, L).
@@ -113,9 +131,8 @@ class PointerHead(trax.layers.base.Layer):
           features: what the layer reads: features (B, L, D) and the tokens before, int32 (B, L).
           tokens: int32 (B, L).
         """
-        log_keep, log_copied = self._of_tokens(weights, features, tokens)
-        plain = token_nats(_in_one_row(features[0]), self._open(weights), tokens.ravel())
-        return -jnp.logaddexp(log_keep - plain.reshape(tokens.shape), log_copied)
+        plain = self._plain.nats(weights[0], features[0], tokens)
+        return mixed_nats(plain, self._of_tokens(weights, features, tokens))
 
     def summed_nats(
         self,
@@ -132,19 +149,8 @@ class PointerHead(trax.layers.base.Layer):
           tokens: see `nats`.
           loss_weights: float32 (B, L), how often each token counts; None counts each once.
         """
-        log_keep, log_copied = self._of_tokens(weights, features, tokens)
-        return summed_nats(
-            _in_one_row(features[0]),
-            self._open(weights),
-            tokens.ravel(),
-            None if loss_weights is None else loss_weights.ravel(),
-            (log_keep.ravel(), log_copied.ravel()),
-        )
-
-    def _open(self, weights: ArrayTree) -> HeadWeights:
-        """Returns matrix and bias of the plain layer, in which reserved ids never come."""
-        matrix, bias = weights[0]
-        return matrix, jnp.where(jnp.arange(bias.size) < self._n_reserved, _NEVER, bias)
+        mixture = self._of_tokens(weights, features, tokens)
+        return self._plain.summed_nats(weights[0], features[0], tokens, loss_weights, mixture)
 
     def _of_tokens(
         self, weights: ArrayTree, features: tuple[Array, Array], tokens: Array
@@ -174,7 +180,7 @@ def _gates(features: Array, gate: ArrayTree, pixels: Array) -> tuple[Array, Arra
     """Returns ln (1 - g) and ln g, float32 (B, T); at pixel 0 there is nothing to copy."""
     vector, bias = gate
     logit = (features @ vector)[..., 0].astype(jnp.float32) * _GATE_SCALE + bias
-    logit = jnp.where(pixels > 0, logit, _NEVER)
+    logit = jnp.where(pixels > 0, logit, NEVER)
     return jax.nn.log_sigmoid(-logit), jax.nn.log_sigmoid(logit)
 
 
@@ -189,8 +195,4 @@ def _summed_by_token(shares: Array, before: Array, n_tokens: int) -> Array:
 
 def _log(shares: Array) -> Array:
     """Returns ln, and a very small number for 0."""
-    return jnp.where(shares > 0, jnp.log(jnp.where(shares > 0, shares, 1.0)), _NEVER)
-
-
-def _in_one_row(features: Array) -> Array:
-    return features.reshape(-1, features.shape[-1])
+    return jnp.where(shares > 0, jnp.log(jnp.where(shares > 0, shares, 1.0)), NEVER)
