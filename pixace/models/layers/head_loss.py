@@ -107,10 +107,9 @@ def _add_chunk(
     grad = jnp.exp(logits - log_sum[:, None]) - (jnp.arange(bias.size) == tokens[:, None])
     mixture_grads = None
     if mixture is not None:
-        log_keep, head_nats = mixture[0], nats
-        nats = mixed_nats(nats, mixture)
-        share = jnp.exp(log_keep - head_nats + nats)  # of the head's way to each token
-        grad, mixture_grads = share[:, None] * grad, (-share, share - 1)
+        mixed = mixed_nats(nats, mixture)
+        share = jnp.exp(mixture[0] - nats + mixed)  # of the head's way to each token
+        nats, grad, mixture_grads = mixed, share[:, None] * grad, (-share, share - 1)
     grad = jnp.where(counts[:, None], grad, 0)
     if weights is not None:
         nats, grad = weights * nats, weights[:, None] * grad

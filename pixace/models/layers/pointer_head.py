@@ -54,8 +54,8 @@ class PointerHead(trax.layers.base.Layer):
     The features at position t know the token that comes in there, that of pixel t - 1: their key
     stands for it. Weights are those of the plain head; the pointer's matrices of queries and keys,
     and its bias for each distance in rows and columns, (H, 2 W - 1); the gate's vector (D, 1) and
-    bias (1,). In mode predict the state is a `KeyValueCache` of shape
-    (B, L), whose values are tokens.
+    bias (1,). In mode predict the state is a `KeyValueCache` of shape (B, L), whose values are
+    tokens.
 
     Args:
       shape: (H, W) of the picture.
