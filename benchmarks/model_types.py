@@ -2,8 +2,9 @@
 
 Trains a model of every type on the same images, for as many steps as fit into the same time, and
 measures what a user gets: bits per pixel of the validation images, weights, and the time that a
-drawn pixel takes. First the speed of a step is measured, all types taking turns; the number of
-steps follows from it, so that a machine that is busy later on favours none.
+drawn pixel takes. The last row is the recipe of 2020. First the speed of a step is measured, all
+recipes taking turns; the number of steps follows from it, so that a machine that is busy later on
+favours none.
 
     python benchmarks/model_types.py --images=DIR --val_images=DIR --image_size=16
                                      [--seconds=90] [--seeds 0 1 2] [--folder=model-types]
@@ -37,86 +38,114 @@ from pixace.training.learner import Learner
 from pixace.training.step import TrainingStep
 
 BATCH_SIZE = 8
-N_ROUNDS, ROUND = 3, 2  # of timing, and steps in each
+N_ROUNDS, ROUND = 5, 2  # of timing, and steps in each
 N_DRAWN = 4  # pictures at a time, when drawing is timed
 BITS = {16: (4, 3, 3), 32: (5, 4, 4)}
 # The width, of which a user would think first, is that at which a step takes some tenths of a
 # second; what follows from it is as in the types' own defaults.
 ATTENTION = {"d_model": 128, "d_ff": 512, "n_layers": 4, "n_heads": 4}
-MODELS: dict[str, dict[str, Any]] = {
-    "pointer": ATTENTION,
-    "transformer": ATTENTION,
-    "reformer": ATTENTION,
-    "pixelcnn": {"d_model": 64, "d_ff": 256, "n_layers": 8, "kernel_size": 5},
-    "pixelcnn_residual": {"d_model": 128, "d_ff": 256, "n_layers": 8, "kernel_size": 3},
-}
-# What was best for the Transformer in `quality.py`, and the default; all fall along a cosine.
-RATES = {
-    "pointer": 0.004,
-    "transformer": 0.015,
-    "reformer": 0.015,
-    "pixelcnn": 0.005,
-    "pixelcnn_residual": 0.005,
-}
-assert set(MODELS) == set(MODEL_TYPES)
 
 
-def config_of(model_type: str, size: int) -> ModelConfig:
-    """Returns the settings of a type at a size of pictures."""
-    return ModelConfig(model_type, size, BITS[size], **MODELS[model_type])
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A model and how it is trained.
+
+    Attributes:
+      sizes: settings of the model.
+      learning_rate: the best one known: for the Transformer from `quality.py`.
+      training: further settings of the training.
+      max_warmup: steps until the rate is at its highest, where a fifth of all are more.
+    """
+
+    model_type: str
+    sizes: dict[str, Any]
+    learning_rate: float
+    training: dict[str, Any]
+    max_warmup: int = 400
+
+
+COSINE = {"schedule": "cosine"}
+RECIPES = {
+    "pointer": Recipe(
+        "pointer",
+        ATTENTION,
+        0.012,
+        {**COSINE, "optimizer": "muon", "dropout": 0.0},
+        max_warmup=30,
+    ),
+    "transformer": Recipe("transformer", ATTENTION, 0.015, COSINE),
+    "reformer": Recipe("reformer", ATTENTION, 0.015, COSINE),
+    "pixelcnn": Recipe(
+        "pixelcnn", {"d_model": 64, "d_ff": 256, "n_layers": 8, "kernel_size": 5}, 0.005, COSINE
+    ),
+    "pixelcnn_residual": Recipe(
+        "pixelcnn_residual",
+        {"d_model": 128, "d_ff": 256, "n_layers": 8, "kernel_size": 3},
+        0.005,
+        COSINE,
+    ),
+    # As the program of 2020 trained: its defaults, at these sizes.
+    "reference": Recipe("reformer", ATTENTION, 0.005, {"schedule": "rsqrt"}),
+}
+assert {recipe.model_type for recipe in RECIPES.values()} == set(MODEL_TYPES)
+
+
+def config_of(recipe: Recipe, size: int) -> ModelConfig:
+    """Returns the settings of a recipe's model at a size of pictures."""
+    return ModelConfig(recipe.model_type, size, BITS[size], **recipe.sizes)
 
 
 def measure_steps(images: str, size: int) -> dict[str, float]:
-    """Returns the seconds that a step of each type takes."""
-    settings = TrainingSettings(batch_size=BATCH_SIZE)
+    """Returns the seconds that a step of each recipe takes."""
     loops = {}
-    for model_type in MODELS:
-        config = config_of(model_type, size)
+    for name, recipe in RECIPES.items():
+        settings = TrainingSettings(batch_size=BATCH_SIZE, **recipe.training)
+        config = config_of(recipe, size)
         batches = training_batches(load_images(images, config).tokens, BATCH_SIZE, seed=0)
         step = TrainingStep(config, settings, batch_mesh())
-        loops[model_type] = Learner(config, settings, 0, batches, step)
+        loops[name] = Learner(config, settings, 0, batches, step)
     return seconds_per_step(loops, N_ROUNDS, ROUND)
 
 
-def train(options: argparse.Namespace, model_type: str, seed: int, n_steps: int) -> float:
+def train(options: argparse.Namespace, name: str, seed: int, n_steps: int) -> float:
     """Trains one model and returns the bits per pixel of the validation images."""
-    name = model_name(model_type, options.image_size, seed)
-    config = dataclasses.asdict(config_of(model_type, options.image_size))
-    trainer = pixace.get_trainer(name, weights_dir=options.folder, **config)
+    recipe, stored = RECIPES[name], model_name(name, options.image_size, seed)
+    config = dataclasses.asdict(config_of(recipe, options.image_size))
+    trainer = pixace.get_trainer(stored, weights_dir=options.folder, **config)
     trainer.train(
         images=options.images,
         val_images=options.val_images,
         batch_size=BATCH_SIZE,
         n_epochs=1,
         steps_per_epoch=n_steps,
-        learning_rate=RATES[model_type] if options.rate is None else options.rate,
-        warmup_steps=min(400, n_steps // 5),
-        schedule="cosine",
+        learning_rate=recipe.learning_rate if options.rate is None else options.rate,
+        warmup_steps=min(recipe.max_warmup, n_steps // 5),
         seed=seed,
+        **recipe.training,
     )
-    evaluator = pixace.get_evaluator(name, weights_dir=options.folder)
+    evaluator = pixace.get_evaluator(stored, weights_dir=options.folder)
     return evaluator.evaluate(options.val_images).bits_per_pixel
 
 
-def model_name(model_type: str, size: int, seed: int) -> str:
+def model_name(name: str, size: int, seed: int) -> str:
     """Returns what a trained model is called."""
-    return f"{model_type}-{size}-{seed}"
+    return f"{name}-{size}-{seed}"
 
 
 def measure_drawing(options: argparse.Namespace) -> dict[str, float]:
-    """Draws a sheet of each model; returns milliseconds per pixel, all types taking turns."""
+    """Draws a sheet of each model; returns milliseconds per pixel, all recipes taking turns."""
     predictors = {}
-    for model_type in MODELS:
-        name = model_name(model_type, options.image_size, options.seeds[0])
-        predictors[model_type] = pixace.get_predictor(name, weights_dir=options.folder)
-        sheet = predictors[model_type].predict(batch_size=16, seed=0)
-        sheet.save(options.folder / f"{model_type}-{options.image_size}.png")
-    times: dict[str, list[float]] = {model_type: [] for model_type in MODELS}
+    for name in RECIPES:
+        stored = model_name(name, options.image_size, options.seeds[0])
+        predictors[name] = pixace.get_predictor(stored, weights_dir=options.folder)
+        sheet = predictors[name].predict(batch_size=16, seed=0)
+        sheet.save(options.folder / f"{name}-{options.image_size}.png")
+    times: dict[str, list[float]] = {name: [] for name in RECIPES}
     for _ in range(1 + N_ROUNDS):
-        for model_type, predictor in predictors.items():
+        for name, predictor in predictors.items():
             start = time.perf_counter()
             predictor.predict(batch_size=N_DRAWN, seed=0)
-            times[model_type].append(time.perf_counter() - start)
+            times[name].append(time.perf_counter() - start)
     # In the first round, the sampler is compiled.
     per_pixel = 1000 / options.image_size**2
     return {key: statistics.median(series[1:]) * per_pixel for key, series in times.items()}
@@ -128,10 +157,10 @@ def main() -> None:
     parser.add_argument("--images", required=True, help="folder of training images")
     parser.add_argument("--val_images", required=True, help="folder of validation images")
     parser.add_argument("--image_size", type=int, choices=BITS, default=16)
-    parser.add_argument("--seconds", type=float, default=90, help="of training, for each model")
+    parser.add_argument("--seconds", type=float, default=90, help="of training, for each recipe")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--rate", type=float, help="learning rate for all types")
-    parser.add_argument("--only", nargs="+", choices=MODELS, default=[*MODELS])
+    parser.add_argument("--rate", type=float, help="learning rate for all recipes")
+    parser.add_argument("--only", nargs="+", choices=RECIPES, help="train these and end")
     parser.add_argument("--folder", type=Path, default=Path("model-types"))
     options = parser.parse_args()
 
@@ -147,27 +176,30 @@ def main() -> None:
         keep()
     n_steps = {key: round(options.seconds / value) for key, value in done["seconds"].items()}
     for seed in options.seeds:
-        for model_type in options.only:
-            name = model_name(model_type, options.image_size, seed)
-            if name not in done["bits"]:
-                done["bits"][name] = train(options, model_type, seed, n_steps[model_type])
+        for name in options.only or RECIPES:
+            stored = model_name(name, options.image_size, seed)
+            if stored not in done["bits"]:
+                done["bits"][stored] = train(options, name, seed, n_steps[name])
                 keep()
+    if options.only:
+        return
     if "drawing" not in done:
         done["drawing"] = measure_drawing(options)
         keep()
 
     print(f"{machine()}; {options.image_size} x {options.image_size}, {options.seconds:.0f} s\n")
-    print("| model | weights | s/step | steps | bits per pixel | ms per pixel drawn |")
+    print("| recipe | weights | s/step | steps | bits per pixel | ms per pixel drawn |")
     print("| --- | ---: | ---: | ---: | --- | ---: |")
-    for model_type in MODELS:
-        seconds = done["seconds"][model_type]
-        config = config_of(model_type, options.image_size)
-        n_weights = sum(array.size for array in weight_shapes(config))
-        names = [model_name(model_type, options.image_size, seed) for seed in options.seeds]
+    for name, recipe in RECIPES.items():
+        seconds = done["seconds"][name]
+        n_weights = sum(
+            array.size for array in weight_shapes(config_of(recipe, options.image_size))
+        )
+        stored_names = [model_name(name, options.image_size, seed) for seed in options.seeds]
         print(
-            f"| {model_type} | {n_weights:,} | {seconds:.3f} | {n_steps[model_type]:,} "
-            f"| {mean_and_spread([done['bits'][name] for name in names])} "
-            f"| {done['drawing'][model_type]:.2f} |"
+            f"| {name} | {n_weights:,} | {seconds:.3f} | {n_steps[name]:,} "
+            f"| {mean_and_spread([done['bits'][stored] for stored in stored_names])} "
+            f"| {done['drawing'][name]:.2f} |"
         )
 
 

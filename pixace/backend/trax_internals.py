@@ -91,3 +91,9 @@ def forward_and_or_backward(layer: Layer) -> Any:
     `trax.layers.ReversibleHalfResidual` asks its attention layer for a method of that name.
     """
     return trax.layers.reversible._forward_and_or_backward(layer)
+
+
+def scale_initial_weights(layer: Layer, factor: float) -> None:
+    """Makes the matrix that a `trax.layers.Dense` will begin with so many times as large."""
+    make = layer._kernel_initializer
+    layer._kernel_initializer = lambda shape, rng: factor * make(shape, rng)

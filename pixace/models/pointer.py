@@ -7,10 +7,14 @@ mixture of a plain last layer and of a copy (`pointer_head`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pixace.backend.door import trax
+from pixace.backend.trax_internals import scale_initial_weights
 from pixace.backend.types import Layer, Mode
 from pixace.models.attention import transformer
 from pixace.models.layers.dense_head import DenseHead
+from pixace.models.layers.factored_embedding import FactoredEmbedding
 from pixace.models.layers.factored_head import FactoredHead
 from pixace.models.layers.grid_positions import GridPositions
 from pixace.models.layers.neighbours import Neighbours
@@ -19,16 +23,16 @@ from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import Codec, codec_of
 from pixace.tokens.vocabulary import N_RESERVED
 
-_NEIGHBOUR_WIDTH = 24  # of the vector of one neighbour
+_NEIGHBOUR_WIDTH, _NEIGHBOUR_SCALE = 24, 0.5  # of the vector of one neighbour
+_COLOUR_SCALE = 0.06  # of the vector of the token before
 # With more, the last layer says one factor of a colour after another: with 8192 colours that learns
 # more in half of the time (2.80 bits against 2.88), with 1024 not (2.86 against 2.80).
 _MANY_TOKENS = 2048
 
-Add, Branch, Dense, Embedding, Serial = (
+Add, Branch, Dense, Serial = (
     trax.layers.Add,
     trax.layers.Branch,
     trax.layers.Dense,
-    trax.layers.Embedding,
     trax.layers.Serial,
 )
 
@@ -37,9 +41,11 @@ def pointer_transformer(config: ModelConfig, mode: Mode, dropout: float) -> Laye
     """Builds the model; see `models.build_model`."""
     shape, codec = config.pictures.shape, codec_of(config.pictures)
     shift, embedding, dropped, _, *decoder, _ = transformer(config, mode, dropout).sublayers
-    around = Serial(
-        Embedding(codec.n_tokens, _NEIGHBOUR_WIDTH), Neighbours(shape, mode), Dense(config.d_model)
-    )
+    if codec.n_tokens > _MANY_TOKENS:
+        embedding = FactoredEmbedding(codec.factors(), config.d_model, _COLOUR_SCALE)
+    neighbour = FactoredEmbedding(codec.factors(), _NEIGHBOUR_WIDTH, _NEIGHBOUR_SCALE)
+    around = Serial(neighbour, Neighbours(shape, mode), Dense(config.d_model))
+    _quieten(decoder)
     positions = GridPositions(shape, config.d_model, dropout, mode)
     return Serial(
         shift,
@@ -54,3 +60,20 @@ def _plain_head(codec: Codec) -> PlainHead:
     if codec.n_tokens > _MANY_TOKENS:
         return FactoredHead(codec.factors())
     return DenseHead(n_closed=N_RESERVED)
+
+
+def _quieten(decoder: Sequence[Layer]) -> None:
+    """Lets each residual block add so little at first that all together add as much as one.
+
+    As GPT-2 began (Radford et al., 2019); learns much faster, 2.82 bits for 2.99 after 140 steps.
+    """
+    residuals = [denses for denses in map(_denses, decoder) if denses]
+    for denses in residuals:
+        scale_initial_weights(denses[-1], len(residuals) ** -0.5)
+
+
+def _denses(layer: Layer) -> list[Layer]:
+    """Returns the matrices in a layer, at any depth, in the order in which they come."""
+    if isinstance(layer, Dense):
+        return [layer]
+    return [dense for below in layer.sublayers for dense in _denses(below)]

@@ -11,6 +11,7 @@ from pixace.settings.fields import check_settings, setting
 AUTO = "auto"  # a batch size: the largest that fits
 PRECISIONS = ("float32", "bfloat16")
 SCHEDULES = ("rsqrt", "cosine")
+ADAM, MUON = "adam", "muon"
 DEFAULT_VAL_IMAGES = "images/val"
 DEFAULT_WEIGHTS_DIR = "model-weights"
 
@@ -64,6 +65,12 @@ class TrainingSettings:
         "How the learning rate falls from there: rsqrt as 1/sqrt(step), however long the training "
         "is; cosine to zero at the end of the last epoch (set n_epochs).",
         choices=SCHEDULES,
+    )
+    optimizer: str = setting(
+        ADAM,
+        "What makes steps of gradients: adam, or muon, whose steps take somewhat longer and teach "
+        "a model of attention much more.",
+        choices=(ADAM, MUON),
     )
     seed: int | None = setting(
         None,

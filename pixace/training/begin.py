@@ -81,7 +81,7 @@ def _require_fitting(start: StartingPoint, config: ModelConfig, settings: Traini
     Raises:
       CheckpointError: they do not.
     """
-    shapes = state_shapes(config, settings.dropout, batch_mesh())
+    shapes = state_shapes(config, settings, batch_mesh())
     fit_arrays(start.checkpoint.weights, flat_weights(shapes.weights), start.path, config)
 
 

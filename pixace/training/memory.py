@@ -12,7 +12,7 @@ from pixace.models.build import weight_shapes
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import AUTO, TrainingSettings
 from pixace.training.devices import batch_mesh
-from pixace.training.optimizer import ADAM, optimizer_named
+from pixace.training.optimizer import optimizer_named
 from pixace.training.step import TrainingStep
 from pixace.wording import memory_size
 
@@ -124,7 +124,7 @@ def fitting_step(
     config: ModelConfig, settings: TrainingSettings, memory: int, n_images: int
 ) -> tuple[TrainingSettings, TrainingStep]:
     """Returns settings that leave nothing open, and their step; see `MemoryNeeds.fitting`."""
-    _check_state(config, memory)
+    _check_state(config, settings, memory)
     needs = MemoryNeeds(config, settings)
     batch_size, recompute = needs.fitting(settings.batch_size, settings.recompute, memory, n_images)
     chosen = dataclasses.replace(settings, batch_size=batch_size, recompute=recompute)
@@ -140,7 +140,7 @@ def fitting_step(
     return chosen, step
 
 
-def _check_state(config: ModelConfig, memory: int) -> None:
+def _check_state(config: ModelConfig, settings: TrainingSettings, memory: int) -> None:
     """Refuses a model of which not even the state fits, before minutes of compiling tell it.
 
     Raises:
@@ -153,7 +153,8 @@ def _check_state(config: ModelConfig, memory: int) -> None:
     # All blocks are alike, and building a hundred of them takes minutes. Positions are left out:
     # trax computes all of theirs even where only shapes are asked for.
     n_weights = one + (config.n_layers - 1) * (two - one)
-    n_bytes = n_weights * (1 + optimizer_named(ADAM).slots_per_weight) * _BYTES
+    n_slots = optimizer_named(settings.optimizer).slots_per_weight
+    n_bytes = n_weights * (1 + n_slots) * _BYTES
     if n_bytes > memory:
         raise PixaceError(
             f"weights and optimiser of {config.as_flags()} need {memory_size(n_bytes)}, and there "

@@ -10,10 +10,10 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pixace.backend.door import trax
+from pixace.backend.door import jax, trax
 from pixace.checkpoints.trax_files import ADAM_SLOTS_PER_WEIGHT
-
-ADAM = "adam"  # the only one so far, and so nobody's setting
+from pixace.settings.training import ADAM, MUON
+from pixace.training.muon import muon_step
 
 
 class Optimizer(NamedTuple):
@@ -59,4 +59,36 @@ def _adam() -> Optimizer:
     return Optimizer(ADAM, ADAM_SLOTS_PER_WEIGHT, init, update)
 
 
-_OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {ADAM: _adam}
+def _muon() -> Optimizer:
+    """Returns Muon for the matrices between a model's first and its last layer, Adam for the rest.
+
+    Its slots are Adam's, also those of the matrices, so that either can go on where the other was.
+    """
+    adam = _adam()
+
+    def update(
+        step: Any, learning_rate: Any, gradients: Any, weights: Any, slots: Any
+    ) -> tuple[Any, Any]:
+        moments_before = jax.tree.leaves(slots)
+        by_adam = adam.update(step, learning_rate, gradients, weights, slots)
+        (new, of_weights), (moments, of_slots) = map(jax.tree.flatten, by_adam)
+        arrays = zip(jax.tree.leaves(gradients), jax.tree.leaves(weights), strict=True)
+        for number, (gradient, array) in enumerate(arrays):
+            first = number * ADAM_SLOTS_PER_WEIGHT
+            if array.ndim == 2 and number in _between(weights):
+                new[number], moments[first] = muon_step(
+                    learning_rate, gradient, array, moments_before[first]
+                )
+        return jax.tree.unflatten(of_weights, new), jax.tree.unflatten(of_slots, moments)
+
+    return Optimizer(MUON, adam.slots_per_weight, adam.init, update)
+
+
+def _between(weights: Any) -> range:
+    """Returns the numbers of the arrays that are neither in the first layer nor in the last."""
+    n_arrays = [len(jax.tree.leaves(layer)) for layer in weights]
+    n_first = next(n for n in n_arrays if n)
+    return range(n_first, sum(n_arrays) - n_arrays[-1])
+
+
+_OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {ADAM: _adam, MUON: _muon}

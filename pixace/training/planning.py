@@ -115,7 +115,7 @@ def make_plan(
         settings = dataclasses.replace(settings, batch_size=chosen[0], recompute=chosen[1])
     return Plan(
         model_type=config.model_type,
-        n_weights=count_weights(state_shapes(config, settings.dropout, batch_mesh()).weights),
+        n_weights=count_weights(state_shapes(config, settings, batch_mesh()).weights),
         memory_bytes=memory,
         seconds_per_step=_seconds_per_step(config, settings, needs) if measure else None,
         kept_bytes=_estimates(needs, False),

@@ -18,7 +18,7 @@ from pixace.models.build import build_model, random_weights
 from pixace.models.heads import split_model
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
-from pixace.training.optimizer import ADAM, Optimizer, optimizer_named
+from pixace.training.optimizer import Optimizer, optimizer_named
 
 _AXIS = "batch"
 
@@ -39,11 +39,13 @@ class TrainingState(NamedTuple):
     rng: Any
 
 
-def state_shapes(config: ModelConfig, dropout: float, mesh: Any) -> TrainingState:
+def state_shapes(config: ModelConfig, settings: TrainingSettings, mesh: Any) -> TrainingState:
     """Returns shapes and dtypes of a state, and where its arrays are: whole on each device."""
     return jax.tree.map(
         lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=_whole(mesh)),
-        _traced_initial_state(config, dropout, mesh, optimizer_named(ADAM)).out_info,
+        _traced_initial_state(
+            config, settings.dropout, mesh, optimizer_named(settings.optimizer)
+        ).out_info,
     )
 
 
@@ -83,11 +85,11 @@ class TrainingStep:
         self._config = config
         self._settings = settings
         self._mesh = mesh
-        self._optimizer = optimizer_named(ADAM)
+        self._optimizer = optimizer_named(settings.optimizer)
         self._whole = _whole(mesh)
         self._divided = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(_AXIS))
         self._initial = _traced_initial_state(config, settings.dropout, mesh, self._optimizer)
-        self.state_shapes = state_shapes(config, settings.dropout, mesh)
+        self.state_shapes = state_shapes(config, settings, mesh)
         model = build_model(config, "train", settings.dropout, bool(settings.recompute))
         model.rng = jax.random.PRNGKey(0)  # each call brings its own
         model.weights, model.state = self.state_shapes[:2]

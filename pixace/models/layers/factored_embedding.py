@@ -1,0 +1,44 @@
+"""Vectors of colours that share what colours have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pixace.backend.door import jax, jnp, trax
+from pixace.backend.types import Array, ArrayTree, Signature
+
+
+class FactoredEmbedding(trax.layers.base.Layer):
+    """Maps tokens, integers (B, T), to the sums of their factors' vectors, float32 (B, T, D).
+
+    So a colour that was hardly ever seen is known by its hue, its saturation and its value. Weights
+    are a matrix for each factor, (levels + 1, D), whose first row is of tokens that are no colour.
+
+    Args:
+      factors: which level of each factor a token has, int32 (V, F); see `Codec.factors`.
+      d_feature: D.
+      scale: standard deviation of the numbers of a level's vector at first.
+    """
+
+    weights: ArrayTree
+
+    def __init__(self, factors: np.ndarray, d_feature: int, scale: float) -> None:
+        super().__init__()
+        self._rows = factors + 1
+        self._d_feature = d_feature
+        self._scale = scale
+
+    def init_weights_and_state(self, input_signature: Signature) -> None:
+        """Makes random vectors."""
+        n_rows = self._rows.max(axis=0) + 1
+        keys = jax.random.split(self.rng, len(n_rows))
+        self.weights = tuple(
+            self._scale * jax.random.normal(key, (n, self._d_feature))
+            for key, n in zip(keys, n_rows, strict=True)
+        )
+
+    def forward(self, tokens: Array) -> Array:
+        """Looks up and adds."""
+        rows = jnp.asarray(self._rows)[tokens]
+        vectors = [matrix[rows[..., factor]] for factor, matrix in enumerate(self.weights)]
+        return sum(vectors[1:], start=vectors[0])
