@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
-import time
 
-import numpy as np
-
-from pixace.dataset.batches import Batch
 from pixace.models.weights import count_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import AUTO, TrainingSettings
-from pixace.tokens.vocabulary import N_RESERVED
 from pixace.training.devices import batch_mesh, memory_bytes
 from pixace.training.memory import MAX_BATCH, MemoryNeeds
+from pixace.training.sizing import measured_seconds
 from pixace.training.step import state_shapes
 from pixace.wording import duration, memory_size
 
 _SHOWN = (1, 2, 4, 8, 16, 32, 64, 128)  # times the smallest batch
-_MEASURED_STEPS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,11 +107,15 @@ def make_plan(
         enough = MAX_BATCH if n_images is None else n_images
         chosen = needs.fitting(settings.batch_size, settings.recompute, memory, enough)
         settings = dataclasses.replace(settings, batch_size=chosen[0], recompute=chosen[1])
+    per_step = None
+    if measure:
+        step = needs.step(settings.n_pictures, bool(settings.recompute))
+        per_step = measured_seconds(config, settings, step)
     return Plan(
         model_type=config.model_type,
         n_weights=count_weights(state_shapes(config, settings.dropout, batch_mesh()).weights),
         memory_bytes=memory,
-        seconds_per_step=_seconds_per_step(config, settings, needs) if measure else None,
+        seconds_per_step=per_step,
         kept_bytes=_estimates(needs, False),
         recomputed_bytes=_estimates(needs, True),
         largest_kept=needs.largest(memory, False),
@@ -132,16 +130,3 @@ def _estimates(needs: MemoryNeeds, recompute: bool) -> dict[int, int]:
     """Returns the bytes that steps of several batch sizes need."""
     estimated = needs.estimate(recompute)
     return {needs.unit * size: int(estimated(needs.unit * size)) for size in _SHOWN}
-
-
-def _seconds_per_step(config: ModelConfig, settings: TrainingSettings, needs: MemoryNeeds) -> float:
-    """Returns the median time of some steps on empty pictures, after one that is not counted."""
-    step = needs.step(settings.n_pictures, bool(settings.recompute))
-    batch = Batch(np.full((settings.n_pictures, config.n_pixels), N_RESERVED, np.int32))
-    state, times = step.initial_state(0), []
-    for number in range(1, _MEASURED_STEPS + 2):
-        start = time.perf_counter()
-        state, loss = step(state, number, 0.0, batch)
-        loss.block_until_ready()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
