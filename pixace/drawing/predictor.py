@@ -16,12 +16,13 @@ from PIL import Image
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
 from pixace.drawing.drawn import Drawing
+from pixace.drawing.opening import open_to_draw
 from pixace.drawing.prompts import Prompt, PromptSource, listed, n_first_kept, open_prompts
 from pixace.drawing.recipe import Recipe, names_that_fit
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.stream import DrawingStep, LikeliestPictures, drawing_steps, whole_prompts
 from pixace.errors import UsageError
-from pixace.models.stored import StoredModel, open_to_draw
+from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig

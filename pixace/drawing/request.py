@@ -125,8 +125,8 @@ def draw_to_files(
     plan = _plan(request)
 
     from pixace.drawing.nearest import find_nearest
+    from pixace.drawing.opening import open_to_draw
     from pixace.drawing.predictor import Predictor
-    from pixace.models.stored import open_to_draw
 
     model = open_to_draw(plan.weights, plan.settings, plan.is_named)
     images = None

@@ -14,10 +14,8 @@ from pixace.backend.door import jax
 from pixace.backend.types import Layer, Mode
 from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config
 from pixace.checkpoints.fitting import fit_arrays
-from pixace.checkpoints.folder import better_epoch
 from pixace.models.build import model_with_weights, weight_shapes
 from pixace.settings.model import ModelConfig, resolve_config
-from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
@@ -45,48 +43,21 @@ class StoredModel:
         return model_with_weights(self.config, mode, self.weights, batch_size)
 
 
-def open_model(path: Path, settings: Mapping[str, Any]) -> StoredModel:
+def open_model(
+    path: Path, settings: Mapping[str, Any], stored: Checkpoint | None = None
+) -> StoredModel:
     """Reads and checks a stored model.
 
     Args:
       path: the checkpoint; the settings beside it, or else inside it, are used where there are any.
       settings: settings the user named; None means "not named".
+      stored: the checkpoint's contents, where they have been read already.
 
     Raises:
       CheckpointError: the file cannot be used.
       UsageError: a setting contradicts the stored one.
     """
-    return _opened(path, read_checkpoint(path), settings)
-
-
-def open_to_draw(path: Path, settings: Mapping[str, Any], is_named: bool) -> StoredModel:
-    """Reads and checks a stored model that is to draw.
-
-    Where nobody has named a state of a training by minutes, and its validation has turned up since,
-    the best state takes the newest one's place, and the log says so.
-
-    Args:
-      path: the checkpoint; see `open_model`.
-      settings: see `open_model`.
-      is_named: whether the user has named it.
-
-    Raises:
-      CheckpointError: the file cannot be used.
-      UsageError: a setting contradicts the stored one.
-    """
-    stored = read_checkpoint(path)
-    better = None if is_named or stored.resume.plan is None else better_epoch(path, stored.history)
-    if better is None:
-        return _opened(path, stored, settings)
-    _log.info(
-        "validation has turned up: drawing with the best state, %s; --checkpoint=latest takes the "
-        "newest",
-        shown(better),
-    )
-    return open_model(better, settings)
-
-
-def _opened(path: Path, stored: Checkpoint, settings: Mapping[str, Any]) -> StoredModel:
+    stored = stored or read_checkpoint(path)
     config = resolve_config(stored_config(path, stored), settings, source=path.parent)
     # Before a model of that size is made: the settings may be a stranger's too.
     weights = fit_arrays(stored.weights, weight_shapes(config), path, config)

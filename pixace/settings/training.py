@@ -113,6 +113,7 @@ class TrainingSettings:
         None,
         "Train for so many minutes in all, and choose sizes, batch, steps and learning rate for "
         "them where none are named; each quarter is an epoch.",
+        unset="by epochs",
         bounds=(0.01, float(MANY)),
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from pixace.checkpoints.time_plan import Stretch, TimePlan
+from pixace.settings.checks import MANY
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import has_setting
 from pixace.settings.training import AUTO, TrainingSettings
@@ -20,7 +21,7 @@ N_QUARTERS = 4
 
 
 class _Size(NamedTuple):
-    """A size of model, and the steps below which a smaller one learns more."""
+    """A size of model, and the steps of `_BATCH` pictures below which a smaller one learns more."""
 
     width: int
     n_layers: int
@@ -58,8 +59,10 @@ _DROPOUT, _DROPOUT_FROM = 0.1, 30  # times that a training shows each picture
 
 _SHARE_OF_STEPS = 0.85  # of the time; the rest is for validations, files and pictures
 _LEAST_STEPS = N_QUARTERS
+_MOST_STEPS = 2**30  # checkpoints hold no more than twice as many
 _VALIDATION_BATCH = 0.4  # of the time of a step
 _PICTURES, _PIXEL = 2.0, 0.002  # of an end: times a step, and seconds for each pixel in turn
+_LEAVING = 1.0  # seconds from the last picture to the end of the process
 _COMPILING = 2.0  # times what the step took to compile: the validation, and two ways of drawing
 
 # Of a training step, where nothing has been measured yet: operations in a second.
@@ -115,7 +118,7 @@ class Freedom:
         for size in self._sizes(config):
             sized = _sized(config, self.sizes, size)
             batch, n_steps = self._batch(sized, settings, seconds, speed)
-            if choices and n_steps < size.n_steps:
+            if choices and n_steps * batch < size.n_steps * _BATCH:
                 break
             chosen = self._settings(sized, settings, batch, n_steps)
             choices.insert(0, Candidate(sized, chosen, n_steps))
@@ -127,7 +130,7 @@ class Freedom:
         return dataclasses.replace(
             settings,
             n_epochs=N_QUARTERS,
-            steps_per_epoch=max(1, n_steps // N_QUARTERS),
+            steps_per_epoch=max(1, min(MANY, n_steps // N_QUARTERS)),
             warmup_steps=warmup if "warmup_steps" in self.settings else settings.warmup_steps,
         )
 
@@ -260,6 +263,16 @@ class Costs:
     pictures: float | None = None
     is_compiled: bool = False
 
+    def planned(self, start: int, seconds: float, n_quarters: int) -> tuple[int, ...]:
+        """Returns the steps at which quarters end that begin now, each of one step at least.
+
+        Args:
+          start: steps done.
+          seconds: see `steps_within`.
+          n_quarters: how many there are; each ends with a validation and pictures.
+        """
+        return quarter_ends(start, self.steps_within(seconds, n_quarters, n_quarters), n_quarters)
+
     def steps_within(self, seconds: float, n_ends: int, n_drawings: int) -> int:
         """Returns how many steps fit into a time beside all else that has to be done; 0 or more.
 
@@ -273,10 +286,10 @@ class Costs:
             validation = _VALIDATION_BATCH * self.step * self.n_val_batches
         if pictures is None:
             pictures = _PICTURES * self.step + _PIXEL * self.n_pixels
-        rest = n_ends * validation + n_drawings * pictures
+        rest = n_ends * validation + n_drawings * pictures + _LEAVING
         if not self.is_compiled:
             rest += _COMPILING * self.compiling
-        return max(0, int((seconds - rest) / self.step))
+        return max(0, min(_MOST_STEPS, int((seconds - rest) / self.step)))
 
 
 @dataclasses.dataclass(frozen=True)

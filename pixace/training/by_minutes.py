@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pixace.backend.door import jax
 from pixace.checkpoints.time_plan import TimePlan
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig
-from pixace.settings.model_types import has_setting
 from pixace.settings.training import (
     AUTO,
     TrainingSettings,
@@ -106,33 +105,20 @@ class Pacing:
         """Returns what keeps to the time; None for a training by epochs."""
         if self.budget is None:
             return None
-        chosen = described_choice(
-            worker.config, worker.settings, self._open_sizes, self._open_settings
-        )
+        chosen = spelled_as_flags(self.chosen(worker.config, worker.settings))
         return TimeKeeper(self.budget, worker, peers, self._settled, chosen)
 
+    def chosen(self, config: ModelConfig, settings: TrainingSettings) -> dict[str, Any]:
+        """Returns what has been chosen of a model and its training, by name."""
+        sizes, names = self._open_sizes, self._open_settings
+        values = {name: getattr(config, name) for name in SIZES if name in sizes}
+        values |= {name: getattr(settings, name) for name in CHOSEN if name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
-def described_choice(
-    config: ModelConfig,
-    settings: TrainingSettings,
-    sizes: frozenset[str],
-    names: frozenset[str],
-) -> str:
-    """Spells what has been chosen as flags, which a user could have given.
 
-    Args:
-      config: the model's settings.
-      settings: of the training.
-      sizes: the settings of the model that were open.
-      names: the settings of the training that were.
-    """
-    values = {name: getattr(config, name) for name in SIZES if name in sizes}
-    values |= {name: getattr(settings, name) for name in CHOSEN if name in names}
-    return " ".join(
-        f"--{name}={spell(value)}"
-        for name, value in values.items()
-        if value is not None and has_setting(config.model_type, name)
-    )
+def spelled_as_flags(values: Mapping[str, Any]) -> str:
+    """Spells settings as the flags that a user could have given."""
+    return " ".join(f"--{name}={spell(value)}" for name, value in values.items())
 
 
 def hours_of_defaults(config: ModelConfig, settings: TrainingSettings) -> str | None:

@@ -21,7 +21,14 @@ from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.system.limits import n_cores
 from pixace.tokens.vocabulary import N_RESERVED
-from pixace.training.budget import Candidate, Freedom, guessed_speed, operations, steps_expected
+from pixace.training.budget import (
+    Candidate,
+    Costs,
+    Freedom,
+    guessed_speed,
+    operations,
+    steps_expected,
+)
 from pixace.training.devices import memory_bytes
 from pixace.training.memory import fitting_step
 from pixace.training.peers import Peers
@@ -49,6 +56,11 @@ class Settled(NamedTuple):
     step: TrainingStep
     seconds_per_step: float
     seconds_compiling: float
+
+    def costs(self) -> Costs:
+        """Returns what is known of the time that the training's parts take."""
+        n_batches, n_pixels = self.settings.batches_per_eval, self.config.n_pixels
+        return Costs(self.seconds_per_step, self.seconds_compiling, n_batches, n_pixels)
 
 
 def settle(
@@ -194,4 +206,4 @@ def measured_seconds(
         state, loss = step(state, number, 0.0, batch)
         loss.block_until_ready()
         times.append(clock() - start)
-    return statistics.median(times[1:])
+    return max(1e-6, statistics.median(times[1:]))  # a clock may be a coarse one

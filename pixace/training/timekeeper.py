@@ -51,12 +51,8 @@ class TimeKeeper(Observer):
         self._budget = budget
         self._worker = worker
         self._peers = peers
-        self._costs = Costs(
-            settled.seconds_per_step if settled else 0.0,
-            settled.seconds_compiling if settled else 0.0,
-            worker.settings.batches_per_eval,
-            worker.config.n_pixels,
-        )
+        n_batches, n_pixels = worker.settings.batches_per_eval, worker.config.n_pixels
+        self._costs = settled.costs() if settled else Costs(0.0, 0.0, n_batches, n_pixels)
         self._chosen = chosen
         self._clock = clock
         self._last_loss: Any = None
@@ -92,19 +88,19 @@ class TimeKeeper(Observer):
         budget, worker, per_step = self._budget, self._worker, self._costs.step
         step, n_quarters = worker.learner.step, budget.n_quarters
         left = budget.left(self._clock())
-        n_steps = max(n_quarters, self._costs.steps_within(left, n_quarters, n_quarters))
+        ends = self._costs.planned(step, left, n_quarters)
         warmup = worker.settings.warmup_steps if budget.is_anew else 0
-        self._follow(Stretch(step, warmup, quarter_ends(step, n_steps, n_quarters)))
-        ends = worker.epochs.plan.ends if worker.epochs.plan else ()
+        self._follow(Stretch(step, warmup, ends))
+        n_steps = ends[-1] - step
         _log.info(
             "%g minutes: %s%d steps of %.2g s, pictures after %s",
             budget.minutes,
             f"{self._chosen}; " if self._chosen else "",
             n_steps,
             per_step,
-            ", ".join(str(end) for end in ends if end > worker.learner.step),
+            ", ".join(map(str, ends)),
         )
-        if n_steps <= budget.n_quarters:
+        if n_steps <= n_quarters:
             _log.warning(
                 "%g minutes are too short for more than %d steps here: %s are left, and a step "
                 "takes %.2g s",
@@ -144,9 +140,10 @@ class TimeKeeper(Observer):
         if n_left == 0 or not costs.step:
             return
         left = self._budget.left(self._clock())
-        n_steps = max(n_left, costs.steps_within(left, n_left, n_left + 1))
-        self._follow(Stretch(step, 0, quarter_ends(step, n_steps, n_left)))
-        _log.debug("replanned: %d more steps of %.3g s", n_steps, costs.step)
+        n_steps = costs.steps_within(left, n_left, n_left + 1)
+        ends = quarter_ends(step, n_steps, n_left)
+        self._follow(Stretch(step, 0, ends))
+        _log.debug("%.3g s per step; epochs end after %s", costs.step, ", ".join(map(str, ends)))
 
     def on_continue(self) -> None:
         """Measures what came after the validation."""
