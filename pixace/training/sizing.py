@@ -22,6 +22,7 @@ from pixace.settings.training import TrainingSettings
 from pixace.system.limits import n_cores
 from pixace.tokens.vocabulary import N_RESERVED
 from pixace.training.budget import (
+    N_QUARTERS,
     Candidate,
     Costs,
     Freedom,
@@ -95,7 +96,10 @@ def settle(
     better = freedom.candidates(config, settings, seconds - spent, speed)
     if spent <= _SHARE_OF_MEASURING * seconds and not _is_same(better[0], settled):
         settled = _largest_fitting(better, freedom, seconds - spent, peers, clock)
-    n_steps = steps_expected(seconds - (clock() - began), settled.seconds_per_step)
+    left = seconds - (clock() - began)
+    n_steps = steps_expected(left, settled.seconds_per_step)
+    roughly = settled._replace(settings=freedom.with_steps(settled.settings, n_steps))
+    n_steps = roughly.costs().planned(0, left, N_QUARTERS)[-1]
     chosen = freedom.with_steps(settled.settings, n_steps)
     peers.from_first(None)
     peers.from_first(_shared(settled.config, chosen))

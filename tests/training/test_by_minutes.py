@@ -18,9 +18,11 @@ from pixace.checkpoints.file import read_checkpoint, write_checkpoint
 from pixace.checkpoints.folder import epoch_path, epoch_steps, picture_steps
 from pixace.checkpoints.history import History
 from pixace.checkpoints.time_plan import Stretch, TimePlan
-from pixace.errors import CheckpointError, UsageError
+from pixace.errors import CheckpointError, ImageError, UsageError
+from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.system.signals import SavedAndStopped
+from pixace.training.by_minutes import hours_of_defaults
 from pixace.training.learning_rate import planned_rate
 from tests.conftest import TINY, assert_same_state, paint
 
@@ -268,3 +270,27 @@ def test_otherwise_the_newest_state_draws(turned_up, caplog, change):
     write_checkpoint(folder / "model.pkl.gz", checkpoint, {})
     assert step_drawn(folder) == checkpoint.step
     assert not caplog.messages
+
+
+def test_on_a_cpu_a_new_training_says_what_its_defaults_mean():
+    config = ModelConfig("transformer")
+    line = hours_of_defaults(config, TrainingSettings(n_epochs=3, steps_per_epoch=50))
+    assert re.fullmatch(
+        r"with these sizes an epoch of 50 steps takes about [\d.]+ (seconds|minutes|hours) on this "
+        r"machine's CPU, and all 3 about [\d.]+ (seconds|minutes|hours|days); --minutes=30 chooses "
+        r"sizes and steps for half an hour",
+        line,
+    )
+
+
+@pytest.mark.parametrize(
+    ("sizes", "says_it"),
+    [({}, True), ({"d_model": 16, "n_heads": 2}, False), ({"n_layers": 1}, False)],
+)
+def test_it_says_it_where_no_sizes_are_named(tmp_path, caplog, sizes, says_it):
+    """Before anything is compiled: a folder without pictures ends it there."""
+    caplog.set_level("INFO", "pixace")
+    trainer = pixace.get_trainer("m", weights_dir=tmp_path, model_type="transformer", **sizes)
+    with pytest.raises(ImageError):
+        trainer.train(images=str(tmp_path))
+    assert ("--minutes=30" in caplog.text) == says_it
