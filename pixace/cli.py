@@ -17,6 +17,7 @@ from absl import flags
 from pixace import __version__
 from pixace.commands import COMMANDS
 from pixace.errors import PixaceError, UsageError
+from pixace.system.command_clock import start_clock
 from pixace.system.limits import THREADS_OF_PYTHON, n_cores, require_threads
 from pixace.system.signals import SavedAndStopped, StopSignal, signals_held_back, stopping
 from pixace.system.streams import lead_nowhere, open_standard_streams, tell
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
       The exit status: 0; 1 for a failure; 2 for wrong usage; 128 + the signal's number.
     """
+    start_clock(is_process=argv is None)
     arguments = list(sys.argv[1:] if argv is None else argv)
     open_standard_streams()
     _set_up_messages()

@@ -42,6 +42,7 @@ STEP = {
     "recompute": None,
     "dropout": "0.1",
     "steps_per_epoch": "1000",
+    "minutes": None,
 }
 COMMON = {"verbose": "false"}
 SWITCHES = {

@@ -29,6 +29,7 @@ _EPOCH_NAME = re.compile(r"model-(\d{5,})\.pkl\.gz")
 
 _MAX_BYTES = 100  # of a model's name
 _MAX_DIGITS = 18  # of a step
+_CLEARLY = 1.01  # times a loss: a validation strays, too
 
 
 def check_model_name(name: str) -> str:
@@ -186,6 +187,19 @@ def best_path(folder: Path, history: History | None) -> Path:
 def best_step(history: History, folder: Path) -> int | None:
     """Returns the step of the lowest validation loss among the epochs that have a file."""
     return history.best(set(epoch_steps(folder)))
+
+
+def better_epoch(path: Path, history: History) -> Path | None:
+    """Returns the checkpoint of the best epoch, if its validation beats the last one clearly.
+
+    Args:
+      path: of the newest state.
+      history: of that state.
+    """
+    curve, best = dict(history.validations()), best_step(history, path.parent)
+    if best is None or list(curve.values())[-1] <= _CLEARLY * curve[best]:
+        return None
+    return epoch_path(path.parent, best)
 
 
 def _existing(path: Path, folder: Path) -> Path:

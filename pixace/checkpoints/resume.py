@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pixace.checkpoints.time_plan import TimePlan
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig
 from pixace.wording import shown
@@ -77,9 +78,10 @@ class ResumeState:
       position: how many images the stream has yielded.
       curves: what was under way.
       config: the model's settings.
-      settings: of the training, as text by name; its continuation does not need them.
+      settings: of the training, as text by name; only a training by minutes goes on with them.
       held_out: whether the validation images were others than those trained on.
       origin: what the training was told to start from.
+      plan: of a training by minutes.
       unusable: what cannot be used of the above, and why; see `require`.
     """
 
@@ -91,6 +93,7 @@ class ResumeState:
     settings: dict[str, str] = dataclasses.field(default_factory=dict)
     held_out: bool | None = None
     origin: str | None = None
+    plan: TimePlan | None = None
     unusable: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -100,7 +103,8 @@ class ResumeState:
         rng, held_out, origin = (values.get(name) for name in ("rng", "held_out", "origin"))
         usable: dict[str, Any] = {}
         unusable: dict[str, str] = {}
-        for name, check in (("seed", _number), ("position", _number), ("config", _config)):
+        checks = {"seed": _number, "position": _number, "config": _config, "plan": _plan}
+        for name, check in checks.items():
             if name in values:
                 try:
                     usable[name] = check(name, values[name])
@@ -127,6 +131,7 @@ class ResumeState:
             "settings": self.settings or None,
             "held_out": self.held_out,
             "origin": self.origin,
+            "plan": None if self.plan is None else self.plan.to_stored(),
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -169,6 +174,11 @@ def _config(name: str, values: Any) -> ModelConfig | None:
         return ModelConfig.from_dict(values)
     except (UsageError, TypeError) as error:
         raise UsageError(f"cannot use its settings: {error}") from None
+
+
+def _plan(name: str, stored: Any) -> TimePlan | None:
+    """Returns the plan of a training by minutes; see `TimePlan.from_stored`."""
+    return None if stored is None else TimePlan.from_stored(stored)
 
 
 def _texts(settings: Any) -> dict[str, str]:

@@ -18,7 +18,8 @@ from pixace.commands.flags import (
 from pixace.errors import UsageError
 from pixace.pictures.folder import find_images
 from pixace.settings.model import ModelConfig
-from pixace.settings.training import TrainingSettings
+from pixace.settings.training import TrainingSettings, require_no_epochs
+from pixace.system.command_clock import command_began
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_epoch")
@@ -26,7 +27,7 @@ _STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    define_settings(values, TrainingSettings, ("images", "batch_size", *_STEP_SETTINGS))
+    define_settings(values, TrainingSettings, ("images", "batch_size", *_STEP_SETTINGS, "minutes"))
     define_settings(values, ModelConfig)
     define_texts(
         values,
@@ -41,6 +42,9 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     """Prints what fits and how long it takes."""
+    if values["minutes"].value is not None:
+        _print_minutes(values)
+        return
     config = ModelConfig.from_dict(typed_settings(values))
     settings = TrainingSettings(
         batch_size=batch_size(values), **{name: values[name].value for name in _STEP_SETTINGS}
@@ -51,6 +55,29 @@ def run(values: flags.FlagValues) -> None:
     from pixace.training.planning import make_plan
 
     plan = make_plan(config, settings, memory, n_images, measure=values["measure"].value)
+    print(json.dumps(dataclasses.asdict(plan)) if values["json"].value else plan)
+
+
+def _print_minutes(values: flags.FlagValues) -> None:
+    """Prints what a new training by minutes would choose.
+
+    Raises:
+      UsageError: a flag that cannot stand beside --minutes.
+    """
+    if values["memory"].present:
+        raise UsageError("minutes measures the device that is here; leave --memory out")
+    names = ("images", *_STEP_SETTINGS, "minutes")
+    named = {name: values[name].value for name in names if values[name].present}
+    if values["batch_size"].present:
+        named["batch_size"] = batch_size(values)
+    settings, sizes = TrainingSettings(**named), typed_settings(values)
+    require_no_epochs(settings.minutes, named)
+    config = ModelConfig.from_dict(sizes)
+    n_images = len(find_images(settings.images)) if "images" in named else None
+
+    from pixace.training.planning import plan_minutes
+
+    plan = plan_minutes(config, settings, {*sizes, *named}, n_images, command_began())
     print(json.dumps(dataclasses.asdict(plan)) if values["json"].value else plan)
 
 

@@ -24,8 +24,13 @@ from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import find_images
 from pixace.settings.checks import check_cluster
 from pixace.settings.model import ModelConfig
-from pixace.settings.training import DEFAULT_VAL_IMAGES, TrainingSettings
+from pixace.settings.training import (
+    DEFAULT_VAL_IMAGES,
+    TrainingSettings,
+    require_no_epochs,
+)
 from pixace.system.child import run_in_child
+from pixace.system.command_clock import command_began
 from pixace.system.terminal import (
     LiveLine,
     can_redraw,
@@ -68,13 +73,11 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> None:
     """Trains as the flags say."""
     names = TrainingSettings.__dataclass_fields__
-    settings = TrainingSettings(
-        **{
-            **{name: values[name].value for name in names},
-            "batch_size": batch_size(values),
-            "val_images": values["val_images"].value if values["val_images"].present else None,
-        }
-    )
+    named = {name: values[name].value for name in names if values[name].present}
+    if "batch_size" in named:
+        named["batch_size"] = batch_size(values)
+    settings = TrainingSettings(**named)
+    require_no_epochs(settings.minutes, named)
     # What is cheap to find wrong is found before trax is imported.
     others = _cluster_flags(values)
     for images in (settings.images, settings.val_images):
@@ -84,7 +87,7 @@ def run(values: flags.FlagValues) -> None:
     reader = CheckpointReader()
     is_first = others is None or others["process_id"] == 0
     if is_first:
-        folder, config = training_folder(
+        place = training_folder(
             values["model_name"].value,
             values["weights_dir"].value,
             settings.checkpoint,
@@ -96,9 +99,11 @@ def run(values: flags.FlagValues) -> None:
         if is_first:
             from pixace.training.trainer import Trainer
 
-            trainer = Trainer(folder, config, reader=reader)
+            trainer = Trainer(
+                place.folder, place.config, reader=reader, open_settings=place.open_settings
+            )
             with _shown_on_terminal(values["preview"].value) as display:
-                trainer.train(**display, **{name: getattr(settings, name) for name in names})
+                trainer.train(**display, started=command_began(), **named)
             print(shown(trainer.folder))
         else:
             from pixace.training.processes import run_as_other

@@ -16,12 +16,13 @@ from PIL import Image
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
 from pixace.drawing.drawn import Drawing
+from pixace.drawing.opening import open_to_draw
 from pixace.drawing.prompts import Prompt, PromptSource, listed, n_first_kept, open_prompts
 from pixace.drawing.recipe import Recipe, names_that_fit
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.stream import DrawingStep, LikeliestPictures, drawing_steps, whole_prompts
 from pixace.errors import UsageError
-from pixace.models.stored import StoredModel, open_model
+from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
@@ -243,7 +244,8 @@ def get_predictor(
     Args:
       model_name: folder under weights_dir.
       weights_dir: top folder of all models.
-      checkpoint: a file, a step, "latest" or "best".
+      checkpoint: a file, a step, "latest" or "best"; by default the newest state, but the best one
+        of a training by minutes whose validation has turned up.
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
         needed only where none are stored beside the weights.
 
@@ -252,4 +254,4 @@ def get_predictor(
       UsageError: a setting contradicts the stored one.
     """
     path = locate(model_name, weights_dir, checkpoint)
-    return Predictor(open_model(path, settings), model_name)
+    return Predictor(open_to_draw(path, settings, checkpoint is not None), model_name)

@@ -125,10 +125,10 @@ def draw_to_files(
     plan = _plan(request)
 
     from pixace.drawing.nearest import find_nearest
+    from pixace.drawing.opening import open_to_draw
     from pixace.drawing.predictor import Predictor
-    from pixace.models.stored import open_model
 
-    model = open_model(plan.weights, plan.settings)
+    model = open_to_draw(plan.weights, plan.settings, plan.is_named)
     images = None
     if request.nearest is not None:  # what is wrong with them should not cost a drawing
         images = load_images(request.nearest, model.config, cache_dir=request.cache_dir)
@@ -150,6 +150,7 @@ class _Plan(NamedTuple):
     Attributes:
       model_name: what recipes call the model.
       weights: their file.
+      is_named: whether the request, or its recipe, says which state of the model that is.
       settings: the model's, as far as they are named.
       drawing: how to draw.
       prompts: what to complete.
@@ -159,6 +160,7 @@ class _Plan(NamedTuple):
 
     model_name: str | None
     weights: Path
+    is_named: bool
     settings: Mapping[str, Any]
     drawing: DrawingSettings
     prompts: tuple[Prompt, ...]
@@ -187,7 +189,9 @@ def _plan(request: DrawRequest) -> _Plan:
     prompts = open_prompts(
         sources, config.pictures, n_kept, allow_private_urls=request.allow_private_urls
     )
-    return _Plan(model_name, weights, settings, drawing, prompts, out, film)
+    by_recipe = recipe is not None and request.model_name is None
+    is_named = request.checkpoint is not None or by_recipe
+    return _Plan(model_name, weights, is_named, settings, drawing, prompts, out, film)
 
 
 def _model(request: DrawRequest, recipe: Recipe | None) -> tuple[str | None, Path]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pixace.backend.door import jax
 from pixace.backend.types import Layer, Mode
-from pixace.checkpoints.file import read_checkpoint, stored_config
+from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config
 from pixace.checkpoints.fitting import fit_arrays
 from pixace.models.build import model_with_weights, weight_shapes
 from pixace.settings.model import ModelConfig, resolve_config
@@ -43,18 +43,21 @@ class StoredModel:
         return model_with_weights(self.config, mode, self.weights, batch_size)
 
 
-def open_model(path: Path, settings: Mapping[str, Any]) -> StoredModel:
+def open_model(
+    path: Path, settings: Mapping[str, Any], stored: Checkpoint | None = None
+) -> StoredModel:
     """Reads and checks a stored model.
 
     Args:
       path: the checkpoint; the settings beside it, or else inside it, are used where there are any.
       settings: settings the user named; None means "not named".
+      stored: the checkpoint's contents, where they have been read already.
 
     Raises:
       CheckpointError: the file cannot be used.
       UsageError: a setting contradicts the stored one.
     """
-    stored = read_checkpoint(path)
+    stored = stored or read_checkpoint(path)
     config = resolve_config(stored_config(path, stored), settings, source=path.parent)
     # Before a model of that size is made: the settings may be a stranger's too.
     weights = fit_arrays(stored.weights, weight_shapes(config), path, config)

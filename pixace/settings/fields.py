@@ -6,6 +6,7 @@ from these fields.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import types
@@ -13,7 +14,9 @@ import typing
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from pixace.errors import UsageError
 from pixace.settings.checks import require_bool, require_choice, require_int, require_number
+from pixace.wording import quoted
 
 
 def setting(
@@ -59,6 +62,23 @@ class Setting:
         return (
             self.help.removesuffix(".") + f" (default: {self.unset})." if self.unset else self.help
         )
+
+    def value_of(self, text: str) -> Any:
+        """Returns the value that `wording.spell` has spelt so; what it may be is not checked.
+
+        Raises:
+          UsageError: it is none of the setting's types.
+        """
+        if text == "None" and self.default is None:
+            return None
+        if bool in self.types and text in ("True", "False"):
+            return text == "True"
+        for kind in (kind for kind in (int, float) if kind in self.types):
+            with contextlib.suppress(ValueError):
+                return kind(text)
+        if str in self.types:
+            return text
+        raise UsageError(f"{self.name} is {quoted(text)}")
 
 
 @functools.cache

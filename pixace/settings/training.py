@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from pixace.errors import UsageError
 from pixace.settings.checks import MANY, MAX_SEED, require_path
-from pixace.settings.fields import check_settings, setting
+from pixace.settings.fields import check_settings, setting, settings_of
 
 AUTO = "auto"  # a batch size: the largest that fits
 PRECISIONS = ("float32", "bfloat16")
@@ -14,6 +16,17 @@ SCHEDULES = ("rsqrt", "cosine")
 ADAM, MUON = "adam", "muon"
 DEFAULT_VAL_IMAGES = "images/val"
 DEFAULT_WEIGHTS_DIR = "model-weights"
+
+
+# What checkpoints have held since the first of them; see `fields.stored_values`.
+ALWAYS_STORED = (
+    *("images", "val_images", "batch_size", "steps_per_epoch", "n_epochs", "steps_per_eval"),
+    *("dropout", "learning_rate", "warmup_steps", "schedule", "seed", "mirror", "checkpoint"),
+    *("keep_checkpoints", "accumulate", "precision", "recompute", "cache_dir"),
+)
+
+_COUNTED_IN_EPOCHS = ("n_epochs", "steps_per_epoch")
+_OF_EACH_RUN = ("images", "val_images", "checkpoint", "cache_dir", "seed", "minutes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +116,13 @@ class TrainingSettings:
     cache_dir: str | None = setting(
         None, "Keep the images' tokens in this folder, not in memory: the next run starts at once."
     )
+    minutes: float | None = setting(
+        None,
+        "Train for so many minutes in all, and choose sizes, batch, steps and learning rate for "
+        "them where none are named; each quarter is an epoch.",
+        unset="by epochs",
+        bounds=(0.01, float(MANY)),
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -130,3 +150,36 @@ class TrainingSettings:
     def batches_per_eval(self) -> int:
         """Batches of one validation."""
         return self.steps_per_eval or max(1, self.steps_per_epoch // 10)
+
+
+def require_no_epochs(minutes: float | None, named: Collection[str]) -> None:
+    """Checks that a training by minutes is told no number of steps.
+
+    Args:
+      minutes: that it may take; None for one by epochs.
+      named: the settings that the user named.
+
+    Raises:
+      UsageError: it is told one.
+    """
+    for name in _COUNTED_IN_EPOCHS:
+        if minutes is not None and name in named:
+            raise UsageError(
+                f"minutes={minutes:g} decides how many steps there are; leave {name} out, or "
+                "minutes"
+            )
+
+
+def settings_from_texts(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the values of what a checkpoint tells of its training's settings.
+
+    Folders, seed and time, which each run has of its own, are left out.
+
+    Args:
+      texts: each value as `wording.spell` spells it, by name; other names are passed over.
+
+    Raises:
+      UsageError: a text is no value.
+    """
+    known = [about for about in settings_of(TrainingSettings) if about.name not in _OF_EACH_RUN]
+    return {about.name: about.value_of(texts[about.name]) for about in known if about.name in texts}

@@ -17,6 +17,8 @@ from pixace.models.weights import flat_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.training.announcement import Announcement
+from pixace.training.budget import SIZES
+from pixace.training.by_minutes import Pacing, Request, hours_of_defaults
 from pixace.training.devices import batch_mesh
 from pixace.training.peers import Peers
 from pixace.training.processes import start_as_first
@@ -24,6 +26,7 @@ from pixace.training.run import Run
 from pixace.training.saver import Saver
 from pixace.training.start import StartingPoint, find_start
 from pixace.training.step import state_shapes
+from pixace.training.timekeeper import TimeKeeper
 from pixace.training.watching.curves import Curves
 from pixace.training.watching.epoch_pictures import EpochPictures
 from pixace.training.watching.overfitting import OverfittingWarning
@@ -38,7 +41,7 @@ _log = logging.getLogger(__name__)
 def begin(
     folder: Path,
     config: ModelConfig,
-    settings: TrainingSettings,
+    request: Request,
     peers: Peers,
     reader: CheckpointReader,
     progress: Callable[[Status], None] | None,
@@ -49,7 +52,7 @@ def begin(
     Args:
       folder: the model's, locked for this training.
       config: the model's settings.
-      settings: of the training.
+      request: what the user wants of the training.
       peers: all processes, of which this one is the first.
       reader: knows which checkpoints have been read already.
       progress: see `Trainer.train`.
@@ -61,18 +64,26 @@ def begin(
     Raises:
       ImageError: no images to train on.
       CheckpointError: a checkpoint cannot be read, or does not fit.
+      UsageError: a number of epochs for a training by minutes.
       PixaceError: see `Worker`.
     """
-    start = find_start(folder, config, settings.checkpoint, reader)
+    start = find_start(folder, config, request.settings.checkpoint, reader)
+    pacing = Pacing(request, start, folder)
+    settings = pacing.settings
     if start:
         _require_fitting(start, config, settings)
-    worker = start_as_first(config, settings, start, peers)
+    elif pacing.budget is None and request.open_sizes == frozenset(SIZES):
+        if (hours := hours_of_defaults(config, settings)) is not None:
+            _log.info("%s", hours)
+    settling = pacing.settling(config, peers)
+    worker = start_as_first(config, settings, start, peers, pacing.plan, settling)
     if start:
         if start.goes_back:
             set_aside(folder, start.path, start.latest_step)
         _log.info("going on from %s, step %d", shown(start.path), worker.learner.step)
-    save_config(folder, config)
-    return _watched(folder, config, worker, peers, start, progress, preview)
+    save_config(folder, worker.config)
+    keeper = pacing.keeper(worker, peers)
+    return _watched(folder, worker, peers, start, keeper, progress, preview)
 
 
 def _require_fitting(start: StartingPoint, config: ModelConfig, settings: TrainingSettings) -> None:
@@ -87,10 +98,10 @@ def _require_fitting(start: StartingPoint, config: ModelConfig, settings: Traini
 
 def _watched(
     folder: Path,
-    config: ModelConfig,
     worker: Worker,
     peers: Peers,
     start: StartingPoint | None,
+    keeper: TimeKeeper | None,
     progress: Callable[[Status], None] | None,
     preview: Callable[[Image.Image], None] | None,
 ) -> Run:
@@ -99,24 +110,34 @@ def _watched(
     After a validation, old pictures go before the state is saved, and the state is saved before
     anybody is told which one is the best.
     """
-    summaries = Summaries(folder)
+    config, summaries = worker.config, Summaries(folder)
     curves = Curves(
         worker.settings,
         summaries,
         start.checkpoint.history if start else History(),
         start.checkpoint.resume.curves if start else None,
     )
-    told = Progress(worker.settings, worker.learner.step, curves.nats_of_late, progress)
+    told = Progress(
+        worker.settings,
+        worker.epochs,
+        worker.learner.step,
+        curves.nats_of_late,
+        progress,
+        seconds_left=keeper.seconds_left if keeper else None,
+    )
     if start:
         told.checkpoint = shown(start.path.name)
         told.validation = curves.last_validation()
-    saver = Saver(folder, config, worker, curves, start.origin if start else None)
+    origin = start.origin if start else None
+    saver = Saver(folder, config, worker, curves, origin, keeper.plan if keeper else lambda: None)
     observers = [
         Announcement(folder, config, worker, summaries),
+        *([keeper] if keeper else []),
         curves,
         told,
         EpochPictures(config, worker.val_images.tokens, worker.seed, summaries, preview),
         saver,
         OverfittingWarning(curves.history, folder),
     ]
-    return Run(folder.name, worker, peers, saver, told, observers)
+    advice = keeper.advice if keeper else str
+    return Run(folder.name, worker, peers, saver, told, observers, advice)

@@ -13,13 +13,14 @@ from pixace.backend.door import jax, trax
 from pixace.checkpoints.file import Checkpoint
 from pixace.checkpoints.fitting import fit_arrays
 from pixace.checkpoints.resume import ResumeState
+from pixace.checkpoints.time_plan import TimePlan
 from pixace.dataset.batches import Batch
 from pixace.models.build import build_model
 from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.training.devices import batch_mesh, on_one_device
-from pixace.training.learning_rate import learning_rate_schedule
+from pixace.training.learning_rate import learning_rate_schedule, planned_rate
 from pixace.training.peers import Peers
 from pixace.training.start import StartingPoint
 from pixace.training.step import TrainingState, TrainingStep
@@ -55,7 +56,7 @@ class Learner:
         self._seed = seed
         self._batches = batches
         self._advance = one_step or TrainingStep(config, settings, batch_mesh())
-        self._schedule = learning_rate_schedule(settings)
+        self._rate_of = learning_rate_schedule(settings)
         self.eval_model = build_model(config, "eval")
         self.eval_model.rng = jax.random.PRNGKey(0)
         self.eval_model.weights = self._advance.state_shapes.weights
@@ -77,10 +78,14 @@ class Learner:
         """The model's, nested as trax does it, on one device; gone when the next step is done."""
         return on_one_device(self._state.weights)
 
+    def follow(self, plan: TimePlan) -> None:
+        """Takes the learning rates of the steps to come from a plan by minutes."""
+        self._rate_of = functools.partial(planned_rate, self._settings, plan)
+
     def advance(self) -> None:
         """Does one step."""
         self.step += 1
-        self.learning_rate = self._schedule(self.step)
+        self.learning_rate = self._rate_of(self.step)
         self._state, loss = self._advance(
             self._state, self.step, self.learning_rate, next(self._batches)
         )

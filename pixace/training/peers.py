@@ -27,6 +27,7 @@ class Command(enum.IntEnum):
     VALIDATE = 1
     STOP = 2  # because of a signal
     END = 3
+    PLAN = 4  # what the first process says next is the plan of a training by minutes
 
 
 class Peers:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import statistics
 import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from pixace.dataset.batches import Batch
 from pixace.models.weights import count_weights
+from pixace.settings.checks import MANY
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import AUTO, TrainingSettings
-from pixace.tokens.vocabulary import N_RESERVED
+from pixace.system.signals import StopRequest
+from pixace.training.budget import N_QUARTERS, SIZES
+from pixace.training.by_minutes import Pacing, Request, spelled_as_flags
 from pixace.training.devices import batch_mesh, memory_bytes
 from pixace.training.memory import MAX_BATCH, MemoryNeeds
+from pixace.training.peers import Peers
+from pixace.training.sizing import measured_seconds
 from pixace.training.step import state_shapes
 from pixace.wording import duration, memory_size
 
 _SHOWN = (1, 2, 4, 8, 16, 32, 64, 128)  # times the smallest batch
-_MEASURED_STEPS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +89,83 @@ class Plan:
         return f"{memory_size(n_bytes)}{too_much}"
 
 
+@dataclasses.dataclass(frozen=True)
+class MinutesPlan:
+    """What a new training by minutes would do.
+
+    Attributes:
+      minutes: that it may take.
+      model_type: of the model.
+      n_weights: numbers that are trained.
+      chosen: the settings that would be chosen, by name.
+      batch_size: of a step.
+      quarters: the steps at which they end, with a validation and pictures.
+      seconds_per_step: measured.
+      n_images: to train on, if that is known.
+    """
+
+    minutes: float
+    model_type: str
+    n_weights: int
+    chosen: dict[str, Any]
+    batch_size: int
+    quarters: tuple[int, ...]
+    seconds_per_step: float
+    n_images: int | None
+
+    def __str__(self) -> str:
+        """Spells the plan for people."""
+        n_steps = self.quarters[-1]
+        lines = [
+            f"{self.model_type}, {self.n_weights:,} weights",
+            f"{self.minutes:g} minutes: {spelled_as_flags(self.chosen)}",
+            f"{n_steps} steps of {self.batch_size} pictures, {self.seconds_per_step:.2g} s each; "
+            f"pictures after {', '.join(map(str, self.quarters))}",
+        ]
+        if self.n_images is not None:
+            n_shown = n_steps * self.batch_size / self.n_images
+            lines.append(f"{self.n_images} images: each is shown {n_shown:.1f} times")
+        return "\n".join(lines)
+
+
+def plan_minutes(
+    config: ModelConfig,
+    settings: TrainingSettings,
+    named: Collection[str],
+    n_images: int | None,
+    started: float,
+) -> MinutesPlan:
+    """Finds out what a new training by minutes would choose, by measuring as it would.
+
+    Args:
+      config: the model's settings, as far as they are named.
+      settings: of the training; their minutes are a number.
+      named: the settings of both that the user has named; all others may be chosen.
+      n_images: to train on, if that is known.
+      started: when the time began, in seconds of `time.monotonic`.
+
+    Raises:
+      PixaceError: not even the smallest model fits into memory.
+    """
+    assert settings.minutes is not None, "nothing to plan for"
+    request = Request(settings, frozenset(named), frozenset(SIZES) - set(named), started)
+    pacing = Pacing(request, None, Path())
+    settle = pacing.settling(config, Peers(StopRequest()))
+    assert settle is not None, "a new training has everything to settle"
+    settled = settle(MANY if n_images is None else n_images)
+    left = started + 60 * settings.minutes - time.monotonic()
+    return MinutesPlan(
+        minutes=settings.minutes,
+        model_type=config.model_type,
+        n_weights=count_weights(settled.step.state_shapes.weights),
+        chosen=pacing.chosen(settled.config, settled.settings),
+        batch_size=settled.settings.n_pictures,
+        quarters=settled.costs().planned(0, left, N_QUARTERS),
+        seconds_per_step=settled.seconds_per_step,
+        n_images=n_images,
+    )
+
+
 def make_plan(
     config: ModelConfig,
     settings: TrainingSettings,
@@ -113,11 +193,15 @@ def make_plan(
         enough = MAX_BATCH if n_images is None else n_images
         chosen = needs.fitting(settings.batch_size, settings.recompute, memory, enough)
         settings = dataclasses.replace(settings, batch_size=chosen[0], recompute=chosen[1])
+    per_step = None
+    if measure:
+        step = needs.step(settings.n_pictures, bool(settings.recompute))
+        per_step = measured_seconds(config, settings, step)
     return Plan(
         model_type=config.model_type,
         n_weights=count_weights(state_shapes(config, settings, batch_mesh()).weights),
         memory_bytes=memory,
-        seconds_per_step=_seconds_per_step(config, settings, needs) if measure else None,
+        seconds_per_step=per_step,
         kept_bytes=_estimates(needs, False),
         recomputed_bytes=_estimates(needs, True),
         largest_kept=needs.largest(memory, False),
@@ -132,16 +216,3 @@ def _estimates(needs: MemoryNeeds, recompute: bool) -> dict[int, int]:
     """Returns the bytes that steps of several batch sizes need."""
     estimated = needs.estimate(recompute)
     return {needs.unit * size: int(estimated(needs.unit * size)) for size in _SHOWN}
-
-
-def _seconds_per_step(config: ModelConfig, settings: TrainingSettings, needs: MemoryNeeds) -> float:
-    """Returns the median time of some steps on empty pictures, after one that is not counted."""
-    step = needs.step(settings.n_pictures, bool(settings.recompute))
-    batch = Batch(np.full((settings.n_pictures, config.n_pixels), N_RESERVED, np.int32))
-    state, times = step.initial_state(0), []
-    for number in range(1, _MEASURED_STEPS + 2):
-        start = time.perf_counter()
-        state, loss = step(state, number, 0.0, batch)
-        loss.block_until_ready()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])

@@ -9,16 +9,19 @@ from __future__ import annotations
 import dataclasses
 import logging
 import signal
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pixace.checkpoints.time_plan import TimePlan
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.system.signals import SavedAndStopped, StopRequest
 from pixace.training import cluster
 from pixace.training.devices import memory_errors
 from pixace.training.peers import Command, Peers, peers_of
+from pixace.training.sizing import Settled, follow_settling
 from pixace.training.start import StartingPoint
-from pixace.training.worker import Worker
+from pixace.training.worker import Worker, read_images
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ class _SharedSettings(NamedTuple):
       seed: see `Worker`.
       position: see `Worker`.
       is_resumed: whether it goes on from a checkpoint.
+      plan: of a training by minutes that goes on with one; see `TimePlan.to_stored`.
+      is_settled: whether all of this stands, and no sizes are to be measured first.
     """
 
     config: dict[str, Any]
@@ -41,10 +46,17 @@ class _SharedSettings(NamedTuple):
     seed: int
     position: int
     is_resumed: bool
+    plan: dict[str, Any] | None = None
+    is_settled: bool = True
 
 
 def start_as_first(
-    config: ModelConfig, settings: TrainingSettings, start: StartingPoint | None, peers: Peers
+    config: ModelConfig,
+    settings: TrainingSettings,
+    start: StartingPoint | None,
+    peers: Peers,
+    plan: TimePlan | None = None,
+    settle: Callable[[int], Settled] | None = None,
 ) -> Worker:
     """Returns the first process's worker; the others get to know what they must for theirs.
 
@@ -53,6 +65,9 @@ def start_as_first(
       settings: see `Worker`.
       start: what to go on from; None starts anew.
       peers: see `Worker`.
+      plan: of a training by minutes that goes on with it.
+      settle: of a training by minutes that is to be planned: settles model and training, given how
+        many images there are to train on; see `sizing.settle`.
 
     Raises:
       CheckpointError: the checkpoint does not fit.
@@ -65,9 +80,13 @@ def start_as_first(
     common = dataclasses.asdict(settings)
     for name in _OWN:
         del common[name]
-    shared = _SharedSettings(config.to_dict(), common, seed, position, start is not None)
-    peers.from_first(shared)
-    worker = Worker(config, settings, seed, position, peers)
+    stored = None if plan is None else plan.to_stored()
+    shared = (config.to_dict(), common, seed, position, start is not None, stored, settle is None)
+    peers.from_first(_SharedSettings(*shared))
+    images, step = read_images(config, settings, peers), None
+    if settle is not None:
+        config, settings, step, *_ = settle(images.counts[0])
+    worker = Worker(config, settings, seed, position, peers, images, step, plan)
     if start is not None:
         worker.learner.restore(start, peers)
     return worker
@@ -94,13 +113,13 @@ def run_as_other(settings: TrainingSettings) -> None:
 def _following_worker(settings: TrainingSettings, peers: Peers) -> Worker:
     shared = _SharedSettings(*peers.from_first())
     own = {name: getattr(settings, name) for name in _OWN}
-    worker = Worker(
-        ModelConfig.from_dict(shared.config),
-        TrainingSettings(**{**shared.settings, **own}),
-        shared.seed,
-        shared.position,
-        peers,
-    )
+    config = ModelConfig.from_dict(shared.config)
+    settings = TrainingSettings(**{**shared.settings, **own})
+    plan = None if shared.plan is None else TimePlan.from_stored(shared.plan)
+    images, step = read_images(config, settings, peers), None
+    if not shared.is_settled:
+        config, settings, step = follow_settling(images.counts[0], own, peers)
+    worker = Worker(config, settings, shared.seed, shared.position, peers, images, step, plan)
     if shared.is_resumed:
         worker.learner.restore(None, peers)
     _log.info(
@@ -125,6 +144,8 @@ def _carry_out(worker: Worker, peers: Peers) -> None:
             worker.learner.advance()
         elif command == Command.VALIDATE:
             worker.validate()
+        elif command == Command.PLAN:
+            worker.follow(TimePlan.from_stored(peers.from_first()))
         elif command == Command.STOP:
             number = peers.stop_request.signal or signal.SIGTERM
             raise SavedAndStopped(f"stopped by {number.name}, with the first process", number)

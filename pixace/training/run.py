@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pixace.insight.likelihood import Likelihood
 from pixace.system.signals import SavedAndStopped
@@ -26,8 +26,10 @@ class Run:
       saver: keeps the state.
       progress: is told what is done instead of steps.
       observers: are told of everything, in this order; saver and progress are among them.
+      advice: returns what else to say where the training is stopped.
 
     Attributes:
+      config: the model's settings.
       settings: of the training, with nothing left open.
     """
 
@@ -39,7 +41,9 @@ class Run:
         saver: Saver,
         progress: Progress,
         observers: Sequence[Observer],
+        advice: Callable[[], str] = str,
     ) -> None:
+        self.config = worker.config
         self.settings = worker.settings
         self._name = name
         self._worker = worker
@@ -48,24 +52,27 @@ class Run:
         self._saver = saver
         self._progress = progress
         self._observers = observers
+        self._epochs = worker.epochs
+        self._advice = advice
         self._likelihood: Likelihood | None = None
 
     def run(self) -> Likelihood | None:
         """Trains to the last step; see `Trainer.train`."""
-        learner, n_steps = self._learner, self.settings.n_steps
+        learner, epochs = self._learner, self._epochs
         for observer in self._observers:
             observer.on_start()
-        if learner.step >= n_steps and not self._is_epoch_due():
+        if learner.step >= epochs.last_step and not self._is_epoch_due():
             _log.info(
-                "nothing left to do: step %d of %d; raise --n_epochs to train on",
+                "nothing left to do: step %d of %d; raise --%s to train on",
                 learner.step,
-                n_steps,
+                epochs.last_step,
+                "n_epochs" if epochs.plan is None else "minutes",
             )
         while True:
             if self._is_epoch_due() and not self._is_interrupted():
                 self._end_epoch()
             self._stop_if_interrupted()
-            if learner.step >= n_steps:
+            if learner.step >= epochs.last_step:
                 self._peers.agree(Command.END)
                 return self._likelihood
             self._peers.agree(Command.STEP)
@@ -82,7 +89,7 @@ class Run:
     def _is_epoch_due(self) -> bool:
         """Returns whether an epoch's work is due, also one that an earlier run did not get to."""
         step = self._learner.step
-        if step == 0 or step % self.settings.steps_per_epoch:
+        if not self._epochs.is_end(step):
             return False
         return not all(observer.is_done(step) for observer in self._observers)
 
@@ -128,6 +135,6 @@ class Run:
         self._saver.save()
         raise SavedAndStopped(
             f"stopped by {number.name} and saved at step {step}; the same command goes on, with "
-            f"--model_name={self._name}",
+            f"--model_name={self._name}{self._advice()}",
             number,
         )

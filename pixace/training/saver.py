@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from pixace.checkpoints.file import Checkpoint
 from pixace.checkpoints.folder import epoch_path
 from pixace.checkpoints.keeping import save_epoch, save_latest
+from pixace.checkpoints.time_plan import TimePlan
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
 from pixace.training.watching.curves import Curves
@@ -29,6 +31,7 @@ class Saver(Observer):
       worker: whose state it is.
       curves: their state is kept with it.
       origin: what the training was told to start from, if it was told anything.
+      plan: returns that of a training by minutes, with the time used up to now.
     """
 
     def __init__(
@@ -38,12 +41,14 @@ class Saver(Observer):
         worker: Worker,
         curves: Curves,
         origin: str | None,
+        plan: Callable[[], TimePlan | None] = lambda: None,
     ) -> None:
         self._folder = folder
         self._config = config
         self._worker = worker
         self._curves = curves
         self._origin = origin
+        self._plan = plan
         self._saved_step = -1
 
     def is_done(self, step: int) -> bool:
@@ -67,7 +72,7 @@ class Saver(Observer):
         self._saved_step = step
         _log.info(
             "epoch %d: step %d, validation %.3f nats, %.3f bits per pixel; saved %s",
-            step // settings.steps_per_epoch,
+            self._worker.epochs.n_ended(step),
             step,
             likelihood.nats_per_pixel,
             likelihood.bits_per_pixel,
@@ -103,5 +108,6 @@ class Saver(Observer):
             settings={name: shown(spell(value)) for name, value in worker.described().items()},
             held_out=worker.val_images is not worker.images,
             origin=self._origin,
+            plan=self._plan(),
         )
         return checkpoint

@@ -20,7 +20,7 @@ from pixace.checkpoints.folder import (
 from pixace.checkpoints.reader import CheckpointReader
 from pixace.errors import CheckpointError
 from pixace.settings.checks import MAX_SEED
-from pixace.settings.model import ModelConfig, resolve_config
+from pixace.settings.model import SETTING_NAMES, ModelConfig, resolve_config
 
 
 class StartingPoint(NamedTuple):
@@ -59,13 +59,27 @@ class StartingPoint(NamedTuple):
         return self.checkpoint.resume.position or 0
 
 
+class TrainingFolder(NamedTuple):
+    """Where to train, and what.
+
+    Attributes:
+      folder: the model's.
+      config: its settings.
+      open_settings: those of them that neither the user nor a file has decided.
+    """
+
+    folder: Path
+    config: ModelConfig
+    open_settings: frozenset[str]
+
+
 def training_folder(
     model_name: str | None,
     weights_dir: Path | str,
     checkpoint: str | None,
     settings: Mapping[str, Any],
     reader: CheckpointReader | None = None,
-) -> tuple[Path, ModelConfig]:
+) -> TrainingFolder:
     """Returns the folder to train in, and the settings of the model there.
 
     Args:
@@ -95,7 +109,12 @@ def training_folder(
             if stored is None:
                 source = path.parent
                 stored = load_config(source) or reader.read(path).config(path)
-    return folder, resolve_config(stored, settings, source=source)
+    config = resolve_config(stored, settings, source=source)
+    named = {name for name, value in settings.items() if value is not None}
+    is_new = stored is None
+    return TrainingFolder(
+        folder, config, frozenset(SETTING_NAMES) - named if is_new else frozenset()
+    )
 
 
 def find_start(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from pixace.checkpoints.reader import CheckpointReader
 from pixace.errors import UsageError
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
-from pixace.settings.training import DEFAULT_WEIGHTS_DIR, TrainingSettings
+from pixace.settings.training import DEFAULT_WEIGHTS_DIR, TrainingSettings, require_no_epochs
 from pixace.system.signals import StopRequest
 from pixace.training import cluster
 from pixace.training.begin import begin
+from pixace.training.budget import SIZES
+from pixace.training.by_minutes import Request
 from pixace.training.devices import device_names, idle_gpu_warning, memory_errors
 from pixace.training.memory import advice_to_halve
 from pixace.training.peers import peers_of
@@ -32,7 +35,7 @@ class Trainer:
 
     Attributes:
       folder: where everything is written.
-      config: the model's settings.
+      config: the model's settings; a training by minutes may choose others before it begins.
       checkpoint: what training starts from, unless `train` is told otherwise.
     """
 
@@ -42,9 +45,11 @@ class Trainer:
         config: ModelConfig,
         checkpoint: str | None = None,
         reader: CheckpointReader | None = None,
+        open_settings: Collection[str] = (),
     ) -> None:
         self.folder = folder
         self.config = config
+        self._open_settings = frozenset(open_settings)
         self.checkpoint = checkpoint
         self._reader = reader or CheckpointReader()
 
@@ -53,6 +58,7 @@ class Trainer:
         *,
         progress: Callable[[Status], None] | None = None,
         preview: Callable[[Image.Image], None] | None = None,
+        started: float | None = None,
         **settings: Any,
     ) -> Likelihood | None:
         """Trains, or goes on training, to the end of the last epoch.
@@ -63,18 +69,27 @@ class Trainer:
         Args:
           progress: is told often how far the training is; without it, the log is, now and then.
           preview: is given new pictures of the model after each epoch, side by side in one.
+          started: when the time of `minutes` began, in seconds of `time.monotonic`; that of this
+            call by default.
           **settings: the fields of `TrainingSettings`.
 
         Returns:
           The last validation's likelihood, or None if there was nothing left to do.
 
         Raises:
-          UsageError: a setting is unknown or out of range.
+          UsageError: a setting is unknown or out of range, or a number of epochs stands beside
+            minutes.
           ImageError: no images to train on.
           CheckpointError: a checkpoint cannot be read or written.
           SavedAndStopped: a signal ended it early; everything done is saved.
         """
-        chosen = _settings({"checkpoint": self.checkpoint, **settings})
+        request = Request(
+            _settings({"checkpoint": self.checkpoint, **settings}),
+            frozenset(settings),
+            self._open_settings & set(SIZES),
+            time.monotonic() if started is None else started,
+        )
+        require_no_epochs(request.settings.minutes, settings)
         with training_lock(self.folder), cluster.losses_told():
             _log.info("device: %s", device_names())
             if (warning := idle_gpu_warning()) is not None:
@@ -82,8 +97,9 @@ class Trainer:
             peers = peers_of(StopRequest())
             with memory_errors("try a smaller model"):
                 run = begin(
-                    self.folder, self.config, chosen, peers, self._reader, progress, preview
+                    self.folder, self.config, request, peers, self._reader, progress, preview
                 )
+            self.config, self._open_settings = run.config, frozenset()
             try:
                 # Not before: until the first step there is nothing to save, and Ctrl-C just ends.
                 with peers.stop_request, memory_errors(advice_to_halve(run.settings)):
@@ -126,5 +142,5 @@ def get_trainer(
     """
     checkpoint = None if checkpoint is None else str(checkpoint)
     reader = CheckpointReader()
-    folder, config = training_folder(model_name, weights_dir, checkpoint, settings, reader)
-    return Trainer(folder, config, checkpoint, reader)
+    place = training_folder(model_name, weights_dir, checkpoint, settings, reader)
+    return Trainer(place.folder, place.config, checkpoint, reader, place.open_settings)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from pixace.checkpoints.time_plan import TimePlan
 from pixace.dataset.batches import Batch, spread_rows, training_batches
 from pixace.dataset.cache import TokenRows
 from pixace.dataset.reading import ImageSet, load_images
 from pixace.insight.likelihood import Likelihood, Scorer
+from pixace.settings.fields import stored_values
 from pixace.settings.model import ModelConfig
-from pixace.settings.training import DEFAULT_VAL_IMAGES, TrainingSettings
+from pixace.settings.training import ALWAYS_STORED, DEFAULT_VAL_IMAGES, TrainingSettings
 from pixace.tokens.order import order_of
 from pixace.training.devices import memory_bytes
 from pixace.training.learner import Learner
 from pixace.training.memory import fitting_step, smallest_batch
 from pixace.training.peers import Peers
+from pixace.training.step import TrainingStep
+from pixace.training.watching.epochs import Epochs
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +29,28 @@ _NOT_ALIKE = (
     "some processes have validation images and some have none; give all of them the same "
     "--val_images"
 )
+
+
+class Images(NamedTuple):
+    """The images of a training.
+
+    Attributes:
+      train: this process's share of those to train on.
+      val: its share of those to validate on.
+      counts: to train on, to validate on and skipped, in all processes together.
+    """
+
+    train: ImageSet
+    val: ImageSet
+    counts: list[int]
+
+
+def read_images(config: ModelConfig, settings: TrainingSettings, peers: Peers) -> Images:
+    """Reads what each process trains and validates on; see `Worker`."""
+    train, val = _load_images(config, settings, peers)
+    skipped = {*train.skipped, *val.skipped}  # the same set may serve twice
+    peers.require_alike(val is train, _NOT_ALIKE)
+    return Images(train, val, peers.totals([len(train.paths), len(val.paths), len(skipped)]))
 
 
 class Worker:
@@ -37,9 +62,14 @@ class Worker:
       seed: of weights, dropout and the order of the images.
       position: how many images all processes together have trained on.
       peers: all of them.
+      images: where they have been read already.
+      step: where it has been compiled already, and nothing is left open.
+      plan: of a training by minutes, where there is one already.
 
     Attributes:
+      config: see above.
       settings: with nothing left open.
+      epochs: at which steps they end.
       seed: see above.
       images: this process's share of those to train on.
       val_images: its share of those to validate on.
@@ -60,21 +90,25 @@ class Worker:
         seed: int,
         position: int,
         peers: Peers,
+        images: Images | None = None,
+        step: TrainingStep | None = None,
+        plan: TimePlan | None = None,
     ) -> None:
-        self.images, self.val_images = _load_images(config, settings, peers)
+        self.images, self.val_images, self.n_images = images or read_images(config, settings, peers)
+        self.config = config
         self.seed = seed
         self.position = position
         self._peers = peers
         self._order = order_of(config.pictures)
-        skipped = {*self.images.skipped, *self.val_images.skipped}  # the same set may serve twice
-        peers.require_alike(self.val_images is self.images, _NOT_ALIKE)
-        self.n_images = peers.totals(
-            [len(self.images.paths), len(self.val_images.paths), len(skipped)]
-        )
-        # All come to the same conclusion, as XLA may compile for all of them together.
-        memory = peers.least(memory_bytes())
-        self.settings, step = fitting_step(config, settings, memory, self.n_images[0])
-        self.learner = Learner(config, self.settings, seed, self._batches(), step)
+        if step is None:
+            # All come to the same conclusion, as XLA may compile for all of them together.
+            memory = peers.least(memory_bytes())
+            settings, step = fitting_step(config, settings, memory, self.n_images[0])
+        self.settings = settings
+        self.epochs = Epochs(settings)
+        self.learner = Learner(config, settings, seed, self._batches(), step)
+        if plan is not None:
+            self.follow(plan)
         self._scorer = Scorer(self.learner.eval_model)
 
     def validate(self) -> Likelihood | None:
@@ -91,10 +125,15 @@ class Worker:
         )
         return self._peers.mean(likelihood)
 
+    def follow(self, plan: TimePlan) -> None:
+        """Takes the steps to come as a plan by minutes says."""
+        self.epochs.plan = plan
+        self.learner.follow(plan)
+
     def described(self) -> dict[str, Any]:
         """Returns what is worth knowing of this training, besides the model's settings."""
         return {
-            **dataclasses.asdict(self.settings),
+            **stored_values(self.settings, ALWAYS_STORED),
             "seed": self.seed,
             "images found": self.n_images[0],
         }

@@ -9,7 +9,8 @@ from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.fields import check_settings, setting, settings_of, stored_values
 from pixace.settings.model import ModelConfig
-from pixace.settings.training import TrainingSettings
+from pixace.settings.training import TrainingSettings, settings_from_texts
+from pixace.wording import spell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,3 +105,29 @@ def test_what_files_have_always_held_they_hold_as_before(settings):
     written = settings.to_dict()
     names = [field.name for field in dataclasses.fields(settings)]
     assert list(written) == [name for name in names if name != "kernel_size"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("batch_size", "8", 8),
+        ("batch_size", "auto", "auto"),
+        ("dropout", "0.1", 0.1),
+        ("dropout", "1e-05", 1e-05),
+        ("mirror", "True", True),
+        ("recompute", "None", None),
+        ("schedule", "cosine", "cosine"),
+        ("steps_per_eval", "None", None),
+    ],
+)
+def test_a_text_is_the_value_that_was_spelt_so(name, text, value):
+    assert settings_from_texts({name: text, "images": "theirs", "unknown": "x"}) == {name: value}
+    assert spell(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("mirror", "yes"), ("n_epochs", "1.5"), ("dropout", "")]
+)
+def test_a_text_that_is_no_value_is_refused(name, text):
+    with pytest.raises(UsageError, match=f"{name} is '{text}'"):
+        settings_from_texts({name: text})

@@ -87,6 +87,21 @@ def undisturbed(run, tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
+def test_by_minutes_both_train_what_the_first_has_chosen(painted, tmp_path):
+    flags = {"images": painted / "train", "val_images": painted / "val", "weights_dir": tmp_path}
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    small = ["--image_size=4", "--bitdepth=1,1,1", "--model_type=transformer", "--d_model=16"]
+    command = [sys.executable, "-m", "pixace", "train", *words]
+    first = [*command, "--model_name=m", "--minutes=0.1", *small]
+    (code, _, err), (code_2, _, err_2) = ends(start_both([first, command]))
+    assert (code, code_2) == (0, 0), err + err_2
+    assert "0.1 minutes: --d_ff=64 " in err
+    checkpoint = read_checkpoint(tmp_path / "m" / "model.pkl.gz")
+    assert checkpoint.step == checkpoint.resume.plan.last_step
+    assert len(checkpoint.history.validations()) == 4
+
+
+@pytest.mark.slow
 def test_the_validation_is_of_all_images(undisturbed, painted):
     history = read_checkpoint(undisturbed / "model.pkl.gz").history
     step, nats = history.validations()[-1]

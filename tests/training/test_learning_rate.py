@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from pixace.backend.door import trax
+from pixace.checkpoints.time_plan import Stretch, TimePlan
 from pixace.settings.training import SCHEDULES, TrainingSettings
-from pixace.training.learning_rate import learning_rate_schedule
+from pixace.training.learning_rate import learning_rate_schedule, planned_rate
 
 
 def rates(**settings) -> np.ndarray:
@@ -44,3 +45,20 @@ def test_a_cosine_ends_with_the_training():
 def test_a_training_may_end_while_it_warms_up(warmup_steps):
     got = rates(schedule="cosine", learning_rate=0.2, warmup_steps=warmup_steps)
     np.testing.assert_allclose(got, 0.2 * np.arange(1, 1001) / warmup_steps, rtol=1e-6)
+
+
+PLAN = TimePlan(1.0, 0.0, (Stretch(0, 10, (30, 60, 90, 120)), Stretch(30, 0, (40, 50, 60))))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_plan_by_minutes_warms_up_and_falls_without_a_jump(schedule):
+    settings = TrainingSettings(schedule=schedule, learning_rate=0.2, warmup_steps=1000)
+    got = np.array([planned_rate(settings, PLAN, step) for step in range(1, 61)])
+    np.testing.assert_allclose(got[:10], 0.2 * np.arange(1, 11) / 10, rtol=1e-6)
+    assert (np.diff(got[9:]) < 0).all()
+    assert np.abs(np.diff(got[9:])).max() < 0.02
+
+
+def test_a_cosine_by_minutes_is_exactly_zero_in_its_last_step():
+    assert planned_rate(TrainingSettings(schedule="cosine"), PLAN, 60) == 0
+    assert planned_rate(TrainingSettings(schedule="cosine"), PLAN, 59) > 0

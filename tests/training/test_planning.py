@@ -1,6 +1,7 @@
 """What a training would need, told by `pixace plan`."""
 
 import json
+import re
 
 import pytest
 
@@ -79,6 +80,32 @@ def test_wrong_flags(plan, flag, message):
     status, _, (line,) = plan(flag)
     assert status == 2
     assert message in line
+
+
+def test_a_plan_by_minutes_says_what_train_would_choose(painted, plan):
+    flags = "--minutes=5", f"--images={painted / 'train'}"
+    status, out, _ = plan(*flags, "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert set(found["chosen"]) == {
+        *("batch_size", "learning_rate", "warmup_steps", "schedule", "dropout")
+    }, "sizes are named here"
+    assert found["chosen"]["dropout"] == 0.1, "20 pictures, seen often"
+    assert len(found["quarters"]) == 4
+    assert found["quarters"] == sorted(found["quarters"])
+    status, out, _ = plan("--minutes=0.05")
+    assert status == 0
+    assert re.search(r"^0.05 minutes: --batch_size=\d+ ", out, re.M)
+    assert re.search(
+        r"^\d+ steps of \d+ pictures, .* s each; pictures after (\d+, ){3}\d+$", out, re.M
+    )
+
+
+@pytest.mark.parametrize("flag", ["--steps_per_epoch=3", "--memory=1GB", "--minutes=0"])
+def test_what_minutes_do_not_go_with(plan, flag):
+    status, _, (line,) = plan("--minutes=5", flag)
+    assert status == 2
+    assert "minutes" in line
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ class Told(Peers):
 @pytest.fixture(scope="module")
 def begun(painted, weights_dir):
     """A worker that goes on from step 3, its start, and what the others are told."""
-    folder, config = training_folder("transformer", weights_dir, None, {})
+    folder, config, _ = training_folder("transformer", weights_dir, None, {})
     start = find_start(folder, config, "3")
     settings = TrainingSettings(
         images=str(painted / "train"),

@@ -10,6 +10,7 @@ from pixace.settings.training import TrainingSettings
 from pixace.system.signals import SavedAndStopped, StopRequest
 from pixace.training.peers import Peers
 from pixace.training.run import Run
+from pixace.training.watching.epochs import Epochs
 from pixace.training.watching.observer import Observer
 
 SETTINGS = TrainingSettings(batch_size=4, steps_per_epoch=2, n_epochs=2)
@@ -94,7 +95,9 @@ def training(step=0, stop_at=None, saved=(), done=()):
         return None if stop_request.requested else Likelihood(2.0, 5)
 
     learner.advance = advance
-    worker = SimpleNamespace(settings=SETTINGS, learner=learner, validate=validate)
+    worker = SimpleNamespace(
+        config=None, settings=SETTINGS, epochs=Epochs(SETTINGS), learner=learner, validate=validate
+    )
     progress = SimpleNamespace(begin=lambda doing: story.note("begin", doing))
     run = Run("m", worker, Peers(stop_request), saver, progress, [story, saver, Observer()])
     return run, story

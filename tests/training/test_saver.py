@@ -14,6 +14,7 @@ from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.training.saver import Saver
+from pixace.training.watching.epochs import Epochs
 from tests.tools.tiny import TINY
 
 CONFIG = ModelConfig("transformer", **TINY)
@@ -39,8 +40,10 @@ class Learner:
 @pytest.fixture
 def worker():
     images = object()
+    settings = TrainingSettings(batch_size=4, steps_per_epoch=3, keep_checkpoints=2)
     return SimpleNamespace(
-        settings=TrainingSettings(batch_size=4, steps_per_epoch=3, keep_checkpoints=2),
+        settings=settings,
+        epochs=Epochs(settings),
         learner=Learner(),
         seed=7,
         position=12,

@@ -21,7 +21,7 @@ from pixace.training.start import StartingPoint, find_start, training_folder
 
 
 def test_a_training_without_a_name_is_called_after_the_time(tmp_path):
-    folder, config = training_folder(None, tmp_path, None, {})
+    folder, config, _ = training_folder(None, tmp_path, None, {})
     assert folder.parent == tmp_path
     assert re.fullmatch(r"[01]\d[0-3]\d_[0-2]\d[0-5]\d", folder.name)
     assert config == ModelConfig()
@@ -34,7 +34,7 @@ def test_an_empty_name_is_a_mistake_and_not_the_time(tmp_path):
 
 
 def test_a_new_training_takes_the_named_settings(tmp_path):
-    folder, config = training_folder("faces", tmp_path, None, {"image_size": 16, "d_ff": None})
+    folder, config, _ = training_folder("faces", tmp_path, None, {"image_size": 16, "d_ff": None})
     assert folder == tmp_path / "faces"
     assert config == ModelConfig(image_size=16)
 
@@ -50,7 +50,7 @@ def test_a_new_model_takes_the_settings_beside_the_checkpoint_it_starts_from(tmp
     save_config(tmp_path / "old", ModelConfig(image_size=8))
     checkpoint = tmp_path / "old" / "model.pkl.gz"
     checkpoint.touch()
-    folder, config = training_folder("new", tmp_path, str(checkpoint), {})
+    folder, config, _ = training_folder("new", tmp_path, str(checkpoint), {})
     assert folder == tmp_path / "new"
     assert config == ModelConfig(image_size=8)
     with pytest.raises(UsageError, match="image_size=16 contradicts image_size=8") as caught:
@@ -233,7 +233,7 @@ def openings():
 def start_as_a_command_does(weights_dir, name, named):
     """Finds out the folder, then, once it is locked, the state, and leaves behind the rest."""
     reader = CheckpointReader()
-    folder, config = training_folder(name, weights_dir, named, {}, reader)
+    folder, config, _ = training_folder(name, weights_dir, named, {}, reader)
     start = find_start(folder, config, named, reader)
     if start.goes_back:
         set_aside(folder, start.path, start.latest_step)
@@ -284,7 +284,7 @@ def test_a_damaged_newest_one_is_read_once_too(trained, caplog):
 def test_a_training_that_ended_meanwhile_is_not_gone_back_behind(trained):
     """Another one saves between the look at the folder and its lock: its state is what counts."""
     reader = CheckpointReader()
-    folder, config = training_folder("trained", trained.parent, "best", {}, reader)
+    folder, config, _ = training_folder("trained", trained.parent, "best", {}, reader)
     newer = state(12, 12)
     newer.history.add_validation(12, 0.5)
     save_epoch(trained, newer, {}, keep=5)

@@ -53,6 +53,7 @@ TINY_VALUES = {
     "steps_per_epoch": 1,
     "steps_per_eval": 1,
     "n_epochs": 7,  # one more than the stored model has
+    "minutes": 0.02,
 }
 # ... and where it does not, as the defaults are large.
 ALWAYS = {
@@ -133,6 +134,8 @@ def made_tiny(words: list[str]) -> list[str]:
         rest.append("--images=faces/train")
     names = {name for name in TINY_VALUES if name in values and name in given}
     names |= set(ALWAYS.get(word, ()))
+    if "minutes" in given:
+        names -= {"steps_per_epoch", "n_epochs"}
     if "batch_size=auto" in "".join(words):
         names -= {"batch_size"}
     return [word, *rest, *(f"--{name}={TINY_VALUES[name]}" for name in sorted(names))]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixace.checkpoints.folder import epoch_path
 from pixace.settings.training import TrainingSettings
+from pixace.training.watching.epochs import Epochs
 from pixace.training.watching.observer import Observer, StepInfo
 from pixace.wording import clock_time, image_rate
 
@@ -99,11 +100,13 @@ class Progress(Observer):
 
     Args:
       settings: of the training.
+      epochs: at which steps its epochs end.
       step: steps done before.
       nats_per_pixel: returns the loss of late; None before there is one.
       tell: is told at most five times a second, and when something other than steps begins; None
         writes lines to the log, ever fewer of them.
       clock: tells the seconds; tests pass their own.
+      seconds_left: returns the time that a training by minutes has left.
 
     Attributes:
       validation: bits per pixel at the end of the last epoch, if there was one.
@@ -113,14 +116,18 @@ class Progress(Observer):
     def __init__(
         self,
         settings: TrainingSettings,
+        epochs: Epochs,
         step: int,
         nats_per_pixel: Callable[[], float | None],
         tell: Callable[[Status], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        seconds_left: Callable[[], float] | None = None,
     ) -> None:
         self.validation: float | None = None
         self.checkpoint: str | None = None
         self._settings = settings
+        self._epochs = epochs
+        self._time_left = seconds_left
         self._step = step
         self._nats_per_pixel = nats_per_pixel
         self._is_live = tell is not None
@@ -171,18 +178,17 @@ class Progress(Observer):
 
     def status(self) -> Status:
         """Returns how far the training is."""
-        settings, nats = self._settings, self._nats_per_pixel()
-        is_endless = settings.n_epochs == TrainingSettings.n_epochs  # nobody waits for the default
+        settings, epochs, nats = self._settings, self._epochs, self._nats_per_pixel()
         pace = self._seconds_per_step
         return Status(
             step=self._step,
-            last_step=None if is_endless else settings.n_steps,
-            epoch=max(1, -(-self._step // settings.steps_per_epoch)),
-            last_epoch=None if is_endless else settings.n_epochs,
+            last_step=None if epochs.is_endless else epochs.last_step,
+            epoch=epochs.n_ended(max(0, self._step - 1)) + 1,
+            last_epoch=None if epochs.is_endless else epochs.count,
             bits_per_pixel=None if nats is None else nats / math.log(2),
             validation=self.validation,
             images_per_second=settings.n_pictures / pace if pace else None,
-            seconds_left=None if pace is None else self._seconds_left(pace, is_endless),
+            seconds_left=self._seconds_left(pace),
             checkpoint=self.checkpoint,
         )
 
@@ -196,10 +202,14 @@ class Progress(Observer):
         if now > since:
             self._seconds_per_step = (now - since) / (self._step - first)
 
-    def _seconds_left(self, pace: float, is_endless: bool) -> float:
-        step, per_epoch = self._step, self._settings.steps_per_epoch
-        if is_endless:
-            return -step % per_epoch * pace
-        last = self._settings.n_steps
-        n_ends = last // per_epoch - step // per_epoch
+    def _seconds_left(self, pace: float | None) -> float | None:
+        if self._time_left is not None:
+            return max(0.0, self._time_left())
+        if pace is None:
+            return None
+        step, epochs = self._step, self._epochs
+        if epochs.is_endless:
+            return -step % self._settings.steps_per_epoch * pace
+        last = epochs.last_step
+        n_ends = epochs.count - epochs.n_ended(step)
         return max(0, last - step) * pace + n_ends * self._seconds_per_end

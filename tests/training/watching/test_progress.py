@@ -7,6 +7,7 @@ import pytest
 
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.training import TrainingSettings
+from pixace.training.watching.epochs import Epochs
 from pixace.training.watching.observer import StepInfo
 from pixace.training.watching.progress import Progress, Status
 
@@ -38,10 +39,12 @@ class Clock:
 def follow(seconds, n_steps, *, told=None, step=0, clock=None, **settings):
     """Follows steps that take so many seconds each; returns the progress and its clock."""
     clock = clock or Clock()
-    settings = {"batch_size": 8, "steps_per_epoch": 100, "n_epochs": 5, **settings}
+    settings = TrainingSettings(
+        **{"batch_size": 8, "steps_per_epoch": 100, "n_epochs": 5, **settings}
+    )
     tell = None if told is None else told.append
     progress = Progress(
-        TrainingSettings(**settings), step, lambda: 2 * math.log(2), tell, clock=clock
+        settings, Epochs(settings), step, lambda: 2 * math.log(2), tell, clock=clock
     )
     for number in range(step + 1, step + n_steps + 1):
         clock.now += seconds
