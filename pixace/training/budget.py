@@ -15,7 +15,7 @@ from pixace.checkpoints.time_plan import Stretch, TimePlan
 from pixace.settings.checks import MANY
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import has_setting
-from pixace.settings.training import AUTO, TrainingSettings
+from pixace.settings.training import ADAM, AUTO, MUON, TrainingSettings
 
 N_QUARTERS = 4
 
@@ -53,7 +53,8 @@ _D_FF = 4  # times the width
 _BATCH, _MAX_BATCH = 8, 64
 _MANY_STEPS = 20_000  # rather than more of them, larger batches
 
-_RATE, _WIDTH_OF_RATE = 0.004, 128  # falls with the square root of the width
+# Each falls with the square root of the width. Muon has matrices to turn in attention types only.
+_MUON_RATE, _ADAM_RATE, _WIDTH_OF_RATE = 0.012, 0.004, 128
 _WARMUP_SHARE, _MAX_WARMUP = 0.1, 200
 _DROPOUT, _DROPOUT_FROM = 0.1, 30  # times that a training shows each picture
 
@@ -165,9 +166,14 @@ class Freedom:
     ) -> TrainingSettings:
         """Returns the settings of a training with nothing left open but memory."""
         n_shown = n_steps * batch / max(1, self.n_images)  # how often each picture
-        rate = _RATE * math.sqrt(_WIDTH_OF_RATE / config.d_model)
+        optimizer = settings.optimizer
+        if "optimizer" in self.settings:
+            optimizer = MUON if has_setting(config.model_type, "n_heads") else ADAM
+        rate = _MUON_RATE if optimizer == MUON else _ADAM_RATE
+        rate *= math.sqrt(_WIDTH_OF_RATE / config.d_model)
         choices: dict[str, Any] = {
             "batch_size": batch,
+            "optimizer": optimizer,
             "learning_rate": float(f"{rate:.2g}"),
             "schedule": "cosine",
             "dropout": _DROPOUT if n_shown >= _DROPOUT_FROM else 0.0,
@@ -176,7 +182,7 @@ class Freedom:
         return self.with_steps(dataclasses.replace(settings, **chosen), n_steps)
 
 
-CHOSEN = ("batch_size", "learning_rate", "warmup_steps", "schedule", "dropout")
+CHOSEN = ("batch_size", "optimizer", "learning_rate", "warmup_steps", "schedule", "dropout")
 
 
 def _sized(config: ModelConfig, open_sizes: Collection[str], size: _Size) -> ModelConfig:

@@ -35,7 +35,7 @@ def test_what_was_measured_good_is_chosen():
     for minutes in (0.75, 7):
         best = chosen(minutes)
         assert (best.config.d_model, best.config.n_layers, best.config.d_ff) == (128, 4, 512)
-        assert (best.settings.n_pictures, best.settings.learning_rate) == (8, 0.004)
+        assert (best.settings.n_pictures, best.settings.learning_rate) == (8, 0.012)
     assert 192 >= chosen(30).config.d_model >= 128
 
 
