@@ -1,5 +1,6 @@
 """What several test modules need: a painted folder of images and a model trained on it."""
 
+import gc
 import importlib.util
 import logging
 import os
@@ -31,6 +32,9 @@ FAST_TO_COMPILE = (
     "--xla_cpu_parallel_codegen_split_count=1"
 )
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FAST_TO_COMPILE}"
+
+# A process that traces hundreds of models has millions of objects, of which few are garbage.
+gc.set_threshold(20_000, 50, 50)
 
 # A shell ignores SIGINT for what it starts in the background, nohup ignores SIGHUP, and processes
 # inherit that. The tests send these signals, and expect what a terminal would give them.

@@ -1,5 +1,6 @@
-"""The command line: real processes, one line for a mistake, nothing heavy before it is needed."""
+"""The command line: help, one line for a mistake, nothing heavy before it is needed."""
 
+import contextlib
 import io
 import json
 import os
@@ -18,6 +19,8 @@ from pixace.cli import main
 from pixace.commands import COMMANDS, evaluate, predict, train
 from pixace.settings.model_types import TYPE_DEFAULTS, spelled_defaults
 from tests.tools.places import ROOT
+
+pytestmark = pytest.mark.usefixtures("_messages_as_before")
 
 HEAVY = ("trax", "jax", "tensorflow", "requests", "tqdm", "matplotlib")
 
@@ -146,14 +149,25 @@ def pixace(*words, cwd=ROOT, **options):
 
 
 def refused(exit_code, *words, cwd=ROOT):
-    """Runs a command that must fail with one line on stderr; returns that line."""
-    done = pixace(*words, cwd=cwd)
-    assert done.stdout == ""
-    assert done.returncode == exit_code, done.stderr
-    assert done.stderr.startswith("pixace: ")
-    assert done.stderr.endswith("\n")
-    assert done.stderr[:-1].isprintable(), "one line"
-    return done.stderr.removeprefix("pixace: ").rstrip("\n")
+    """Runs a command, in this process, that must fail with one line; returns that line."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        returned = main(words)
+    assert out.getvalue() == ""
+    return told(exit_code, returned, err.getvalue())
+
+
+def told(exit_code, returned, errors):
+    """Checks that a failure was told in one line; returns that line."""
+    assert returned == exit_code, errors
+    assert errors.startswith("pixace: ")
+    assert errors.endswith("\n")
+    assert errors[:-1].isprintable(), "one line"
+    return errors.removeprefix("pixace: ").rstrip("\n")
 
 
 # --- help ---------------------------------------------------------------------------------------
@@ -238,6 +252,23 @@ def test_results_need_no_particular_encoding(tmp_path, monkeypatch):
 
 
 # --- wrong usage --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "words", "line"),
+    [
+        (2, ("trian",), "unknown command 'trian'; did you mean train?"),
+        (
+            1,
+            ("predict", "--model_name=nobody"),
+            "model-weights/nobody: no such model; train or download it first",
+        ),
+    ],
+)
+def test_a_process_ends_with_one_line_and_its_exit_code(exit_code, words, line):
+    done = pixace(*words)
+    assert done.stdout == ""
+    assert told(exit_code, done.returncode, done.stderr) == line
 
 
 @pytest.mark.parametrize(
@@ -460,40 +491,43 @@ def test_ctrl_c_ends_without_a_traceback(tmp_path):
 # --- what is imported ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("code", "exit_code"),
-    [
-        ("0", 0),
-        ("dir(pixace) and 0", 0),
-        ("main(['--help'])", 0),
-        *((f"main(['{command}', '--help'])", 0) for command in FLAGS),
-        ("main(['trian'])", 2),
-        *((f"main(['{command}', '--wrong=1'])", 2) for command in FLAGS),
-        ("main(['train', '--images=nowhere'])", 1),
-        ("main(['train', '--images=album', '--image_size=0'])", 2),
-        ("main(['train', '--images=album', '--model_name=faces', '--image_size=16'])", 2),
-        ("main(['predict', '--model_name=nobody'])", 1),
-        ("main(['predict', '--model_name=faces', '--prompt=nowhere.png'])", 1),
-        ("main(['predict', '--model_name=faces', '--image_size=16'])", 2),
-        ("main(['evaluate', '--model_name=faces', '--images=nowhere'])", 1),
-        ("main(['evaluate', '--model_name=faces', '--images=album', '--image_size=16'])", 2),
-    ],
-)
-def test_nothing_heavy_is_imported_for_help_or_a_mistake(tmp_path, code, exit_code):
+HELP_AND_MISTAKES = [
+    (["--help"], 0),
+    *(([command, "--help"], 0) for command in FLAGS),
+    (["trian"], 2),
+    *(([command, "--wrong=1"], 2) for command in FLAGS),
+    (["train", "--images=nowhere"], 1),
+    (["train", "--images=album", "--image_size=0"], 2),
+    (["train", "--images=album", "--model_name=faces", "--image_size=16"], 2),
+    (["predict", "--model_name=nobody"], 1),
+    (["predict", "--model_name=faces", "--prompt=nowhere.png"], 1),
+    (["predict", "--model_name=faces", "--image_size=16"], 2),
+    (["evaluate", "--model_name=faces", "--images=nowhere"], 1),
+    (["evaluate", "--model_name=faces", "--images=album", "--image_size=16"], 2),
+]
+
+
+def test_nothing_heavy_is_imported_for_help_or_a_mistake(tmp_path):
     model(tmp_path)
     album(tmp_path / "album")
-    imports = "import pixace" if "main" not in code else "from pixace.cli import main"
-    check = f"print([name for name in {HEAVY} if name in sys.modules])"
+    program = f"""
+import sys, pixace
+def heavy():
+    return {set(HEAVY)} & sys.modules.keys()
+assert dir(pixace) and not heavy()
+from pixace.cli import main
+for words, exit_code in {HELP_AND_MISTAKES}:
+    assert (main(words), heavy()) == (exit_code, set()), words
+"""
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {imports}; code = {code}; {check}; sys.exit(code)"],
+        [sys.executable, "-c", program],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == exit_code, done.stderr
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert done.returncode == 0, done.stderr
 
 
 def test_import_pixace_alone_is_next_to_nothing():
@@ -599,7 +633,6 @@ def test_the_flags_of_all_commands_live_side_by_side():
     assert set(flags.FLAGS) == before
 
 
-@pytest.mark.usefixtures("_messages_as_before")
 def test_several_commands_run_in_one_process(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = set(flags.FLAGS)
