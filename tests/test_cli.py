@@ -74,6 +74,7 @@ FLAGS = {
         "learning_rate": "0.005",
         "warmup_steps": "400",
         "schedule": "rsqrt",
+        "optimizer": "adam",
         "seed": None,
         "mirror": "false",
         "keep_checkpoints": "5",

@@ -306,6 +306,7 @@ def test_a_validation_takes_a_tenth_of_an_epoch(steps_per_epoch, steps_per_eval,
         ("learning_rate", float("inf")),
         ("learning_rate", True),
         ("schedule", "linear"),
+        ("optimizer", "sgd"),
         ("schedule", None),
     ],
 )

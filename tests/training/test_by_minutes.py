@@ -196,7 +196,7 @@ def test_sizes_that_nobody_named_are_chosen(tmp_path, caplog):
     (line,) = (line for line in caplog.messages if line.startswith("0.05 minutes: "))
     for name in ("d_model", "d_ff", "n_layers", "n_heads"):
         assert f"--{name}={getattr(config, name)} " in line
-    for name in ("batch_size", "learning_rate", "warmup_steps", "schedule", "dropout"):
+    for name in ("batch_size", "optimizer", "learning_rate", "warmup_steps", "dropout"):
         assert f"--{name}={state(tmp_path / 'm').resume.settings[name]}" in line
     assert state(tmp_path / "m").step >= 4
 

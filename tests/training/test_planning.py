@@ -88,7 +88,7 @@ def test_a_plan_by_minutes_says_what_train_would_choose(painted, plan):
     assert status == 0
     found = json.loads(out)
     assert set(found["chosen"]) == {
-        *("batch_size", "learning_rate", "warmup_steps", "schedule", "dropout")
+        *("batch_size", "optimizer", "learning_rate", "warmup_steps", "schedule", "dropout")
     }, "sizes are named here"
     assert found["chosen"]["dropout"] == 0.1, "20 pictures, seen often"
     assert len(found["quarters"]) == 4
