@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.runtime ## paint sprites, train on them, and draw: two minutes on two cores
+demo: $(VENV)/.runtime ## paint sprites, train on them, and draw: four minutes on two cores
 	PIXACE=$(BIN)/pixace PYTHON=$(BIN)/python sh examples/demo.sh
 
 test: lint docs ## the linter, the reference and the tests: what to run before sending a change

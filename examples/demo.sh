@@ -17,15 +17,19 @@ OUT=${1:-demo}
     --model_name=sprites --weights_dir="$OUT/model-weights" \
     --images="$OUT/sprites/train" --val_images="$OUT/sprites/val" \
     --image_size=16 --bitdepth=4,3,3 \
-    --model_type=transformer --d_model=128 --d_ff=512 --n_layers=3 --n_heads=4 \
-    --batch_size=16 --learning_rate=0.003 --warmup_steps=50 --dropout=0 \
-    --steps_per_epoch=250 --n_epochs=1
+    --model_type=pointer --d_model=128 --d_ff=512 --n_layers=4 --n_heads=4 \
+    --batch_size=8 --dropout=0 --optimizer=muon \
+    --learning_rate=0.012 --warmup_steps=30 --schedule=cosine \
+    --steps_per_epoch=500 --n_epochs=1
 
-# One prompt of each of four kinds, none of which the model has seen.
+# The first sixteen sprites that the model has not seen; and one of each of four kinds.
+held_out=$(printf ',%s' "$OUT"/sprites/val/*-0000?.png "$OUT"/sprites/val/*-0001[0-5].png)
 prompts=$(ls "$OUT"/sprites/val/*.png | awk -F/ '{ kind = $NF; sub(/-.*/, "", kind) }
     ++seen[kind] == 3 && ++n % 3 == 0 { printf "%s%s", sep, $0; sep = "," }')
 
 "$PIXACE" predict --model_name=sprites --weights_dir="$OUT/model-weights" \
     --prompt="$prompts" --temperature=0,0.7,1.0 --seed=1 --scale=128 --out="$OUT/completed.png"
 "$PIXACE" predict --model_name=sprites --weights_dir="$OUT/model-weights" \
-    --batch_size=4 --temperature=0.6,0.8,0.9,1.0 --seed=1 --scale=128 --out="$OUT/drawn.png"
+    --prompt="${held_out#,}" --temperature=0 --seed=1 --scale=64 --out="$OUT/held_out.png"
+"$PIXACE" predict --model_name=sprites --weights_dir="$OUT/model-weights" \
+    --batch_size=4 --temperature=0.8,0.8,0.8,0.8 --seed=1 --scale=128 --out="$OUT/drawn.png"
