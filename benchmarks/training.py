@@ -45,6 +45,7 @@ from measuring import (
 )
 
 from pixace.backend.door import jax, trax
+from pixace.dataset.batches import Batch
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES, MODEL_TYPES
 from pixace.settings.training import PRECISIONS, TrainingSettings
@@ -66,7 +67,8 @@ def random_batches(config: ModelConfig, batch_size: int) -> Iterator[np.ndarray]
 
 def prepare_ours(config: ModelConfig, settings: TrainingSettings, n_steps: int) -> Work:
     """Returns what trains with pixace."""
-    loop = Learner(config, settings, 0, random_batches(config, settings.batch_size))
+    batches = map(Batch, random_batches(config, settings.batch_size))
+    loop = Learner(config, settings, 0, batches)
 
     def train() -> float:
         start = time.perf_counter()

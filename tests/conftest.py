@@ -44,6 +44,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Where what holds for one most likely holds for the other, `make test` tries only one.
 TRANSFORMER_AND_SLOWLY_REFORMER = ["transformer", pytest.param("reformer", marks=pytest.mark.slow)]
+POINTER_TOO = [*TRANSFORMER_AND_SLOWLY_REFORMER, "pointer"]
 
 
 def pytest_addoption(parser) -> None:
@@ -94,7 +95,7 @@ def train_tiny(
     weights_dir: Path,
     name: str,
     model_type: str,
-    positions: str = "sequence",
+    positions: str | None = None,
     **settings,
 ):
     """Trains a tiny model for a few steps through the public API; returns its folder."""

@@ -37,6 +37,7 @@ MODEL = {
     "background": "black",
     "positions": None,
 }
+NEW_MODEL = {**MODEL, "model_type": "pointer"}
 STEP = {
     "images": "images/train",
     "batch_size": "16",
@@ -64,7 +65,7 @@ FLAGS = {
     "download": {**LOCATION, "checkpoint": None, "url": None, "sha256": None},
     "train": {
         **LOCATION,
-        **MODEL,
+        **NEW_MODEL,
         **STEP,
         "val_images": "images/val",
         "n_epochs": "10000",
@@ -73,8 +74,8 @@ FLAGS = {
         "cache_dir": None,
         "learning_rate": "0.005",
         "warmup_steps": "400",
-        "schedule": "rsqrt",
         "optimizer": "adam",
+        "schedule": "rsqrt",
         "seed": None,
         "mirror": "false",
         "keep_checkpoints": "5",
@@ -83,7 +84,7 @@ FLAGS = {
         "num_processes": None,
         "process_id": None,
     },
-    "plan": {**MODEL, **STEP, "memory": None, "measure": "false", "json": "false"},
+    "plan": {**NEW_MODEL, **STEP, "memory": None, "measure": "false", "json": "false"},
     "predict": {
         **LOCATION,
         **MODEL,

@@ -78,6 +78,11 @@ def epoch_steps(folder: Path) -> list[int]:
     return sorted(int(match[1]) for match in names if match)
 
 
+def holds_checkpoints(folder: Path) -> bool:
+    """Returns whether there are weights in a folder."""
+    return bool(epoch_steps(folder)) or os.path.isfile(folder / LATEST_NAME)
+
+
 def picture_path(folder: Path, kind: str, step: int) -> Path:
     """Returns the name of a picture drawn after the epoch that ended at `step`."""
     return folder / "pictures" / f"{kind}-{step:05d}.png"
@@ -159,7 +164,7 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
     if checkpoint is not None:
         checkpoint = str(checkpoint)
         require_path("checkpoint", checkpoint)
-    if not (epoch_steps(folder) or os.path.isfile(folder / LATEST_NAME)):
+    if not holds_checkpoints(folder):
         folder = ready_folder(model_name) or folder
     if not os.path.isdir(folder) and not os.path.isfile(checkpoint or ""):
         raise CheckpointError(f"{shown(folder)}: no such model; train or download it first")

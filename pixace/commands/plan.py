@@ -17,7 +17,8 @@ from pixace.commands.flags import (
 )
 from pixace.errors import UsageError
 from pixace.pictures.folder import find_images
-from pixace.settings.model import ModelConfig
+from pixace.settings.model import ModelConfig, new_config
+from pixace.settings.model_types import NEW_TYPE
 from pixace.settings.training import TrainingSettings, require_no_epochs
 from pixace.system.command_clock import command_began
 
@@ -28,7 +29,7 @@ _STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
     define_settings(values, TrainingSettings, ("images", "batch_size", *_STEP_SETTINGS, "minutes"))
-    define_settings(values, ModelConfig)
+    define_settings(values, ModelConfig, model_type=NEW_TYPE)
     define_texts(
         values,
         memory="Memory of the device, such as 10GB (default: that of the card or machine found).",
@@ -45,7 +46,7 @@ def run(values: flags.FlagValues) -> None:
     if values["minutes"].value is not None:
         _print_minutes(values)
         return
-    config = ModelConfig.from_dict(typed_settings(values))
+    config = new_config(typed_settings(values))
     settings = TrainingSettings(
         batch_size=batch_size(values), **{name: values[name].value for name in _STEP_SETTINGS}
     )
@@ -72,7 +73,7 @@ def _print_minutes(values: flags.FlagValues) -> None:
         named["batch_size"] = batch_size(values)
     settings, sizes = TrainingSettings(**named), typed_settings(values)
     require_no_epochs(settings.minutes, named)
-    config = ModelConfig.from_dict(sizes)
+    config = new_config(sizes)
     n_images = len(find_images(settings.images)) if "images" in named else None
 
     from pixace.training.planning import plan_minutes

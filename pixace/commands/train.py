@@ -24,6 +24,7 @@ from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import find_images
 from pixace.settings.checks import check_cluster
 from pixace.settings.model import ModelConfig
+from pixace.settings.model_types import NEW_TYPE
 from pixace.settings.training import (
     DEFAULT_VAL_IMAGES,
     TrainingSettings,
@@ -53,7 +54,7 @@ def define_flags(values: flags.FlagValues) -> None:
         values, model_name_help="Folder under --weights_dir (default: a timestamp MMDD_HHMM)."
     )
     define_settings(values, TrainingSettings, val_images=DEFAULT_VAL_IMAGES)
-    define_settings(values, ModelConfig)
+    define_settings(values, ModelConfig, model_type=NEW_TYPE)
     define_switches(values, preview="Show the newest samples in the terminal after each epoch.")
     define_texts(
         values,

@@ -13,9 +13,12 @@ from pixace.settings.checks import check_bitdepth, check_colour, require_choice
 from pixace.settings.fields import check_settings, setting, stored_values
 from pixace.settings.model_types import (
     MODEL_TYPES,
+    NEW_TYPE,
     TYPE_DEFAULTS,
+    UNTOLD_TYPE,
     has_setting,
     spelled_defaults,
+    types_with,
 )
 from pixace.settings.pictures import BACKGROUND, BITDEPTH, IMAGE_SIZE, MAX_EDGE, PictureSettings
 from pixace.wording import quoted, shown, spell
@@ -44,7 +47,7 @@ class ModelConfig:
     """
 
     model_type: str = setting(
-        "reformer", f"Kind of model: one of {', '.join(MODEL_TYPES)}.", choices=MODEL_TYPES
+        UNTOLD_TYPE, f"Kind of model: one of {', '.join(MODEL_TYPES)}.", choices=MODEL_TYPES
     )
     image_size: int = setting(
         IMAGE_SIZE, "Edge of the square picture in pixels.", bounds=(1, MAX_EDGE)
@@ -163,7 +166,19 @@ def require_settings_of(model_type: str, names: Iterable[str]) -> None:
     for name in names:
         if not has_setting(model_type, name):
             known = ", ".join(TYPE_DEFAULTS[model_type])
-            raise UsageError(f"a {model_type} has no {name}; its settings are {known}")
+            raise UsageError(
+                f"a {model_type} has no {name}, which model_type={' or '.join(types_with(name))} "
+                f"has; its settings are {known}"
+            )
+
+
+def new_config(named: Mapping[str, Any]) -> ModelConfig:
+    """Returns the settings of a new training, whose type is `NEW_TYPE` unless it is named.
+
+    Raises:
+      UsageError: a named setting is unknown, or out of range.
+    """
+    return ModelConfig.from_dict({"model_type": NEW_TYPE, **named})
 
 
 def resolve_config(

@@ -13,6 +13,7 @@ from pixace.checkpoints.folder import (
     LATEST_NAME,
     best_path,
     find_checkpoint,
+    holds_checkpoints,
     is_step,
     model_folder,
     read_newest,
@@ -20,7 +21,7 @@ from pixace.checkpoints.folder import (
 from pixace.checkpoints.reader import CheckpointReader
 from pixace.errors import CheckpointError
 from pixace.settings.checks import MAX_SEED
-from pixace.settings.model import SETTING_NAMES, ModelConfig, resolve_config
+from pixace.settings.model import SETTING_NAMES, ModelConfig, new_config, resolve_config
 
 
 class StartingPoint(NamedTuple):
@@ -109,12 +110,11 @@ def training_folder(
             if stored is None:
                 source = path.parent
                 stored = load_config(source) or reader.read(path).config(path)
+    if stored is None and checkpoint is None and not holds_checkpoints(folder):
+        named = {name: value for name, value in settings.items() if value is not None}
+        return TrainingFolder(folder, new_config(named), frozenset(SETTING_NAMES) - set(named))
     config = resolve_config(stored, settings, source=source)
-    named = {name for name, value in settings.items() if value is not None}
-    is_new = stored is None
-    return TrainingFolder(
-        folder, config, frozenset(SETTING_NAMES) - named if is_new else frozenset()
-    )
+    return TrainingFolder(folder, config, frozenset())
 
 
 def find_start(

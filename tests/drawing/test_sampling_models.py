@@ -17,7 +17,8 @@ from pixace.models.layers import block_matrices
 from pixace.models.stored import open_model
 from pixace.models.weights import nested_weights
 from pixace.settings.model import ModelConfig
-from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
+from pixace.settings.model_types import has_setting
+from tests.conftest import POINTER_TOO, TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.tools.places import LEGACY
 from tests.tools.plain_trax import plain_model
 
@@ -113,8 +114,9 @@ def test_the_ready_model_s_likeliest_pictures_are_those_of_trax_s_stream():
         pytest.param(3, "grid", marks=pytest.mark.long),
     ],
 )
-@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
+@pytest.mark.parametrize("model_type", POINTER_TOO)
 def test_probabilities_are_those_of_mode_eval(model_type, batch_size, positions, small_blocks):
+    positions = positions if has_setting(model_type, "positions") else None
     config = ModelConfig(model_type=model_type, image_size=17, positions=positions, **SMALL)
     arrays = random_weights(config)
     sampler = Sampler(model_with_weights(config, "predict", arrays, batch_size), batch_size)

@@ -11,7 +11,7 @@ from pixace.models.weights import (
 from pixace.settings.model import POSITIONS, ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
 from pixace.tokens.vocabulary import token_count
-from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
+from tests.conftest import POINTER_TOO, TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.tools.plain_trax import plain_model
 
 
@@ -158,7 +158,7 @@ def test_count_weights_counts_every_number():
     assert count_weights(model.weights) == expected_weights(small("transformer"))
 
 
-@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
+@pytest.mark.parametrize("model_type", [*ATTENTION_TYPES, "pointer"])
 def test_flat_weights_go_round(model_type):
     config = small(model_type)
     one, other = build_model(config, "eval"), build_model(config, "eval")
@@ -184,7 +184,7 @@ def test_dropout_acts_in_training_only():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["eval", "predict"])
-@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
+@pytest.mark.parametrize("model_type", POINTER_TOO)
 def test_given_weights_need_no_random_ones(model_type, mode):
     config = small(model_type)
     drawn = build_model(config, mode)

@@ -103,7 +103,7 @@ def test_step_by_step_it_says_the_same(config, model, tokens, log_p, pieces):
         found.append(memory(fed[:, start : start + length]))
         start += length
     said = np.concatenate(found, axis=1)
-    np.testing.assert_allclose(said[..., N_RESERVED:], log_p[..., N_RESERVED:], atol=1e-4)
+    np.testing.assert_allclose(said[..., N_RESERVED:], log_p[..., N_RESERVED:], atol=1e-5)
 
 
 def test_mode_train_without_dropout_says_the_same(config, model, tokens, log_p):
@@ -111,7 +111,7 @@ def test_mode_train_without_dropout_says_the_same(config, model, tokens, log_p):
     init_model(trained, 2, N_PIXELS)
     trained.weights, trained.rng = model.weights, model.rng
     said = np.asarray(trained(tokens))[..., N_RESERVED:]
-    np.testing.assert_allclose(said, log_p[..., N_RESERVED:], atol=1e-4)
+    np.testing.assert_allclose(said, log_p[..., N_RESERVED:], atol=1e-5)
 
 
 def test_at_the_first_pixel_there_is_nothing_to_copy(model, tokens, log_p):

@@ -198,7 +198,7 @@ os._exit(0)
 def losses(index: int, size: int) -> list[float]:
     """Returns the losses of some steps, with one process's share of each batch."""
     found = []
-    for model_type in ATTENTION_TYPES:
+    for model_type in (*ATTENTION_TYPES, "pointer"):
         config = ModelConfig(model_type=model_type, **TINY)
         batch = np.random.default_rng(0).integers(2, 34, (4, config.n_pixels)).astype(np.int32)
         settings = TrainingSettings(

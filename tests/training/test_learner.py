@@ -17,7 +17,7 @@ from pixace.tokens.vocabulary import token_count
 from pixace.training.devices import batch_mesh
 from pixace.training.learner import Learner
 from pixace.training.step import TrainingStep
-from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
+from tests.conftest import POINTER_TOO, TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.tools.plain_trax import plain_model
 from tests.tools.tiny import TINY
 
@@ -126,7 +126,7 @@ def test_dropout_hinders_as_much_as_trax_s():
     assert abs(np.mean(differences)) < 0.1
 
 
-@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
+@pytest.mark.parametrize("model_type", POINTER_TOO)
 def test_bfloat16_learns_as_float32_does(painted, model_type):
     """The same steps but for 8 bits of mantissa; weights and optimiser stay float32."""
     config = ModelConfig(model_type, **TINY)

@@ -24,7 +24,7 @@ def test_a_training_without_a_name_is_called_after_the_time(tmp_path):
     folder, config, _ = training_folder(None, tmp_path, None, {})
     assert folder.parent == tmp_path
     assert re.fullmatch(r"[01]\d[0-3]\d_[0-2]\d[0-5]\d", folder.name)
-    assert config == ModelConfig()
+    assert config == ModelConfig("pointer")
     assert not folder.exists(), "nothing is made before the training starts"
 
 
@@ -36,7 +36,26 @@ def test_an_empty_name_is_a_mistake_and_not_the_time(tmp_path):
 def test_a_new_training_takes_the_named_settings(tmp_path):
     folder, config, _ = training_folder("faces", tmp_path, None, {"image_size": 16, "d_ff": None})
     assert folder == tmp_path / "faces"
-    assert config == ModelConfig(image_size=16)
+    assert config == ModelConfig("pointer", image_size=16)
+    chosen = {"model_type": "reformer"}
+    assert training_folder("faces", tmp_path, None, chosen)[1] == ModelConfig("reformer")
+
+
+@pytest.mark.parametrize("name", ["model.pkl.gz", "model-00003.pkl.gz"])
+def test_weights_without_settings_go_on_as_a_reformer(tmp_path, name):
+    """As they are of 2020; and their sizes are not open, either."""
+    (tmp_path / "old").mkdir()
+    checkpoint = tmp_path / "old" / name
+    write_checkpoint(checkpoint, state(3, 3), {})
+    expected = ModelConfig("reformer", image_size=16)
+    for place in (("old", tmp_path, None), ("new", tmp_path, str(checkpoint))):
+        assert training_folder(*place, {"image_size": 16})[1:] == (expected, frozenset())
+
+
+def test_settings_that_leave_the_type_out_are_a_reformer_s(tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "config.json").write_text('{"image_size": 16}')
+    assert training_folder("old", tmp_path, None, {})[1] == ModelConfig("reformer", image_size=16)
 
 
 def test_a_training_goes_on_with_the_stored_settings(tmp_path):

@@ -19,7 +19,7 @@ from pixace.settings.training import TrainingSettings
 from pixace.tokens.vocabulary import token_count
 from pixace.training.devices import batch_mesh
 from pixace.training.step import TrainingState, TrainingStep
-from tests.conftest import FAST_TO_COMPILE, TRANSFORMER_AND_SLOWLY_REFORMER
+from tests.conftest import FAST_TO_COMPILE, POINTER_TOO
 from tests.tools.plain_trax import plain_model
 from tests.tools.tiny import TINY
 
@@ -105,7 +105,7 @@ def assert_same_weights(states, other_states) -> None:
         np.testing.assert_allclose(other, array, atol=1e-5)
 
 
-@pytest.mark.parametrize("model_type", ATTENTION_TYPES)
+@pytest.mark.parametrize("model_type", [*ATTENTION_TYPES, "pointer"])
 def test_recomputing_in_passes_leads_to_the_same_weights(model_type):
     losses, states = trained(model_type)
     other_losses, other_states = trained(model_type, **RECOMPUTING_IN_PASSES)
@@ -170,7 +170,7 @@ def test_a_batch_in_which_nothing_counts_has_no_gradient():
     assert not any(gradient.any() for gradient in gradients_of(state))
 
 
-@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
+@pytest.mark.parametrize("model_type", POINTER_TOO)
 def test_half_precision_is_close_and_weights_stay_whole(model_type):
     """bfloat16 rounds each activation by 1/256 at the most; sums of many stray less than that."""
     losses, states = trained(model_type)
@@ -188,7 +188,7 @@ def test_half_precision_is_close_and_weights_stay_whole(model_type):
     assert np.linalg.norm(ours - others) < 0.05 * np.linalg.norm(ours)
 
 
-@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
+@pytest.mark.parametrize("model_type", POINTER_TOO)
 def test_what_is_recomputed_was_dropped_before(model_type):
     """The way back meets the noise of the way forward."""
     losses, states = trained(model_type, dropout=0.3)
@@ -210,14 +210,15 @@ from pixace.training.step import TrainingStep
 from pixace.backend.door import jax
 from tests.training.test_step import N_STEPS, batch_of, config_of, settings_of
 assert batch_mesh().size == len(jax.devices()) == 4
-model_type, changes, initial_state = pickle.load(sys.stdin.buffer)
+changes, initial_states = pickle.load(sys.stdin.buffer)
 mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("batch",))
-step = TrainingStep(config_of(model_type), settings_of(**changes), mesh)
-state, losses = step.placed(initial_state), []
-for number in range(1, N_STEPS + 1):
-    state, loss = step(state, number, 0.003, batch_of(number))
-    losses.append(float(loss))
-print(json.dumps(losses))
+for model_type, initial_state in initial_states.items():
+    step = TrainingStep(config_of(model_type), settings_of(**changes), mesh)
+    state, losses = step.placed(initial_state), []
+    for number in range(1, N_STEPS + 1):
+        state, loss = step(state, number, 0.003, batch_of(number))
+        losses.append(float(loss))
+    print(json.dumps(losses))
 weights = np.linspace(0, 1, batch_of(1).tokens.size).reshape(batch_of(1).tokens.shape)
 weighted = batch_of(1)._replace(weights=weights.astype(np.float32))
 print(float(step(step.placed(initial_state), 1, 0.003, weighted)[1]))
@@ -241,9 +242,10 @@ for changes in {"batch_size": 6}, {"batch_size": 4, "accumulate": 2}:
 
 def test_several_devices_do_what_one_does():
     """Four virtual ones, in a process of their own; the first test takes two of them."""
+    kinds = ("pointer", "transformer")
     result = subprocess.run(
         [sys.executable, "-c", SEVERAL_DEVICES],
-        input=pickle.dumps(("transformer", {"accumulate": 2}, initial_state("transformer"))),
+        input=pickle.dumps(({"accumulate": 2}, {kind: initial_state(kind) for kind in kinds})),
         env={
             **os.environ,
             "XLA_FLAGS": f"{FAST_TO_COMPILE} --xla_force_host_platform_device_count=4",
@@ -251,11 +253,13 @@ def test_several_devices_do_what_one_does():
         capture_output=True,
     )
     assert result.returncode == 0, result.stderr.decode()
-    losses, loss, with_dropout, *messages = result.stdout.decode().splitlines()
+    lines = result.stdout.decode().splitlines()
+    for losses, kind in zip(lines, kinds, strict=False):
+        np.testing.assert_allclose(json.loads(losses), trained(kind)[0], rtol=1e-5)
+    loss, with_dropout, *messages = lines[len(kinds) :]
     shape = batch_of(1).tokens.shape
     expected, _ = weighted(np.linspace(0, 1, np.prod(shape)).reshape(shape))
     assert float(loss) == pytest.approx(expected, rel=1e-5)
-    np.testing.assert_allclose(json.loads(losses), trained("transformer")[0], rtol=1e-5)
     first, last = json.loads(with_dropout)
     assert last < 0.9 * first
     assert messages == [

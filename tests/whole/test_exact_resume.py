@@ -32,7 +32,7 @@ from pixace.system.signals import SavedAndStopped
 from pixace.training.watching.summaries import RUNS
 from tests.conftest import TINY, assert_same_state, flags_of, paint, train_tiny, wait_for
 
-MODEL_TYPES = ("transformer", "reformer")
+MODEL_TYPES = ("transformer", "reformer", "pointer")
 EPOCH = 8
 N_EPOCHS = 3
 LAST = EPOCH * N_EPOCHS
@@ -191,6 +191,7 @@ def check(album, weights_dir, wholes, watcher, model_type, stops, **settings) ->
         pytest.param(
             "reformer", {"schedule": "cosine", "positions": "grid"}, marks=pytest.mark.slow
         ),
+        pytest.param("pointer", {"optimizer": "muon"}, marks=pytest.mark.slow),
     ],
 )
 def test_five_stops_in_a_row_change_nothing(album, tmp_path, wholes, watcher, model_type, settings):

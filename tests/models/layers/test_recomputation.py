@@ -20,7 +20,7 @@ def peak_bytes(model_type: str, recompute: bool, batch_size: int) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "model_type", ["transformer", pytest.param("reformer", marks=pytest.mark.long)]
+    "model_type", ["transformer", "pointer", pytest.param("reformer", marks=pytest.mark.long)]
 )
 def test_recomputing_needs_less_memory(model_type):
     assert peak_bytes(model_type, True, 4) < 0.93 * peak_bytes(model_type, False, 4)
