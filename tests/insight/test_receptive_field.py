@@ -26,16 +26,23 @@ def seen_from(pixel: int, model_type: str, **sizes) -> np.ndarray:
     return receptive_field(config, weights, tokens, pixel).reshape(EDGE, EDGE) > 0
 
 
+EDGES = 0, 1, EDGE * EDGE - 1
+
+
 @pytest.mark.parametrize(
-    "pixel",
+    ("model_type", "pixel"),
     [
-        pytest.param(0, marks=pytest.mark.slow),
-        pytest.param(1, marks=pytest.mark.slow),
-        24,
-        pytest.param(48, marks=pytest.mark.slow),
+        *((model_type, 24) for model_type in MODEL_TYPES),
+        *(
+            # Each edge with one type or two; `make test-long` tries them all.
+            pytest.param(
+                model_type, edge, marks=pytest.mark.long if (i - j) % 3 else pytest.mark.slow
+            )
+            for i, model_type in enumerate(MODEL_TYPES)
+            for j, edge in enumerate(EDGES)
+        ),
     ],
 )
-@pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_a_pixel_is_told_by_earlier_ones_alone(model_type, pixel):
     seen = seen_from(pixel, model_type).ravel()
     assert not seen[pixel:].any(), "exactly zero at the pixel and after it"

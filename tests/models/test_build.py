@@ -26,12 +26,24 @@ def random_tokens(config: ModelConfig, batch_size: int) -> np.ndarray:
     return rng.integers(2, high, (batch_size, config.n_pixels)).astype(np.int32)
 
 
-@pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
+PROMPTS = [
+    *(("sequence", *case) for case in [(5, 0), (5, 1), (5, 12), (5, 24), (8, 40), (46, 2110)]),
+    *(("grid", *case) for case in [(5, 0), (8, 40)]),
+]
+
+
 @pytest.mark.parametrize(
-    ("positions", "image_size", "prompt_length"),
+    ("model_type", "positions", "image_size", "prompt_length"),
     [
-        *(("sequence", *case) for case in [(5, 0), (5, 1), (5, 12), (5, 24), (8, 40), (46, 2110)]),
-        *(("grid", *case) for case in [(5, 0), (8, 40)]),
+        *(("transformer", *case) for case in PROMPTS),
+        *(
+            pytest.param(
+                "reformer",
+                *case,
+                marks=pytest.mark.slow if case in PROMPTS[2::5] else pytest.mark.long,
+            )
+            for case in PROMPTS
+        ),
     ],
 )
 def test_step_by_step_equals_all_at_once(model_type, positions, image_size, prompt_length):
