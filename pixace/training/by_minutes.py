@@ -19,11 +19,12 @@ from pixace.settings.training import (
     require_no_epochs,
     settings_from_texts,
 )
-from pixace.training.budget import CHOSEN, SIZES, Freedom, operations, time_budget
+from pixace.training.budget import CHOSEN, SIZES, Freedom, operations
 from pixace.training.memory import smallest_batch
 from pixace.training.peers import Peers
 from pixace.training.sizing import Settled, current_speed, settle
 from pixace.training.start import StartingPoint
+from pixace.training.time_budget import time_budget
 from pixace.training.timekeeper import TimeKeeper
 from pixace.training.worker import Worker
 from pixace.wording import duration, shown, spell

@@ -24,7 +24,6 @@ from pixace.tokens.vocabulary import N_RESERVED
 from pixace.training.budget import (
     N_QUARTERS,
     Candidate,
-    Costs,
     Freedom,
     guessed_speed,
     operations,
@@ -34,6 +33,7 @@ from pixace.training.devices import memory_bytes
 from pixace.training.memory import fitting_step
 from pixace.training.peers import Peers
 from pixace.training.step import TrainingStep
+from pixace.training.time_budget import Costs
 
 _log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pixace.checkpoints.time_plan import Stretch, TimePlan
-from pixace.training.budget import Costs, TimeBudget, quarter_ends
 from pixace.training.peers import Command, Peers
 from pixace.training.sizing import Settled
+from pixace.training.time_budget import Costs, TimeBudget, quarter_ends
 from pixace.training.watching.observer import Observer, StepInfo
 from pixace.training.worker import Worker
 from pixace.wording import duration

@@ -8,8 +8,8 @@ from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.system.signals import StopRequest
-from pixace.training.budget import Costs, TimeBudget, time_budget
 from pixace.training.peers import Peers
+from pixace.training.time_budget import Costs, TimeBudget, time_budget
 from pixace.training.timekeeper import TimeKeeper
 from pixace.training.watching.epochs import Epochs
 from pixace.training.watching.observer import StepInfo
