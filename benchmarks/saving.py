@@ -1,6 +1,6 @@
 """How much longer does a save take than writing the bytes?
 
-Saves the default model (a Reformer for 32x32 pixels with 32,022,530 weights, and Adam's two
+Saves a Reformer of the default size (for 32x32 pixels, 32,022,530 weights, and Adam's two
 moments of each: some 384 MB) as training does, beside the least that any safe save must do:
 writing as many bytes to a file in the same folder and flushing them to the disk. Rounds are
 interleaved. trax 1.4.1's own files, compressed, but neither flushed nor verified, take so long that
