@@ -119,7 +119,7 @@ def stored_values(
 def check_settings(settings: Any) -> None:
     """Checks the values of a frozen object of settings by what their fields say.
 
-    Texts, lists and numbers without bounds are for its class to check. NumPy's integers become
+    Texts, lists and numbers without bounds are for its class to check. NumPy's numbers become
     Python's, as they go into no JSON.
 
     Raises:
@@ -134,6 +134,8 @@ def check_settings(settings: Any) -> None:
             continue
         if about.bounds is not None and float in about.types:
             require_number(name, value, *about.bounds)
+            if not isinstance(value, int | float):
+                object.__setattr__(settings, name, float(value))
         elif about.bounds is not None:
             require_int(name, value, *about.bounds)
             object.__setattr__(settings, name, int(value))

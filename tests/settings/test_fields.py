@@ -80,8 +80,10 @@ def test_what_it_does_not_allow_is_refused_by_name(values, wording):
     assert str(caught.value) == wording
 
 
-def test_numpy_s_integers_become_python_s():
-    assert type(Brush(width=np.int64(4)).width) is int
+def test_numpy_s_numbers_become_python_s():
+    brush = Brush(width=np.int64(4), softness=np.float32(0.25))
+    assert (type(brush.width), type(brush.softness)) == (int, float)
+    assert type(Brush(softness=1).softness) is int, "as it was spelt"
 
 
 @pytest.mark.parametrize("kind", [ModelConfig, TrainingSettings, DrawingSettings])

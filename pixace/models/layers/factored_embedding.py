@@ -9,7 +9,7 @@ from pixace.backend.types import Array, ArrayTree, Signature
 
 
 class FactoredEmbedding(trax.layers.base.Layer):
-    """Maps tokens, integers (B, T), to the sums of their factors' vectors, float32 (B, T, D).
+    """Maps tokens, integers (B, T), to the sums of their factors' vectors, (B, T, D).
 
     So a colour that was hardly ever seen is known by its hue, its saturation and its value. Weights
     are a matrix for each factor, (levels + 1, D), whose first row is of tokens that are no colour.
@@ -40,5 +40,7 @@ class FactoredEmbedding(trax.layers.base.Layer):
     def forward(self, tokens: Array) -> Array:
         """Looks up and adds."""
         rows = jnp.asarray(self._rows)[tokens]
-        vectors = [matrix[rows[..., factor]] for factor, matrix in enumerate(self.weights)]
-        return sum(vectors[1:], start=vectors[0])
+        # In float32, as sums of thousands of gradients get stuck in bfloat16.
+        matrices = [matrix.astype(jnp.float32) for matrix in self.weights]
+        vectors = [matrix[rows[..., factor]] for factor, matrix in enumerate(matrices)]
+        return sum(vectors[1:], start=vectors[0]).astype(self.weights[0].dtype)
