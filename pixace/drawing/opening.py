@@ -39,4 +39,5 @@ def open_to_draw(path: Path, settings: Mapping[str, Any], is_named: bool) -> Sto
         "newest",
         shown(better),
     )
+    del stored  # the weights of two files would be in memory
     return open_model(better, settings)

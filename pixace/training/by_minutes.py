@@ -84,8 +84,8 @@ class Pacing:
         """The plan that this run goes on with, if one holds."""
         return self.budget.plan if self.budget else None
 
-    def settling(self, config: ModelConfig, peers: Peers) -> Callable[[int], Settled] | None:
-        """Returns what settles sizes and steps, given how many images there are to train on.
+    def settling(self, config: ModelConfig, peers: Peers) -> Callable[[int, int], Settled] | None:
+        """Returns what settles sizes and steps, given how many images to train and validate on.
 
         None where there is nothing to settle.
         """
@@ -93,11 +93,11 @@ class Pacing:
         if budget is None or budget.is_held:
             return None
 
-        def settled(n_images: int) -> Settled:
+        def settled(n_images: int, n_val_images: int) -> Settled:
             unit = smallest_batch(self.settings)
             freedom = Freedom(self._open_sizes, self._open_settings, unit, n_images)
             left = max(1.0, budget.left(time.monotonic()))
-            self._settled = settle(config, self.settings, freedom, left, peers)
+            self._settled = settle(config, self.settings, freedom, n_val_images, left, peers)
             return self._settled
 
         return settled

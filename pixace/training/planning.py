@@ -152,7 +152,7 @@ def plan_minutes(
     pacing = Pacing(request, None, Path())
     settle = pacing.settling(config, Peers(StopRequest()))
     assert settle is not None, "a new training has everything to settle"
-    settled = settle(MANY if n_images is None else n_images)
+    settled = settle(MANY if n_images is None else n_images, MANY)
     left = started + 60 * settings.minutes - time.monotonic()
     return MinutesPlan(
         minutes=settings.minutes,

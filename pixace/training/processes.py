@@ -56,7 +56,7 @@ def start_as_first(
     start: StartingPoint | None,
     peers: Peers,
     plan: TimePlan | None = None,
-    settle: Callable[[int], Settled] | None = None,
+    settle: Callable[[int, int], Settled] | None = None,
 ) -> Worker:
     """Returns the first process's worker; the others get to know what they must for theirs.
 
@@ -67,7 +67,7 @@ def start_as_first(
       peers: see `Worker`.
       plan: of a training by minutes that goes on with it.
       settle: of a training by minutes that is to be planned: settles model and training, given how
-        many images there are to train on; see `sizing.settle`.
+        many images there are to train and to validate on; see `sizing.settle`.
 
     Raises:
       CheckpointError: the checkpoint does not fit.
@@ -85,7 +85,7 @@ def start_as_first(
     peers.from_first(_SharedSettings(*shared))
     images, step = read_images(config, settings, peers), None
     if settle is not None:
-        config, settings, step, *_ = settle(images.counts[0])
+        config, settings, step, *_ = settle(*images.counts[:2])
     worker = Worker(config, settings, seed, position, peers, images, step, plan)
     if start is not None:
         worker.learner.restore(start, peers)

@@ -18,7 +18,7 @@ from pixace.backend.door import jax
 from pixace.dataset.batches import Batch
 from pixace.errors import PixaceError
 from pixace.settings.model import ModelConfig
-from pixace.settings.training import TrainingSettings
+from pixace.settings.training import AUTO, TrainingSettings
 from pixace.system.limits import n_cores
 from pixace.tokens.vocabulary import N_RESERVED
 from pixace.training.budget import (
@@ -50,6 +50,7 @@ class Settled(NamedTuple):
       step: compiled for them.
       seconds_per_step: measured.
       seconds_compiling: that this step took to compile.
+      n_val_images: to validate on.
     """
 
     config: ModelConfig
@@ -57,17 +58,20 @@ class Settled(NamedTuple):
     step: TrainingStep
     seconds_per_step: float
     seconds_compiling: float
+    n_val_images: int
 
     def costs(self) -> Costs:
         """Returns what is known of the time that the training's parts take."""
-        n_batches, n_pixels = self.settings.batches_per_eval, self.config.n_pixels
-        return Costs(self.seconds_per_step, self.seconds_compiling, n_batches, n_pixels)
+        most = -(-self.n_val_images // self.settings.n_pictures)
+        n_batches = min(most, self.settings.batches_per_eval)
+        return Costs(self.seconds_per_step, self.seconds_compiling, n_batches, self.config.n_pixels)
 
 
 def settle(
     config: ModelConfig,
     settings: TrainingSettings,
     freedom: Freedom,
+    n_val_images: int,
     seconds: float,
     peers: Peers,
     clock: Callable[[], float] = time.monotonic,
@@ -81,6 +85,7 @@ def settle(
       config: the model's settings, as far as they are decided.
       settings: of the training likewise.
       freedom: what may be chosen.
+      n_val_images: to validate on.
       seconds: that the training may still take.
       peers: all processes, of which this one is the first.
       clock: tells the seconds; tests pass their own.
@@ -90,12 +95,12 @@ def settle(
     """
     began, speed = clock(), current_speed()
     candidates = freedom.candidates(config, settings, seconds, speed)
-    settled = _largest_fitting(candidates, freedom, seconds, peers, clock)
+    settled = _largest_fitting(candidates, freedom, n_val_images, peers, clock)
     speed = operations(settled.config) * settled.settings.n_pictures / settled.seconds_per_step
     spent = clock() - began
     better = freedom.candidates(config, settings, seconds - spent, speed)
     if spent <= _SHARE_OF_MEASURING * seconds and not _is_same(better[0], settled):
-        settled = _largest_fitting(better, freedom, seconds - spent, peers, clock)
+        settled = _largest_fitting(better, freedom, n_val_images, peers, clock)
     left = seconds - (clock() - began)
     n_steps = steps_expected(left, settled.seconds_per_step)
     roughly = settled._replace(settings=freedom.with_steps(settled.settings, n_steps))
@@ -138,7 +143,7 @@ def current_speed() -> float:
 def _largest_fitting(
     candidates: Sequence[Candidate],
     freedom: Freedom,
-    seconds: float,
+    n_val_images: int,
     peers: Peers,
     clock: Callable[[], float],
 ) -> Settled:
@@ -163,14 +168,14 @@ def _largest_fitting(
         compiling = clock() - began
         per_step = measured_seconds(config, settings, step, n_measured, clock)
         _log.debug("%s: %.3g s per step", config.as_flags(), per_step)
-        return Settled(config, settings, step, per_step, compiling)
+        return Settled(config, settings, step, per_step, compiling, n_val_images)
     raise AssertionError("there is always a candidate")
 
 
 def _is_same(candidate: Candidate, settled: Settled) -> bool:
     """Returns whether a candidate is what has been measured already."""
-    same_batch = candidate.settings.batch_size == settled.settings.batch_size
-    return candidate.config == settled.config and same_batch
+    batch = candidate.settings.batch_size
+    return candidate.config == settled.config and batch in (AUTO, settled.settings.batch_size)
 
 
 def _shared(config: ModelConfig, settings: TrainingSettings) -> dict[str, Any]:

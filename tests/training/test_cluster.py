@@ -92,10 +92,10 @@ def test_by_minutes_both_train_what_the_first_has_chosen(painted, tmp_path):
     words = [f"--{name}={value}" for name, value in flags.items()]
     small = ["--image_size=4", "--bitdepth=1,1,1", "--model_type=transformer", "--d_model=16"]
     command = [sys.executable, "-m", "pixace", "train", *words]
-    first = [*command, "--model_name=m", "--minutes=0.1", *small]
+    first = [*command, "--model_name=m", "--minutes=0.02", "--n_layers=1", *small]
     (code, _, err), (code_2, _, err_2) = ends(start_both([first, command]))
     assert (code, code_2) == (0, 0), err + err_2
-    assert "0.1 minutes: --d_ff=64 " in err
+    assert "0.02 minutes: --d_ff=64 " in err
     checkpoint = read_checkpoint(tmp_path / "m" / "model.pkl.gz")
     assert checkpoint.step == checkpoint.resume.plan.last_step
     assert len(checkpoint.history.validations()) == 4

@@ -12,7 +12,7 @@ from pixace.models.build import weight_shapes
 from pixace.models.weights import count_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
-from pixace.training.planning import make_plan
+from pixace.training.planning import MinutesPlan, make_plan
 from tests.conftest import flags_of
 from tests.tools.tiny import TINY
 
@@ -93,12 +93,12 @@ def test_a_plan_by_minutes_says_what_train_would_choose(painted, plan):
     assert found["chosen"]["dropout"] == 0.1, "20 pictures, seen often"
     assert len(found["quarters"]) == 4
     assert found["quarters"] == sorted(found["quarters"])
-    status, out, _ = plan("--minutes=0.05")
-    assert status == 0
-    assert re.search(r"^0.05 minutes: --batch_size=\d+ ", out, re.M)
+    out = str(MinutesPlan(**found))
+    assert re.search(r"^5 minutes: --batch_size=\d+ ", out, re.M)
     assert re.search(
         r"^\d+ steps of \d+ pictures, .* s each; pictures after (\d+, ){3}\d+$", out, re.M
     )
+    assert "20 images: each is shown " in out
 
 
 @pytest.mark.parametrize("flag", ["--steps_per_epoch=3", "--memory=1GB", "--minutes=0"])

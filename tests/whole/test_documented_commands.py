@@ -150,8 +150,8 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     shutil.copytree(folder / "faces" / "test", folder / "mixed")
     for name in ("a.jpg", "someone.jpg"):
         shutil.copy(folder / "faces" / "val" / "disc-000.png", folder / name)
-    for name in ("faces", "emoji"):
-        shutil.copytree(weights_dir / "transformer", folder / "model-weights" / name)
+    for name, model_type in (("faces", "transformer"), ("emoji", "reformer")):
+        shutil.copytree(weights_dir / model_type, folder / "model-weights" / name)
     shutil.copy(weights_dir / "transformer" / "model.pkl.gz", folder)
     drawing = ["predict", "--model_name=faces", f"--weights_dir={folder}/model-weights"]
     assert main([*drawing, "--scale=8", f"--out={folder}/new.png"]) == 0

@@ -35,7 +35,6 @@ TESTED_BY = {
     "settings/test_model.py": "checkpoints.config_file",
     "test_cli.py": "__init__ __main__ commands errors",
     "tokens/test_tokens.py": "tokens.hsv tokens.vocabulary",
-    "training/test_by_minutes.py": "drawing.opening training.sizing",
     "training/test_planning.py": "commands.plan",
     "training/test_run.py": "training.watching.observer",
     "training/test_trainer.py": "training.begin",
