@@ -173,9 +173,12 @@ def _largest_fitting(
 
 
 def _is_same(candidate: Candidate, settled: Settled) -> bool:
-    """Returns whether a candidate is what has been measured already."""
-    batch = candidate.settings.batch_size
-    return candidate.config == settled.config and batch in (AUTO, settled.settings.batch_size)
+    """Returns whether a candidate's step is what has been measured already."""
+    asked, measured = candidate.settings, settled.settings
+    is_same_batch = asked.batch_size in (AUTO, measured.batch_size)
+    return (
+        candidate.config == settled.config and is_same_batch and asked.dropout == measured.dropout
+    )
 
 
 def _shared(config: ModelConfig, settings: TrainingSettings) -> dict[str, Any]:

@@ -38,6 +38,11 @@ def test_more_than_a_tenth_of_the_time_is_not_measured():
     assert 4 * found.settings.steps_per_epoch < SECONDS / 10
 
 
+def test_dropout_is_for_the_steps_that_there_are_not_for_those_guessed():
+    freedom = Freedom(frozenset(), FREE.settings - {"batch_size"}, unit=1, n_images=1000)
+    assert settled(1.0, freedom, batch_size=8).settings.dropout == 0.0, "each is seen four times"
+
+
 def test_a_validation_is_of_no_more_images_than_there_are():
     found = settled(1.0, Freedom(frozenset(), FREE.settings, 1, 8), steps_per_eval=10**6)
     assert found.costs().n_val_batches == 3, "20 images, in batches of 8"
