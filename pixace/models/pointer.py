@@ -25,8 +25,8 @@ from pixace.tokens.vocabulary import N_RESERVED
 
 _NEIGHBOUR_WIDTH, _NEIGHBOUR_SCALE = 24, 0.5  # of the vector of one neighbour
 _COLOUR_SCALE = 0.06  # of the vector of the token before
-# With more, the last layer says one factor of a colour after another: with 8192 colours that learns
-# more in half of the time (2.80 bits against 2.88), with 1024 not (2.86 against 2.80).
+# With more, the last layer says one factor of a colour after another: with 8192 colours a step then
+# takes three quarters of the time and learns as much (2.65 bits against 2.66 after 80 steps of 4).
 _MANY_TOKENS = 2048
 
 Add, Branch, Dense, Serial = (
