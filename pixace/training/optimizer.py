@@ -72,10 +72,11 @@ def _muon() -> Optimizer:
         moments_before = jax.tree.leaves(slots)
         by_adam = adam.update(step, learning_rate, gradients, weights, slots)
         (new, of_weights), (moments, of_slots) = map(jax.tree.flatten, by_adam)
+        hidden = _between(weights)
         arrays = zip(jax.tree.leaves(gradients), jax.tree.leaves(weights), strict=True)
         for number, (gradient, array) in enumerate(arrays):
             first = number * ADAM_SLOTS_PER_WEIGHT
-            if array.ndim == 2 and number in _between(weights):
+            if array.ndim == 2 and number in hidden:
                 new[number], moments[first] = muon_step(
                     learning_rate, gradient, array, moments_before[first]
                 )

@@ -88,3 +88,16 @@ def test_the_gradient_is_a_length():
     assert lengths.shape == (9,)
     assert np.isfinite(lengths).all()
     assert (lengths >= 0).all()
+
+
+@pytest.mark.parametrize("bitdepth", [[1, 1, 1], [5, 4, 4]])
+def test_it_is_measured_around_the_picture(bitdepth):
+    """What a model looks at depends on what is there, however its colours are told."""
+    sizes = {"image_size": 3, "d_model": 8, "d_ff": 8, "n_layers": 1, "n_heads": 2}
+    config = ModelConfig.from_dict({"model_type": "pointer", "bitdepth": bitdepth, **sizes})
+    model = build_model(config, "eval")
+    init_model(model, 1, 9)
+    one, other = (
+        receptive_field(config, model.weights, np.full(9, token, np.int32), 8) for token in (2, 5)
+    )
+    assert np.abs(one - other).max() > 1e-3 * one.max()

@@ -94,6 +94,47 @@ def test_gradients_are_those_of_the_nats(model, tokens, is_weighted):
         assert jnp.isfinite(one).all()
 
 
+def build_and_init(config):
+    made = build_model(config, "eval")
+    init_model(made, 1, N_PIXELS)
+    made.rng = jax.random.PRNGKey(0)
+    return made
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 1), (1, 0), (1, -1), (2, 2)])
+def test_it_points_so_many_rows_up_and_columns_to_the_left(config, row, column):
+    """By one bias alone, as features are zeros and the gate is open.
+
+    All pixels that could be meant have a colour of their own; the likeliest tells which one was.
+    """
+    edge = CONFIG.image_size
+    tokens = (np.arange(N_PIXELS, dtype=np.int32) % 32 + N_RESERVED)[None]
+    head, weights, (vectors, before) = head_of(build_and_init(config), tokens)
+    plain, pointers, distances, (vector, gate) = weights
+    distances = distances.at[row, column + edge - 1].set(50.0)
+    weights = plain, pointers, distances, (vector, gate + 60)
+    log_p, _ = head.pure_fn((jnp.zeros_like(vectors), before), weights, (), jax.random.PRNGKey(0))
+    for y, x in ((2, 2), (3, 4), (2, 4)):
+        source = tokens[0, (y - row) * edge + x - column]
+        assert log_p[0, y * edge + x].argmax() == source
+        assert log_p[0, y * edge + x, source] > -1e-3
+
+
+def test_all_residual_blocks_together_begin_as_large_as_one(config):
+    """The last matrix of each is smaller than a Transformer's by the root of their number."""
+    sizes = {name: getattr(CONFIG, name) for name in ("d_model", "d_ff", "n_layers", "n_heads")}
+    plain = ModelConfig("transformer", CONFIG.image_size, config.bitdepth, **sizes)
+
+    def spreads(config):
+        blocks = build_and_init(config).weights
+        matrices = [array for array in flat_weights(blocks) if array.shape == (32, 16)]
+        return [float(np.std(array)) for array in matrices]
+
+    quiet, loud = spreads(config), spreads(plain)
+    assert len(quiet) == len(loud) == CONFIG.n_layers
+    np.testing.assert_allclose(np.divide(quiet, loud), (2 * CONFIG.n_layers) ** -0.5, rtol=0.15)
+
+
 def test_step_by_step_it_says_the_same(config, model, tokens, log_p):
     memory = model_with_weights(config, "predict", flat_weights(model.weights), 2)
     fed = np.concatenate([np.zeros((2, 1), np.int32), tokens[:, :-1]], axis=1)

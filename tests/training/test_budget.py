@@ -6,7 +6,7 @@ import pytest
 
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES, has_setting
-from pixace.settings.training import AUTO, TrainingSettings
+from pixace.settings.training import ADAM, AUTO, MUON, TrainingSettings
 from pixace.training.budget import (
     CHOSEN,
     SIZES,
@@ -33,6 +33,13 @@ def test_what_was_measured_good_is_chosen():
         assert (best.config.d_model, best.config.n_layers, best.config.d_ff) == (128, 4, 512)
         assert (best.settings.n_pictures, best.settings.learning_rate) == (8, 0.012)
     assert 192 >= chosen(30).config.d_model >= 128
+
+
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_muon_is_for_models_that_have_matrices_to_turn(model_type):
+    config = dataclasses.replace(ModelConfig(model_type), image_size=16, bitdepth=(4, 3, 3))
+    is_of_attention = has_setting(model_type, "n_heads")
+    assert chosen(5, config=config).settings.optimizer == (MUON if is_of_attention else ADAM)
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)

@@ -27,3 +27,14 @@ def test_the_size_of_a_step_is_the_rate_s_alone():
     assert 0.001 < np.sqrt(np.mean((weights - small) ** 2)) < 0.003
     none, _ = muon_step(0.01, still, weights, still)
     assert np.array_equal(none, weights)
+
+
+def test_earlier_gradients_go_on_moving_it():
+    """The momentum is their running mean: without a new one, the last direction is taken again."""
+    rng = np.random.default_rng(0)
+    gradient, weights = rng.normal(size=(2, 8, 16)).astype(np.float32)
+    once, momentum = muon_step(0.01, gradient, weights, np.zeros_like(weights))
+    np.testing.assert_allclose(momentum, 0.05 * gradient, rtol=1e-5)
+    again, momentum = muon_step(0.01, np.zeros_like(weights), once, momentum)
+    np.testing.assert_allclose(momentum, 0.95 * 0.05 * gradient, rtol=1e-5)
+    np.testing.assert_allclose(once - again, weights - once, atol=1e-6)

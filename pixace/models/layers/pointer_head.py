@@ -195,5 +195,5 @@ def _summed_by_token(shares: Array, before: Array, n_tokens: int) -> Array:
 
 def _log(shares: Array) -> Array:
     """Returns ln, and a very small number for 0."""
-    is_there = shares >= np.finfo(np.float32).tiny  # less has an infinite gradient
+    is_there = shares >= np.finfo(np.float32).tiny  # GPUs keep less, without a gradient
     return jnp.where(is_there, jnp.log(jnp.where(is_there, shares, 1.0)), NEVER)
