@@ -52,9 +52,9 @@ def define_flags(values: flags.FlagValues) -> None:
         sheet="Sheet of all results side by side: sheet.png, with sheet.json beside it as Aseprite "
         "writes it, or sheet.tsj for Tiled, with sheet.png beside it. Without --out, no collage is "
         "written then.",
-        like="Draw as this file was drawn, a collage or film of pixace: it carries its recipe "
-        "inside, unless it is a BMP. Flags given beside this one win over the recipe. Prompts that "
-        "were fetched from the web must be named again.",
+        like="Draw as this file was drawn, a collage, film, sheet or single picture of pixace: it "
+        "carries its recipe inside, unless it is a BMP. Flags given beside this one win over the "
+        "recipe. Prompts that were fetched from the web must be named again.",
         film="Show also how the collage appears, pixel by pixel, in this animated .gif.",
         nearest="Folder of training images: show the one that is nearest to each picture drawn, "
         "at the right, and tell how near it is.",

@@ -28,7 +28,7 @@ _COLLAGE = "collage.png"
 _TILED = ".tsj"
 
 
-class _Sheet(NamedTuple):
+class SheetFiles(NamedTuple):
     """The two files of a sheet: its picture, and what says where its frames are."""
 
     picture: Path
@@ -48,7 +48,7 @@ class Outputs:
 
     collage: Path | None
     folder: Path | None
-    sheet: _Sheet | None
+    sheet: SheetFiles | None
     film: Path | None
 
     @classmethod
@@ -177,7 +177,7 @@ class Outputs:
                 raise UsageError(f"{other} and {flag} are both {shown(path)}; name two files")
 
 
-def _sheet_files(drawing: Drawing, sheet: _Sheet) -> Iterator[tuple[Path, Image.Image | str]]:
+def _sheet_files(drawing: Drawing, sheet: SheetFiles) -> Iterator[tuple[Path, Image.Image | str]]:
     """Yields the two files of a sheet with what is to be in them."""
     layout = drawing.recipe.layout
     frames = indexed(drawing.sheet())
@@ -249,16 +249,16 @@ def _is_folder(name: Any) -> bool:
     return True
 
 
-def _sheet(path: Path) -> _Sheet:
+def _sheet(path: Path) -> SheetFiles:
     """Returns the two files of the sheet of a name.
 
     Raises:
       UsageError: the suffix is none of a sheet.
     """
     if path.suffix.lower() == _TILED:
-        return _Sheet(path.with_suffix(".png"), path)
+        return SheetFiles(path.with_suffix(".png"), path)
     if path.suffix.lower() == ".png":
-        return _Sheet(path, path.with_suffix(".json"))
+        return SheetFiles(path, path.with_suffix(".json"))
     raise UsageError(f"sheet must end in .png or {_TILED}, not {shown(path.name)!r}")
 
 
