@@ -50,6 +50,7 @@ setup(
             "nbclient>=0.11,<0.12",
             "nbformat>=5.11,<6",
             "ipykernel>=7.4,<8",
+            "pytiled-parser>=2.2.9,<3",
             "types-requests>=2.33",
             "websocket-client>=1.9.2,<2",
         ],

@@ -102,6 +102,7 @@ FLAGS = {
         "out": "collage.png",
         "like": None,
         "film": None,
+        "sheet": None,
         "json": "false",
         "seed": None,
         "top_k": "0",
@@ -630,7 +631,7 @@ def test_the_flags_of_all_commands_live_side_by_side():
         assert int(values["batch_size"].value) == 3  # train takes a word, too
         assert values["weights_dir"].value == "there"
         assert values["bitdepth"].value == ["3", "2", "2"]
-    assert parsed["pixace.commands.predict"]["scale"].value == 256
+    assert parsed["pixace.commands.predict"]["scale"].value == "256"  # which takes words, too
     assert "scale" not in parsed["pixace.commands.train"]
     assert set(flags.FLAGS) == before
 

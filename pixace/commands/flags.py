@@ -94,12 +94,19 @@ def define_measuring_flags(values: flags.FlagValues) -> None:
     )
 
 
-def define_picture_file_flag(values: flags.FlagValues, default: str) -> None:
-    """Registers the flag that names the picture to write."""
+def define_picture_file_flag(values: flags.FlagValues, default: str, also: str = "") -> None:
+    """Registers the flag that names the picture to write.
+
+    Args:
+      values: where to register it.
+      default: its name where the flag is not given.
+      also: what else the flag may name.
+    """
     flags.DEFINE_string(
         "out",
         default,
-        "Output file; its suffix says the format: png, jpg, jpeg, webp, gif or bmp.",
+        "Output file; its suffix says the format: png, jpg, jpeg, webp, gif or bmp"
+        + (f"; {also}" if also else "."),
         flag_values=values,
     )
 

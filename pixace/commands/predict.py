@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 
@@ -41,12 +42,19 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     define_settings(values, DrawingSettings)
     flags.DEFINE_alias("n_images", "batch_size", flag_values=values)
-    define_picture_file_flag(values, "collage.png")
+    define_picture_file_flag(
+        values,
+        "collage.png",
+        "or folder/: each result as a PNG of its own, in native size, such as folder/001-1.png.",
+    )
     define_texts(
         values,
-        like="Draw as this file was drawn, a collage or film of pixace: it carries its recipe "
-        "inside, unless it is a BMP. Flags given beside this one win over the recipe. Prompts that "
-        "were fetched from the web must be named again.",
+        sheet="Sheet of all results side by side: sheet.png, with sheet.json beside it as Aseprite "
+        "writes it, or sheet.tsj for Tiled, with sheet.png beside it. Without --out, no collage is "
+        "written then.",
+        like="Draw as this file was drawn, a collage, film, sheet or single picture of pixace: it "
+        "carries its recipe inside, unless it is a BMP. Flags given beside this one win over the "
+        "recipe. Prompts that were fetched from the web must be named again.",
         film="Show also how the collage appears, pixel by pixel, in this animated .gif.",
         nearest="Folder of training images: show the one that is nearest to each picture drawn, "
         "at the right, and tell how near it is.",
@@ -60,7 +68,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Draws as the flags say, and prints the path of the collage."""
+    """Draws as the flags say, and prints the path of the collage, the folder or the sheet."""
     request = _request(values)
     with progress_bar("px", "drawing") as progress:
         drawn = draw_to_files(request, progress)
@@ -75,16 +83,20 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     """
     names = [field.name for field in dataclasses.fields(DrawingSettings)]
     drawing = {name: values[name].value for name in names if values[name].present}
+    if "scale" in drawing:
+        with contextlib.suppress(ValueError):  # such as 4x, or wrong, which the settings tell
+            drawing["scale"] = int(drawing["scale"])
     if "temperature" in drawing:
         drawing["temperature"] = numbers("temperature", drawing["temperature"], float)
     prompts = values["prompt"].value if values["prompt"].present else None
     if prompts == []:
         raise UsageError("flag --prompt= is empty; name an image file or a URL")
     plain = ("model_name", "weights_dir", "checkpoint", "allow_private_urls")
-    files = ("like", "out", "film", "nearest", "cache_dir")
+    files = ("like", "film", "sheet", "nearest", "cache_dir")
     return DrawRequest(
         settings=typed_settings(values),
         drawing=drawing,
         prompts=prompts,
+        out=values["out"].value if values["out"].present else None,
         **{name: values[name].value for name in (*plain, *files)},
     )

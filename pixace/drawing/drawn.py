@@ -13,6 +13,7 @@ from PIL import Image
 from pixace.drawing.prompts import Prompt, n_first_kept
 from pixace.drawing.recipe import Recipe
 from pixace.pictures.collage import collage
+from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.metadata import RECIPE_KEY
 from pixace.tokens.tiles import token_rows
 
@@ -25,7 +26,7 @@ class Drawing:
       tokens: C arrays of int32 tokens (N, L).
       log_likelihood: float64 (N, C), ln p in nats of the pixels drawn in each picture, given its
         prompt: under the model itself, whatever the temperature.
-      prompts: what was completed, one for each row; none where pictures are all new.
+      prompts: what was completed, one for each of these rows; none where pictures are all new.
       recipe: what draws them again.
     """
 
@@ -59,6 +60,11 @@ class Drawing:
             return [*self.tokens]
         return [originals, originals[:, : self.n_kept], *self.tokens]
 
+    @property
+    def temperatures(self) -> list[float]:
+        """The temperature of each column of results."""
+        return [self.recipe.drawing.temperature[column] for column in self.recipe.layout.columns]
+
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
 
@@ -66,7 +72,36 @@ class Drawing:
           more_columns: int tokens (N, L) to show at the right, of which the recipe says nothing.
         """
         rows = token_rows([*self.columns, *more_columns], self.recipe.config.pictures)
-        sheet = collage(rows, self.recipe.drawing.scale)
+        scale, times = self.recipe.drawing.scale, self.recipe.drawing.times
+        sheet = enlarged(tiled(rows), times) if times else collage(rows, int(scale))
+        sheet.info[RECIPE_KEY] = self.recipe.to_text()
+        return sheet
+
+    def pictures(self) -> list[list[Image.Image]]:
+        """Returns the results themselves, without prompts, as N rows of C RGB pictures.
+
+        They have the model's size, or as many times that as the recipe's scale says where it is
+        such as "4x"; each has the text of a recipe of its own in `info["pixace"]`.
+        """
+        rows = token_rows(self.tokens, self.recipe.config.pictures)
+        times = self.recipe.drawing.times or 1
+        results = [[enlarged(picture, times) for picture in row] for row in rows]
+        layout = self.recipe.layout
+        for row, pictures in zip(layout.rows, results, strict=True):
+            for column, picture in zip(layout.columns, pictures, strict=True):
+                recipe = dataclasses.replace(self.recipe, tile=(row, column))
+                picture.info[RECIPE_KEY] = recipe.to_text()
+        return results
+
+    def sheet(self) -> Image.Image:
+        """Returns the results as frames of one size, without borders, as large as `pictures` does.
+
+        They come row by row, as many across as `Layout.sheet_shape` says. Cells that are left over
+        are transparent, and the sheet RGBA then. The recipe's text is in `info["pixace"]`.
+        """
+        results = [picture for row in self.pictures() for picture in row]
+        across, _ = self.recipe.layout.sheet_shape
+        sheet = tiled([results[at : at + across] for at in range(0, len(results), across)])
         sheet.info[RECIPE_KEY] = self.recipe.to_text()
         return sheet
 
@@ -88,7 +123,5 @@ class Drawing:
                 "bits_per_pixel": float(-nats / math.log(2) / n_drawn) if n_drawn else None,
             }
             for row, line in enumerate(self.log_likelihood)
-            for column, (temperature, nats) in enumerate(
-                zip(self.recipe.drawing.temperature, line, strict=True)
-            )
+            for column, (temperature, nats) in enumerate(zip(self.temperatures, line, strict=True))
         ]

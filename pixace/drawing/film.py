@@ -70,7 +70,8 @@ def write_film(drawing: Drawing, path: Path) -> None:
 def frame_times(drawing: Drawing) -> list[int]:
     """Returns how many pixels of each picture are there in each frame, the kept ones included."""
     config, n_rows = drawing.recipe.config, len(drawing.log_likelihood)
-    area = n_rows * len(drawing.columns) * drawing.recipe.drawing.scale**2
+    width, height = drawing.recipe.drawing.tile_size(config.pictures.size)
+    area = n_rows * len(drawing.columns) * width * height
     most = max(2, min(_MAX_FRAMES, _MAX_PIXELS // area))
     step = max(1, math.ceil((config.n_pixels - drawing.n_kept) / (most - 1)))
     return [*range(drawing.n_kept, config.n_pixels, step), config.n_pixels]
@@ -78,17 +79,21 @@ def frame_times(drawing: Drawing) -> list[int]:
 
 def _frames(drawing: Drawing, times: list[int]) -> Iterator[Image.Image]:
     """Yields one picture with a palette for each time; all have the same palette."""
-    pictures, scale = drawing.recipe.config.pictures, drawing.recipe.drawing.scale
+    pictures = drawing.recipe.config.pictures
+    width, height = drawing.recipe.drawing.tile_size(pictures.size)
+    border = _border(drawing)
     # As small as it can be: one pixel of the collage for each pixel that was drawn.
     tiles = [[np.asarray(tile) for tile in row] for row in token_rows(drawing.columns, pictures)]
-    small = Image.fromarray(_with_borders(tiles, 0))
+    small = Image.fromarray(_with_borders(tiles, 0, border))
     colours = small.quantize(_MAX_COLOURS, dither=Image.Dither.NONE)
     palette = [0, 0, 0, *(colours.getpalette() or [])]
     indices = np.asarray(colours) + 1
     appears = _first_times(drawing)
     rows, columns = (
-        ((np.arange(small_edge // tile * scale) + 0.5) * tile / scale).astype(int)
-        for small_edge, tile in zip(indices.shape, np.add(pictures.shape, 2), strict=True)
+        ((np.arange(small_edge // tile * edge) + 0.5) * tile / edge).astype(int)
+        for small_edge, tile, edge in zip(
+            indices.shape, np.add(pictures.shape, 2 * border), (height, width), strict=True
+        )
     )
     for time in times:
         visible = np.where(appears < time, indices, 0).astype(np.uint8)
@@ -114,11 +119,16 @@ def _first_times(drawing: Drawing) -> np.ndarray:
             tiles = [np.full(length, -1), np.where(kept, -1, length)]
         tiles += [np.where(kept, -1, place)] * len(drawing.tokens)
         rows.append([order.picture(tile) for tile in tiles])
-    return _with_borders(rows, length)
+    return _with_borders(rows, length, _border(drawing))
 
 
-def _with_borders(tiles: Sequence[Sequence[np.ndarray]], value: int) -> np.ndarray:
-    """Lays out rows of tiles, (H, W) or (H, W, 3), each in a border of one pixel of a value."""
-    widths = [(1, 1), (1, 1), (0, 0)][: tiles[0][0].ndim]
+def _border(drawing: Drawing) -> int:
+    """Returns how many pixels of border each tile has: none where pixels are enlarged exactly."""
+    return 1 if drawing.recipe.drawing.times is None else 0
+
+
+def _with_borders(tiles: Sequence[Sequence[np.ndarray]], value: int, border: int) -> np.ndarray:
+    """Lays out rows of tiles, (H, W) or (H, W, 3), each in so wide a border of a value."""
+    widths = [(border, border), (border, border), (0, 0)][: tiles[0][0].ndim]
     bordered = [[np.pad(tile, widths, constant_values=value) for tile in row] for row in tiles]
     return np.vstack([np.hstack(row) for row in bordered])

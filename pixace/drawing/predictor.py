@@ -73,7 +73,7 @@ class Predictor:
         prompts: PromptSource | Sequence[PromptSource] | None = None,
         cut: int | None = None,
         temperature: float | Sequence[float] = 1.0,
-        scale: int = 256,
+        scale: int | str = 256,
         *,
         seed: int | None = None,
         top_k: int = 0,
@@ -93,7 +93,8 @@ class Predictor:
           cut: prompt pixels to keep, row by row from the top left; half of them by default.
           temperature: one number or several, one column each; 0 takes the likeliest pixel, 1
             samples from the model's own distribution.
-          scale: edge of one tile of the collage in pixels.
+          scale: edge of one tile of the collage in pixels; or such as "4x": each pixel so often,
+            exactly, without borders.
           seed: of the noise; the same seed draws the same picture. None logs a new one.
           top_k: draw only from the k likeliest colours; 0 means all.
           top_p: draw only from the fewest colours that hold this share of the probability.
@@ -141,6 +142,7 @@ class Predictor:
         settings: DrawingSettings,
         prompts: Sequence[Prompt] = (),
         progress: Progress | None = None,
+        tile: tuple[int, int] | None = None,
     ) -> Drawing:
         """Draws what `draw` does, from checked settings and prompts that are open already.
 
@@ -148,13 +150,14 @@ class Predictor:
           settings: how to draw.
           prompts: what to complete, a row each; none draws `batch_size` new pictures.
           progress: called after each pixel.
+          tile: see `Recipe.tile`; None draws all pictures.
 
         Raises:
           UsageError: prompts that do not fit the model, or do not keep the first pixels of each, as
             many as `settings` say.
         """
         drawing = None
-        for step in self.stream(settings, prompts):
+        for step in self.stream(settings, prompts, tile):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
             drawing = step.drawing
@@ -162,7 +165,10 @@ class Predictor:
         return drawing
 
     def stream(
-        self, settings: DrawingSettings, prompts: Sequence[Prompt] = ()
+        self,
+        settings: DrawingSettings,
+        prompts: Sequence[Prompt] = (),
+        tile: tuple[int, int] | None = None,
     ) -> Iterator[DrawingStep]:
         """Draws as `draw_as` does, and yields the unfinished pictures after each pixel.
 
@@ -172,6 +178,7 @@ class Predictor:
         Args:
           settings: see `draw_as`.
           prompts: see `draw_as`.
+          tile: see `draw_as`.
 
         Raises:
           UsageError: see `draw_as`.
@@ -184,34 +191,43 @@ class Predictor:
         if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
-        pictures = LikeliestPictures(
-            len(prompts) or settings.batch_size, len(settings.temperature), self.config.n_pixels
-        )
-        for step in self._steps(settings, kept):
+        recipe = self._recipe(settings, prompts, tile)
+        rows, columns = recipe.layout.rows, recipe.layout.columns
+        shown = tuple(prompts[row] for row in rows) if prompts else ()
+        pictures = LikeliestPictures(len(rows), len(columns), self.config.n_pixels)
+        for step in self._steps(settings, kept, tile):
             pictures.add(step)
             if step.n_done == step.n_total:
-                recipe = self._recipe(settings, prompts)
-                drawing = Drawing(pictures.columns, pictures.log_likelihood, tuple(prompts), recipe)
+                drawing = Drawing(pictures.columns, pictures.log_likelihood, shown, recipe)
                 step = dataclasses.replace(step, drawing=drawing)
             yield step
 
-    def _steps(self, settings: DrawingSettings, kept: np.ndarray | None) -> Iterator[DrawingStep]:
+    def _steps(
+        self, settings: DrawingSettings, kept: np.ndarray | None, tile: tuple[int, int] | None
+    ) -> Iterator[DrawingStep]:
         """Yields all steps, without the drawing in the last one.
 
         Args:
           settings: how to draw, with a seed.
           kept: int32 tokens (N, T) that come first, or None.
+          tile: see `draw_as`.
         """
         n_columns = len(settings.temperature)
         n_rows, n_kept = (settings.batch_size, 0) if kept is None else kept.shape
         if kept is not None and n_kept == self.config.n_pixels:
-            yield whole_prompts(kept, n_columns)
+            whole = (kept, n_columns) if tile is None else (kept[tile[0] :][:1], 1)
+            yield whole_prompts(*whole)
             return
         size = batch_size_for(n_rows * n_columns * settings.best_of, self.config, n_kept)
         sampler = self._sampler(size, settings.top_k, settings.top_p)
-        yield from drawing_steps(sampler, settings, n_rows, kept, self.config.n_pixels)
+        yield from drawing_steps(sampler, settings, n_rows, kept, self.config.n_pixels, tile)
 
-    def _recipe(self, settings: DrawingSettings, prompts: Sequence[Prompt]) -> Recipe:
+    def _recipe(
+        self,
+        settings: DrawingSettings,
+        prompts: Sequence[Prompt],
+        tile: tuple[int, int] | None,
+    ) -> Recipe:
         """Returns what draws the same again."""
         return Recipe(
             model_name=self._model_name,
@@ -221,6 +237,7 @@ class Predictor:
             config=self.config,
             drawing=settings,
             prompts=names_that_fit([prompt.name for prompt in prompts]),
+            tile=tile,
         )
 
     def _sampler(self, batch_size: int, top_k: int, top_p: float) -> Sampler:

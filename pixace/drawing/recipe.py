@@ -21,6 +21,7 @@ from PIL import Image
 
 from pixace import __version__
 from pixace.checkpoints.folder import check_model_name, epoch_path, find_checkpoint, locate
+from pixace.drawing.layout import Layout
 from pixace.errors import ImageError, PixaceError, UsageError
 from pixace.pictures.decoding_limits import MAX_FILE_BYTES, LimitedReader
 from pixace.pictures.metadata import CARRIERS, text_inside
@@ -53,6 +54,8 @@ class Recipe:
       drawing: how it was drawn; the seed is never None.
       prompts: what was completed, as named; None for a picture without a name.
       pixace_version: that drew it.
+      tile: row and column, from 0, of the only one of all these results that the picture shows;
+        None shows them all.
 
     Raises:
       UsageError: a value of the wrong type or out of range.
@@ -66,6 +69,7 @@ class Recipe:
     drawing: DrawingSettings
     prompts: tuple[str | None, ...] = ()
     pixace_version: str = __version__
+    tile: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.model_name is not None:
@@ -81,11 +85,24 @@ class Recipe:
             if prompt is not None:
                 _string("prompts", prompt, _MAX_PATH)
         _string("pixace_version", self.pixace_version)
+        if self.tile is not None:
+            if len(self.tile) != 2:
+                raise UsageError("tile must be a row and a column")
+            require_int("tile", self.tile[0], 0, self.layout.n_rows - 1)
+            require_int("tile", self.tile[1], 0, self.layout.n_columns - 1)
+
+    @property
+    def layout(self) -> Layout:
+        """The results, and which of them the picture shows."""
+        n_rows = len(self.prompts) or self.drawing.batch_size
+        return Layout(n_rows, len(self.drawing.temperature), self.tile)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values."""
-        nested = {"config": self.config.to_dict(), "drawing": self.drawing.to_dict()}
-        return {**dataclasses.asdict(self), **nested}
+        values = dataclasses.asdict(self)
+        if self.tile is None:
+            del values["tile"]
+        return {**values, "config": self.config.to_dict(), "drawing": self.drawing.to_dict()}
 
     def to_text(self) -> str:
         """Returns the recipe as one line of JSON in ASCII."""
@@ -132,6 +149,7 @@ class Recipe:
         _refuse_unknown("drawing", drawing, DrawingSettings)
         drawing["temperature"] = _tuple("temperature", drawing.get("temperature"))
         config = ModelConfig.from_dict(_object("config", values.get("config")))
+        tile = None if "tile" not in values else _tuple("tile", values["tile"])
         try:
             return cls(
                 **{
@@ -139,6 +157,7 @@ class Recipe:
                     "config": config,
                     "drawing": DrawingSettings(**drawing),
                     "prompts": _tuple("prompts", values.get("prompts")),
+                    "tile": tile,
                 }
             )
         except TypeError:  # a name that has no default is missing

@@ -4,6 +4,7 @@ from pixace.drawing.request import DrawRequest, draw_to_files
 
 draw_to_files(DrawRequest(model_name="faces", drawing={"batch_size": 9}, out="faces.png"))
 draw_to_files(DrawRequest(like="faces.png", drawing={"seed": 2}, film="faces.gif"))
+draw_to_files(DrawRequest(model_name="faces", out="faces/", sheet="faces.png"))
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
 from pixace.dataset.reading import load_images
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.film import check_film, write_film
+from pixace.drawing.layout import Layout
+from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import Prompt, PromptSource, listed, open_prompts
 from pixace.drawing.recipe import Recipe, read_recipe
 from pixace.errors import UsageError
 from pixace.pictures.folder import find_images
 from pixace.pictures.reading import is_url
-from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_path
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import resolve_config
@@ -56,7 +57,13 @@ class DrawRequest:
       allow_private_urls: fetch prompts also from this machine and its own network.
       like: a file that pixace drew and that carries its recipe: draw as it was drawn. What is named
         beside it wins. What the recipe completes is used where it is a file, and never fetched.
-      out: the file of the collage; its suffix says the format.
+        A single picture is drawn alone, unless batch_size, temperature or prompts are named.
+      out: the file of the collage, whose suffix says the format; or a folder, which is there or
+        ends in a slash, for each result as a PNG of its own: 001-1.png is that of the first row and
+        column. None is collage.png, or nothing where there is a sheet.
+      sheet: the .png of all results as frames side by side, beside which a .json describes them as
+        Aseprite does; or a .tsj for Tiled, with the .png beside it; None writes none. A folder and
+        a sheet replace no file.
       film: the .gif in which the collage appears pixel by pixel; None writes none.
       nearest: folder of training images; the nearest to each picture is shown at the right.
       cache_dir: the folder that keeps their tokens, as in a training.
@@ -70,7 +77,8 @@ class DrawRequest:
     prompts: PromptSource | Sequence[PromptSource] | None = None
     allow_private_urls: bool = False
     like: Path | str | None = None
-    out: Path | str = "collage.png"
+    out: Path | str | None = None
+    sheet: Path | str | None = None
     film: Path | str | None = None
     nearest: Path | str | None = None
     cache_dir: Path | str | None = None
@@ -81,8 +89,10 @@ class DrawnFiles:
     """What came of a request.
 
     Attributes:
-      path: the file of the collage.
+      path: the file of the collage, or the folder of single pictures, or else the sheet.
       film: that of the film; None where none was asked for.
+      sheet: the picture of the sheet; None where none was asked for.
+      pictures: the files of single pictures, as many for each row as there are temperatures.
       drawing: what was drawn.
       nearest: the training images that are nearest; None where no folder of them was named.
     """
@@ -91,6 +101,8 @@ class DrawnFiles:
     film: Path | None
     drawing: Drawing
     nearest: Nearest | None
+    sheet: Path | None = None
+    pictures: tuple[Path, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Returns files, recipe and the figures of every picture, as plain JSON values."""
@@ -98,9 +110,13 @@ class DrawnFiles:
         if self.nearest is not None:
             for tile, found in zip(tiles, self.nearest.tiles(), strict=True):
                 tile["nearest"] = found
+        if self.pictures:
+            for tile, path in zip(tiles, self.pictures, strict=True):
+                tile["path"] = str(path)
         return {
             "path": str(self.path),
             "film": None if self.film is None else str(self.film),
+            **({} if self.sheet is None else {"sheet": str(self.sheet)}),
             "recipe": self.drawing.recipe.to_dict(),
             "tiles": tiles,
         }
@@ -109,7 +125,7 @@ class DrawnFiles:
 def draw_to_files(
     request: DrawRequest, progress: Callable[[int, int], None] | None = None
 ) -> DrawnFiles:
-    """Draws what is asked for, and writes the collage and, if wanted, the film.
+    """Draws what is asked for, and writes it into all files that are.
 
     Args:
       request: what to draw.
@@ -132,16 +148,23 @@ def draw_to_files(
     images = None
     if request.nearest is not None:  # what is wrong with them should not cost a drawing
         images = load_images(request.nearest, model.config, cache_dir=request.cache_dir)
-    drawing = Predictor(model, plan.model_name).draw_as(plan.drawing, plan.prompts, progress)
+    predictor = Predictor(model, plan.model_name)
+    drawing = predictor.draw_as(plan.drawing, plan.prompts, progress, plan.tile)
     nearest = None
     if images is not None:
         nearest = find_nearest(drawing, images)
         for line in nearest.lines():
             _log.info("%s", line)
-    write_picture(drawing.collage(nearest.columns if nearest else ()), plan.out)
-    if plan.film is not None:
-        write_film(drawing, plan.film)
-    return DrawnFiles(plan.out, plan.film, drawing, nearest)
+    outputs = plan.outputs
+    outputs.write(drawing, nearest.columns if nearest else ())
+    return DrawnFiles(
+        path=outputs.first,
+        film=outputs.film,
+        drawing=drawing,
+        nearest=nearest,
+        sheet=None if outputs.sheet is None else outputs.sheet.picture,
+        pictures=tuple(outputs.pictures(drawing.recipe.layout)),
+    )
 
 
 class _Plan(NamedTuple):
@@ -154,8 +177,8 @@ class _Plan(NamedTuple):
       settings: the model's, as far as they are named.
       drawing: how to draw.
       prompts: what to complete.
-      out: where to write the collage.
-      film: where to write the film.
+      tile: the only result to draw; None draws all.
+      outputs: where to write it.
     """
 
     model_name: str | None
@@ -164,8 +187,8 @@ class _Plan(NamedTuple):
     settings: Mapping[str, Any]
     drawing: DrawingSettings
     prompts: tuple[Prompt, ...]
-    out: Path
-    film: Path | None
+    tile: tuple[int, int] | None
+    outputs: Outputs
 
 
 def _plan(request: DrawRequest) -> _Plan:
@@ -181,7 +204,9 @@ def _plan(request: DrawRequest) -> _Plan:
     config = resolve_config(stored, settings, source=weights.parent)
     sources = _prompts(request, recipe)
     n_kept = drawing.kept_pixels(config.n_pixels, len(sources))
-    out, film = _outputs(request, drawing, len(sources))
+    tile = _tile(request, recipe)
+    layout = Layout(len(sources) or drawing.batch_size, len(drawing.temperature), tile)
+    outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
     if request.nearest is not None:
         find_images(request.nearest, "nearest")
     elif request.cache_dir is not None:
@@ -191,7 +216,7 @@ def _plan(request: DrawRequest) -> _Plan:
     )
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
-    return _Plan(model_name, weights, is_named, settings, drawing, prompts, out, film)
+    return _Plan(model_name, weights, is_named, settings, drawing, prompts, tile, outputs)
 
 
 def _model(request: DrawRequest, recipe: Recipe | None) -> tuple[str | None, Path]:
@@ -233,30 +258,32 @@ def _prompts(request: DrawRequest, recipe: Recipe | None) -> list[PromptSource]:
     return names
 
 
+def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None:
+    """Returns the only result to draw: that of a recipe to which no other results are named."""
+    is_other = request.prompts is not None or {"batch_size", "temperature"} & {*request.drawing}
+    return None if recipe is None or is_other else recipe.tile
+
+
 def _outputs(
-    request: DrawRequest, drawing: DrawingSettings, n_prompts: int
-) -> tuple[Path, Path | None]:
-    """Returns where to write the collage and the film, both of which can be written."""
-    n_columns = len(drawing.temperature) + (2 if n_prompts else 0)
-    n_nearest = 0 if request.nearest is None else len(drawing.temperature)
-    size = (n_columns * drawing.scale, (n_prompts or drawing.batch_size) * drawing.scale)
-    out = _as_path("out", request.out)
-    check_output(out, (size[0] + n_nearest * drawing.scale, size[1]))
-    if request.film is None:
-        return out, None
-    film = _as_path("film", request.film)
-    check_film(film, size)
-    if os.path.realpath(out) == os.path.realpath(film):
-        raise UsageError(f"out and film are both {shown(out)}; name two files")
-    return out, film
-
-
-def _as_path(name: str, value: Any) -> Path:
-    """Returns what names a file as a path; what its suffix must be is told by who writes it.
+    request: DrawRequest,
+    drawing: DrawingSettings,
+    layout: Layout,
+    picture_size: tuple[int, int],
+    has_prompts: bool,
+) -> Outputs:
+    """Returns where to write what is drawn, all of which can be written.
 
     Raises:
-      UsageError: it is no text.
+      UsageError: a name that will not do, or a scale in pixels for what has none.
+      ImageError: a folder cannot be made or written.
     """
-    if not isinstance(value, str | os.PathLike):
-        require_path(name, value)
-    return Path(value)
+    outputs = Outputs.named(request.out, request.sheet, request.film)
+    is_exact = outputs.collage is None and outputs.film is None
+    if is_exact and "scale" in request.drawing and drawing.times is None:
+        raise UsageError(
+            f"scale={drawing.scale} is for the tiles of a collage; single pictures and sheets take "
+            "how often to repeat each pixel, such as --scale=4x"
+        )
+    n_last = 0 if request.nearest is None else len(layout.columns)
+    outputs.check(layout, drawing, picture_size, 2 if has_prompts else 0, n_last)
+    return outputs

@@ -74,7 +74,12 @@ def whole_prompts(prompts: np.ndarray, n_columns: int) -> DrawingStep:
 
 
 def drawing_steps(
-    sampler: Sampler, settings: DrawingSettings, n_rows: int, kept: np.ndarray | None, n_pixels: int
+    sampler: Sampler,
+    settings: DrawingSettings,
+    n_rows: int,
+    kept: np.ndarray | None,
+    n_pixels: int,
+    tile: tuple[int, int] | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
 
@@ -84,20 +89,27 @@ def drawing_steps(
       n_rows: N.
       kept: int32 tokens (N, T) that come first, T < L, or None.
       n_pixels: L.
+      tile: row and column of the only one to draw, whose places are then row 0, column 0; None
+        draws them all. It is drawn in the same batches, as another one might round otherwise.
     """
     assert settings.seed is not None  # a new one has been chosen where none was named
     shape = (n_rows, len(settings.temperature), settings.best_of)
     n_pictures, size = math.prod(shape), sampler.batch_size
     n_kept = 0 if kept is None else kept.shape[1]
     n_steps = n_pixels - n_kept  # of each batch
-    n_total = math.ceil(n_pictures / size) * n_steps
+    wanted = range(n_pictures)
+    if tile is not None:
+        first = int(np.ravel_multi_index((*tile, 0), shape))
+        wanted = range(first, first + settings.best_of)
+    starts = range(wanted[0] // size * size, wanted[-1] + 1, size)
     temperatures = np.array(settings.temperature)
-    for start in range(0, n_pictures, size):
+    for number, start in enumerate(starts):
         # Every batch has one size, as another would be compiled anew: the last picture is repeated
         # to fill it. All candidates of a tile come after one another.
         pictures = np.minimum(start + np.arange(size), n_pictures - 1)
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
-        own = slice(n_pictures - start)
+        own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
+        shown = places[own] if tile is None else places[own] - (*tile, 0)
         for tokens, nats in complete(
             sampler,
             None if kept is None else kept[places[:, 0]],
@@ -106,5 +118,5 @@ def drawing_steps(
             seed=settings.seed,
             picture_ids=places,
         ):
-            n_done = start // size * n_steps + tokens.shape[1] - n_kept
-            yield DrawingStep(places[own], tokens[own], nats[own], n_done, n_total)
+            n_done = number * n_steps + tokens.shape[1] - n_kept
+            yield DrawingStep(shown, tokens[own], nats[own], n_done, len(starts) * n_steps)

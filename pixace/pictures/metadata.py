@@ -32,6 +32,11 @@ def saving_options(text: str, picture_format: str) -> dict[str, Any]:
     return {"comment": text.encode("ascii")} if picture_format == "GIF" else {}
 
 
+def is_drawn(picture: Image.Image) -> bool:
+    """Returns whether a picture carries a text that may be a recipe, as PNG or in memory."""
+    return isinstance(picture.info.get(RECIPE_KEY), str)
+
+
 def text_inside(picture: Image.Image) -> str | None:
     """Returns the text that may be a recipe, None where a picture carries none."""
     if picture.format == "PNG":

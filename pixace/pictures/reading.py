@@ -28,7 +28,7 @@ from pixace.pictures.decoding_limits import (
     check_scans,
 )
 from pixace.pictures.folder import SUFFIXES
-from pixace.pictures.rgb import resize, to_rgb
+from pixace.pictures.rgb import scaled, to_rgb
 from pixace.system.reading import open_regular
 from pixace.wording import shown
 
@@ -57,7 +57,7 @@ def open_image(
     Args:
       source: a path, or a URL.
       background: colour behind transparent pixels.
-      size: scale it to so many pixels each way, or to this width and height, as `resize` does; of
+      size: scale it to so many pixels each way, or to this width and height, as `scaled` does; of
         a large JPEG not all is decoded then, see `_draft`.
       allow_private_urls: fetch also from this machine and its own network.
 
@@ -73,7 +73,7 @@ def open_image(
     def work(img: Image.Image) -> Image.Image:
         if edges is None:
             return to_rgb(img, background)
-        return resize(to_rgb(_draft(img, edges), background), edges)
+        return scaled(to_rgb(_draft(img, edges), background), edges)
 
     if is_url(source):
         return _read_url(str(source), work, allow_private_urls)

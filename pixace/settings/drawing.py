@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from pixace.errors import UsageError
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.settings.fields import check_settings, setting, stored_values
+from pixace.wording import quoted
 
 _MAX_COLUMNS = 100
+_MAX_TILE = 4096  # pixels of its edge
+_MAX_TIMES = 256
 # What recipes hold whatever it is; see `stored_values`.
 _ALWAYS_STORED = (
     *("batch_size", "cut", "temperature", "scale", "seed", "top_k", "top_p", "best_of"),
@@ -33,7 +37,10 @@ class DrawingSettings:
         (1.0,),
         "One column of results for each; lower is more careful, 0 takes the likeliest pixel.",
     )
-    scale: int = setting(256, "Edge of one tile in pixels.", bounds=(1, 4096))
+    scale: int | str = setting(  # see `_checked_scale` for its bounds
+        256,
+        "Edge of one tile in pixels; or 4x: each pixel four times as large, exactly, no borders.",
+    )
     seed: int | None = setting(
         None,
         "The same seed draws the same picture, whatever is drawn beside it.",
@@ -56,6 +63,7 @@ class DrawingSettings:
         if not isinstance(self.temperature, list | tuple) or len(self.temperature) > _MAX_COLUMNS:
             raise UsageError(f"temperature must be at most {_MAX_COLUMNS} numbers")
         check_sampling(self.temperature, top_k=self.top_k, top_p=self.top_p)
+        object.__setattr__(self, "scale", _checked_scale(self.scale))
         # NumPy's numbers go into no JSON.
         object.__setattr__(self, "temperature", tuple(map(float, self.temperature)))
         object.__setattr__(self, "top_k", int(self.top_k))
@@ -82,6 +90,18 @@ class DrawingSettings:
         """Returns the settings as recipes hold them."""
         return stored_values(self, _ALWAYS_STORED)
 
+    @property
+    def times(self) -> int | None:
+        """How often each pixel is repeated both ways: 4 of "4x"; None where tiles have borders."""
+        return int(self.scale[:-1]) if isinstance(self.scale, str) else None
+
+    def tile_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Returns width and height of one tile of a collage, of a picture of this width, height."""
+        if isinstance(self.scale, int):
+            return self.scale, self.scale
+        times = self.times or 1
+        return size[0] * times, size[1] * times
+
     def kept_pixels(self, n_pixels: int, n_prompts: int) -> int:
         """Returns how many pixels to keep of each prompt; 0 where there is none.
 
@@ -99,3 +119,20 @@ class DrawingSettings:
         if not n_prompts:
             return 0
         return n_pixels // 2 if self.cut is None else self.cut
+
+
+def _checked_scale(scale: Any) -> int | str:
+    """Returns the edge of a tile in pixels, or a number of times such as "4x".
+
+    Raises:
+      UsageError: it is neither, or out of range.
+    """
+    if not isinstance(scale, str):
+        require_int("scale", scale, 1, _MAX_TILE)
+        return int(scale)
+    if not re.fullmatch("[1-9][0-9]{0,2}x", scale) or int(scale[:-1]) > _MAX_TIMES:
+        raise UsageError(
+            f"scale must be pixels from 1 to {_MAX_TILE} or times from 1x to {_MAX_TIMES}x, not "
+            f"{quoted(scale)}"
+        )
+    return scale

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pixace.pictures.metadata import is_drawn
 from pixace.pictures.reading import open_image
-from pixace.pictures.rgb import resize, to_rgb
+from pixace.pictures.rgb import scaled, to_rgb
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.order import order_of
+from pixace.tokens.vocabulary import N_RESERVED
 
 
 def tokens_of(
@@ -33,7 +35,9 @@ def tokens_of(
     Raises:
       ImageError: it cannot be fetched or read; the message names it.
     """
-    return encoded(pixels_of(source, pictures, allow_private_urls=allow_private_urls), pictures)
+    img = _picture_of(source, pictures, allow_private_urls)
+    tokens = encoded(np.asarray(img), pictures)
+    return _exactly(img, tokens, pictures) if is_drawn(img) else tokens
 
 
 def pixels_of(
@@ -47,17 +51,50 @@ def pixels_of(
     Returns:
       uint8 RGB (H, W, 3).
     """
+    return np.asarray(_picture_of(source, pictures, allow_private_urls))
+
+
+def _picture_of(
+    source: Path | str | Image.Image, pictures: PictureSettings, allow_private_urls: bool
+) -> Image.Image:
+    """Does the work of `pixels_of`, and keeps what the picture carries in its `info`."""
     if isinstance(source, Image.Image):
-        return np.asarray(resize(to_rgb(source, pictures.background), pictures.size))
-    img = open_image(
+        return scaled(to_rgb(source, pictures.background), pictures.size)
+    return open_image(
         source,
         pictures.background,
         size=pictures.size,
         allow_private_urls=allow_private_urls,
     )
-    return np.asarray(img)
 
 
 def encoded(pixels: np.ndarray, pictures: PictureSettings) -> np.ndarray:
     """Returns the tokens of whole pictures, uint8 RGB (..., H, W, 3), as int32 (..., L)."""
     return order_of(pictures).sequence(codec_of(pictures).encode(pixels))
+
+
+def _exactly(img: Image.Image, tokens: np.ndarray, pictures: PictureSettings) -> np.ndarray:
+    """Returns tokens of exactly the colours of a picture that was drawn with the same codec.
+
+    Rounding to whole RGB values makes some codecs' darkest colours others when they are encoded.
+
+    Args:
+      img: RGB, of the model's size.
+      tokens: its tokens, int32 (L,), which are returned where it has any colour of no token.
+      pictures: shape and colours.
+    """
+    pixels = order_of(pictures).sequence(_packed(np.asarray(img)))
+    palette = _packed(codec_of(pictures).colours())
+    wrong = palette[tokens] != pixels
+    if not wrong.any():
+        return tokens
+    colours, firsts = np.unique(palette[N_RESERVED:], return_index=True)
+    places = np.minimum(np.searchsorted(colours, pixels), len(colours) - 1)
+    if (colours[places] != pixels).any():
+        return tokens
+    return np.where(wrong, firsts[places] + N_RESERVED, tokens).astype(np.int32)
+
+
+def _packed(rgb: np.ndarray) -> np.ndarray:
+    """Returns colours, uint8 (..., 3), as one integer each."""
+    return rgb @ np.array([1 << 16, 1 << 8, 1], np.int32)

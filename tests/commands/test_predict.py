@@ -152,3 +152,40 @@ def test_out_and_film_are_two_files(run):
     code, messages = run(*TINY_MODEL, "--out=a.gif", "--film=./a.gif")
     assert (code, messages) == (2, "pixace: out and film are both a.gif; name two files\n")
     assert list(Path().iterdir()) == []
+
+
+def test_pictures_of_their_own_and_a_sheet(run):
+    words = ("--model_name=transformer", "--n_images=3", "--seed=1", "--scale=2x")
+    assert run(*words, "--out=sprites/", "--sheet=sheet.png") == (0, "")
+    names = ["001-1.png", "002-1.png", "003-1.png"]
+    assert sorted(path.name for path in Path("sprites").iterdir()) == names
+    assert sorted(path.name for path in Path().iterdir()) == ["sheet.json", "sheet.png", "sprites"]
+    frames = json.loads(Path("sheet.json").read_text())["frames"]
+    with Image.open("sheet.png") as sheet:
+        for name, frame in zip(names, frames, strict=True):
+            x, y, w, h = (frame["frame"][key] for key in "xywh")
+            with Image.open(Path("sprites", name)) as sprite:
+                assert sprite.size == (w, h) == (12, 12)
+                part = sheet.convert("RGB").crop((x, y, x + w, y + h))
+                assert part.tobytes() == sprite.convert("RGB").tobytes()
+    assert run("--like=sprites/002-1.png", "--out=again/") == (0, "")
+    (again,) = Path("again").iterdir()
+    assert again.read_bytes() == Path("sprites/002-1.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--out=a.png/"], "pixace: out a.png/ is no folder; name a new one\n"),
+        (["--sheet=a.tsj"], "pixace: sheet a.png is there already and is not replaced; name "),
+        (["--sheet=b.gif"], "pixace: sheet must end in .png or .tsj, not 'b.gif'\n"),
+        (["--out=b/", "--scale=64"], "pixace: scale=64 is for the tiles of a collage; single "),
+        (["--scale=four"], "pixace: scale must be pixels from 1 to 4096 or times from 1x to "),
+    ],
+)
+def test_outputs_that_cannot_be_are_told_in_one_line(run, words, message):
+    Image.new("RGB", (2, 2)).save("a.png")
+    code, messages = run("--model_name=transformer", *words)
+    assert (code, messages.count("\n")) == (2, 1)
+    assert messages.startswith(message)
+    assert [path.name for path in Path().iterdir()] == ["a.png"]

@@ -76,6 +76,15 @@ def test_without_prompts_it_starts_black_and_ends_with_the_collage(tmp_path):
     np.testing.assert_array_equal(frames[-1], np.asarray(drawing.collage()))
 
 
+def test_pixels_enlarged_exactly_have_no_borders(tmp_path):
+    drawing = a_drawing([random_tokens(2, 16, seed=1)] * 2, scale="3x")
+    write_film(drawing, tmp_path / "out.gif")
+    frames, _ = frames_of(tmp_path / "out.gif")
+    assert len(frames) == 17 and not frames[0].any()
+    assert frames[-1].shape == (2 * 4 * 3, 2 * 4 * 3, 3)
+    np.testing.assert_array_equal(frames[-1], np.asarray(drawing.collage()))
+
+
 def test_nothing_drawn_is_a_film_of_one_frame(tmp_path):
     originals = random_tokens(1, 16, seed=0)
     write_film(a_drawing([originals], originals, 16), tmp_path / "out.gif")

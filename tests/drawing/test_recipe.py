@@ -1,5 +1,6 @@
 """Recipes: every format gives back what was stored; a stranger's is believed only if sane."""
 
+import dataclasses
 import json
 import os
 
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from pixace.drawing.layout import Layout
 from pixace.drawing.recipe import Recipe, names_that_fit, read_recipe
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.pictures.writing import write_picture
@@ -41,6 +43,14 @@ def test_the_text_is_plain_json_and_gives_it_back():
     assert values["config"]["bitdepth"] == [4, 2, 2]
     assert values["drawing"]["temperature"] == [0.0, 0.9, 1.0]
     assert values["drawing"]["seed"] == 7
+
+
+def test_one_picture_of_several_says_which():
+    assert "tile" not in json.loads(RECIPE.to_text())
+    one = dataclasses.replace(RECIPE, tile=(2, 1))
+    assert json.loads(one.to_text())["tile"] == [2, 1]
+    assert Recipe.from_text(one.to_text()) == one
+    assert (RECIPE.layout, one.layout) == (Layout(3, 3), Layout(3, 3, (2, 1)))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".webp", ".gif"])
@@ -103,6 +113,13 @@ def changed(**values) -> dict:
         ({"prompts": [3]}, "prompts"),
         ({"prompts": ["a\0b"]}, "prompts"),
         ({"pixace_version": None}, "pixace_version"),
+        ({"tile": 3}, "tile is not a list"),
+        ({"tile": None}, "tile is not a list"),
+        ({"tile": [0]}, "tile must be a row and a column"),
+        ({"tile": [3, 0]}, "tile must be from 0 to 2, not 3"),
+        ({"tile": [0, 3]}, "tile must be from 0 to 2, not 3"),
+        ({"tile": [-1, 0]}, "tile"),
+        ({"tile": [True, 0]}, "tile"),
         ({"command": "rm"}, "'command', which this pixace does not know"),
         ({"drawing": []}, "drawing is not a JSON object"),
         ({"drawing": {"seed": None}}, "seed"),

@@ -307,7 +307,8 @@ def test_a_request_is_a_plain_value():
     ("request_", "words"),
     [
         ({"drawing": {"cutt": 1}}, "unknown setting 'cutt' of a drawing"),
-        ({"out": None}, "out must name a file"),
+        ({"out": 3}, "out must name a file"),
+        ({"sheet": 3}, "sheet must name a file"),
         ({"film": 3}, "film must name a file"),
         ({"prompts": 3}, "prompt must name a file"),
     ],

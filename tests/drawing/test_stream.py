@@ -49,6 +49,23 @@ def test_batches_change_no_picture():
             np.testing.assert_allclose(one, two)
 
 
+@pytest.mark.parametrize("batch_size", [1, 3, 5, 12])
+def test_one_tile_is_drawn_as_among_the_others_and_in_the_same_batches(batch_size):
+    together = LikeliestPictures(3, 2, 6)
+    for step in drawing_steps(constant(batch_size), SETTINGS, 3, None, 6):
+        together.add(step)
+    for row, column in np.ndindex(3, 2):
+        alone = LikeliestPictures(1, 1, 6)
+        steps = [*drawing_steps(constant(batch_size), SETTINGS, 3, None, 6, (row, column))]
+        for step in steps:
+            alone.add(step)
+            assert not step.places[:, :2].any()
+        assert (steps[-1].n_done, steps[0].n_total) == (steps[-1].n_total, steps[-1].n_total)
+        assert steps[-1].n_total <= 6 * 2, "two candidates are in two batches at most"
+        np.testing.assert_array_equal(alone.columns[0][0], together.columns[column][row])
+        assert alone.log_likelihood[0, 0] == together.log_likelihood[row, column]
+
+
 def test_of_the_candidates_the_likeliest_is_kept_of_equals_the_first():
     likeliest = LikeliestPictures(1, 2, 1)
     tokens = np.array([[10], [11], [12], [20], [21], [22]], np.int32)

@@ -152,7 +152,7 @@ def words_for(command: str, flag: str, world: Path) -> list[str]:
         ("train", "weights_dir"): [*words["train"], "--checkpoint=missing"],
         ("train", "model_dir"): [*words["train"], "--checkpoint=missing"],
         **{("train", name): ["--images=missing", *others] for name in CLUSTER},
-        **{("predict", name): kept for name in ("out", "film", "prompt")},
+        **{("predict", name): kept for name in ("out", "film", "sheet", "prompt")},
         ("plot", "out"): real,
     }
     return special.get((command, flag), words[command])

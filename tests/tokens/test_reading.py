@@ -3,10 +3,14 @@ import pytest
 from PIL import Image
 
 from pixace.errors import ImageError
+from pixace.pictures.exact import enlarged
 from pixace.pictures.reading import open_image
+from pixace.pictures.writing import write_picture
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens import image_to_tokens
+from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import encoded, pixels_of, tokens_of
+from pixace.tokens.tiles import picture_of
 from tests.conftest import paint_stripes
 
 SQUARE = PictureSettings(6, 6, "hsv:3,2,2")
@@ -61,6 +65,35 @@ def test_many_pictures_are_encoded_as_each_of_them(noise):
     assert both.shape == (2, 24)
     np.testing.assert_array_equal(both[0], tokens_of(noise, WIDE))
     np.testing.assert_array_equal(both[1].reshape(4, 6), both[0].reshape(4, 6)[::-1])
+
+
+@pytest.mark.parametrize("colours", ["hsv:5,4,4", "hsv:4,3,3", "hsv:0,7,7", "hsv:0,0,1"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_pixace_has_drawn_comes_back_exactly(tmp_path, colours, times):
+    """In every colour that there is, also those that another round trip would change."""
+    palette = codec_of(PictureSettings(1, 1, colours)).colours()
+    for start in range(0, len(palette), 16 * 32):
+        ids = np.resize(np.arange(start, min(start + 16 * 32, len(palette))), 16 * 32)
+        pictures = PictureSettings(16, 32, colours)
+        drawn = enlarged(picture_of(ids, pictures), times)
+        drawn.info["pixace"] = "{}"
+        write_picture(drawn, tmp_path / "a.png")
+        for source in (tmp_path / "a.png", drawn):
+            tokens = tokens_of(source, pictures)
+            assert (tokens.dtype, tokens.shape) == (np.int32, (16 * 32,))
+            np.testing.assert_array_equal(palette[tokens], palette[ids])
+            assert (tokens >= 2).all()
+
+
+def test_a_photograph_of_those_colours_is_read_as_ever():
+    pictures = PictureSettings(16, 32, "hsv:5,4,4")
+    ids = np.arange(16 * 32) + 2
+    photo = picture_of(ids, pictures)
+    usual = encoded(np.asarray(photo), pictures)
+    np.testing.assert_array_equal(tokens_of(photo, pictures), usual)
+    photo.putpixel((0, 0), (1, 2, 3))
+    photo.info["pixace"] = "{}"  # such as a collage of that size
+    assert (tokens_of(photo, pictures)[1:] == usual[1:]).all()
 
 
 def test_what_cannot_be_read_is_named(tmp_path):

@@ -36,6 +36,7 @@ STAND_INS = {
     "--val_images=...": "--val_images=faces/val",
     "https://example.com/b.png": "someone.jpg",
     "https://example.com/model.pkl.gz": "model.pkl.gz",
+    "sprites/003-1.png": "drawn/003-1.png",  # so that what writes into sprites/ finds it empty
     "emoji/train": "faces/train",
     "emoji/val": "faces/val",
     "--checkpoint=600": "--checkpoint=3",
@@ -138,6 +139,8 @@ def made_tiny(words: list[str]) -> list[str]:
         names -= {"steps_per_epoch", "n_epochs"}
     if "batch_size=auto" in "".join(words):
         names -= {"batch_size"}
+    if any(re.match(r"--sheet=|--out=.*/$", part) for part in rest):
+        names -= {"scale"}  # these are as small as the pictures
     return [word, *rest, *(f"--{name}={TINY_VALUES[name]}" for name in sorted(names))]
 
 
@@ -155,6 +158,7 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     shutil.copy(weights_dir / "transformer" / "model.pkl.gz", folder)
     drawing = ["predict", "--model_name=faces", f"--weights_dir={folder}/model-weights"]
     assert main([*drawing, "--scale=8", f"--out={folder}/new.png"]) == 0
+    assert main([*drawing, "--n_images=3", f"--out={folder}/drawn/"]) == 0
     return folder
 
 
