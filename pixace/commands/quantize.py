@@ -17,8 +17,9 @@ from pixace.dataset.quantisation import MAX_IMAGES, MIN_SCALE, quantisation_tabl
 from pixace.errors import UsageError
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_int
+from pixace.settings.colours import brief, hsv
 from pixace.settings.model import ModelConfig
-from pixace.settings.pictures import PictureSettings, brief, hsv
+from pixace.settings.pictures import PictureSettings
 from pixace.wording import shown
 
 _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")

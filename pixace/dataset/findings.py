@@ -15,7 +15,8 @@ from pixace.dataset.examine import ExaminedFolder
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.folder import ImagePaths
-from pixace.settings.pictures import PictureSettings, brief
+from pixace.settings.colours import brief
+from pixace.settings.pictures import PictureSettings
 from pixace.system.threads import in_order
 from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import pixels_of

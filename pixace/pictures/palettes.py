@@ -170,7 +170,9 @@ def _jasc_colours(lines: Lines) -> Iterator[tuple[int, ...]]:
     next(lines, None)  # the version, always 0100
     _, said = next(lines, (0, ""))
     if not re.fullmatch(r"[0-9]{1,9}", said):
-        raise ValueError(f"its third line should say how many colours there are, not {quoted(said)}")
+        raise ValueError(
+            f"its third line should say how many colours there are, not {quoted(said)}"
+        )
     n_colours, n_found = int(said), 0
     for number, line in lines:
         if line and n_found < n_colours:

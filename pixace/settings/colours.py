@@ -33,7 +33,7 @@ def hsv(bitdepth: Sequence[int]) -> str:
 
 
 def palette(colours: Sequence[str]) -> str:
-    """Names the colours of a palette, each as rrggbb, in their order; one that is twice counts once.
+    """Names the colours of a palette, each as rrggbb, in their order; the same one counts once.
 
     Raises:
       UsageError: there are none, or more than MAX_COLOURS.

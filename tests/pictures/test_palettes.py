@@ -43,7 +43,9 @@ def test_aseprite_s_palette_with_alpha(palette):
 
 
 def test_gimp_s_palette_without_alpha(palette):
-    path = palette("a.gpl", b"\xef\xbb\xbfGIMP Palette\r\nName: caf\xe9\r\n\r\n1 2 3 7 up\r\n1 2 3\r\n")
+    path = palette(
+        "a.gpl", b"\xef\xbb\xbfGIMP Palette\r\nName: caf\xe9\r\n\r\n1 2 3 7 up\r\n1 2 3\r\n"
+    )
     assert read_palette(path) == ["010203"]
 
 
