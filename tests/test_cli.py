@@ -28,7 +28,8 @@ LOCATION = {"model_name": None, "weights_dir": "model-weights", "model_dir": "mo
 MODEL = {
     "model_type": "reformer",
     "image_size": "32",
-    "bitdepth": "5,4,4",
+    "bitdepth": None,
+    "colours": None,
     "d_model": None,
     "d_ff": None,
     "n_layers": None,
@@ -126,11 +127,13 @@ FLAGS = {
     "quantize": {
         "images": None,
         "bitdepth": None,
+        "colours": None,
         "image_size": "32",
         "background": "black",
         "n_images": "8",
         "scale": "128",
         "out": "quantised.png",
+        "palette_out": None,
     },
 }
 

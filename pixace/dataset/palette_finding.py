@@ -22,6 +22,7 @@ from pixace.settings.colours import is_open, label, most_colours, palette
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
 from pixace.system.threads import in_order
+from pixace.tokens.palette_names import colours_named
 from pixace.tokens.reading import pixels_of
 from pixace.wording import shown
 
@@ -56,9 +57,30 @@ def found_colours(paths: ImagePaths, pictures: PictureSettings) -> str:
         ]
         codes = _learned(np.concatenate(seen), most)
     if not len(codes):
-        raise ImageError(f"{shown(paths.folder)}: none of its {len(paths)} image files can be read")
+        raise ImageError(
+            f"{shown(paths.folder)}: no colours to find, as none of its images can be read"
+        )
     lightness = lab(_rgb(codes))[:, 0]
     return palette([f"{code:06x}" for code in codes[np.lexsort([codes, lightness])]])
+
+
+def settled_colours(words: str, paths: ImagePaths, pictures: PictureSettings) -> str:
+    """Returns the colours that a user means, as settings hold them.
+
+    Args:
+      words: see `colours_named`.
+      paths: the images in which an open palette is found.
+      pictures: their shape and background.
+
+    Raises:
+      UsageError: they name no colours.
+      PixaceError: a palette's file cannot be read.
+      ImageError: none of the images can be.
+    """
+    colours = colours_named(words)
+    if not is_open(colours):
+        return colours
+    return found_colours(paths, dataclasses.replace(pictures, colours=colours))
 
 
 def with_found_colours(config: ModelConfig, folder: Path | str | None) -> ModelConfig:

@@ -95,7 +95,7 @@ def test_what_is_scaled_is_scaled_before(sprites):
 
 def test_where_no_image_can_be_read(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(ImageError, match="none of its 1 image files can be read"):
+    with pytest.raises(ImageError, match="no colours to find, as none of its images can be read"):
         colours_of(tmp_path, "palette:auto")
 
 
