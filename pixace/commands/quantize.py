@@ -94,7 +94,7 @@ def _palette_out(path: str | None, colours: Sequence[str]) -> Path | None:
     """
     if path is None:
         return None
-    check_palette_file(path)
+    check_palette_file(path, "palette_out")
     if sum(name.startswith(PALETTE) for name in colours) != 1:
         raise UsageError("palette_out needs one --colours=palette:..., whose colours it writes")
     return Path(path)

@@ -39,9 +39,7 @@ def read_palette(path: Path | str) -> list[str]:
       PixaceError: the file cannot be read, is no palette, or has no colour or more than
         MAX_COLOURS; the message names it.
     """
-    require_path("palette", path)
-    path = Path(path)
-    suffix = _suffix(path)
+    suffix, path = check_palette_file(path), Path(path)
     if suffix == ".png":
         return _of_picture(path)
     try:
@@ -67,25 +65,27 @@ def write_palette(colours: Sequence[str], path: Path) -> None:
       UsageError: the suffix is not that of a palette.
       PixaceError: it cannot be written.
     """
-    write_result(path, _WRITERS[_suffix(path)](colours))
+    write_result(path, _WRITERS[check_palette_file(path)](colours))
 
 
-def check_palette_file(path: Path | str) -> None:
+def check_palette_file(path: Path | str, flag: str = "the palette") -> str:
     """Checks that a name is that of a palette's file, whether or not it is there.
+
+    Args:
+      path: the name.
+      flag: which flag named it.
+
+    Returns:
+      Its suffix, in small letters.
 
     Raises:
       UsageError: it is not.
     """
-    require_path("palette", path)
-    _suffix(Path(path))
-
-
-def _suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
+    require_path(flag, path)
+    suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
-        raise UsageError(
-            f"a palette's file must end in one of {', '.join(_WRITERS)}, not {shown(path.name)!r}"
-        )
+        name = quoted(shown(Path(path).name))
+        raise UsageError(f"{flag} must be a file that ends in {', '.join(_WRITERS)}, not {name}")
     return suffix
 
 

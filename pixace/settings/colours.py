@@ -115,10 +115,13 @@ def check_colours(colours: Any) -> str:
     """
     if not isinstance(colours, str):
         raise UsageError(f"colours must be such as hsv:5,4,4, not {quoted(colours)}")
-    if not is_open(colours):
-        kind, _, words = colours.partition(":")
-        require_choice("the kind of colours", kind, tuple(_CHECKS))
-        _CHECKS[kind](words)
+    try:
+        if not is_open(colours):
+            kind, _, words = colours.partition(":")
+            require_choice("the kind", kind, tuple(_CHECKS))
+            _CHECKS[kind](words)
+    except UsageError as error:
+        raise UsageError(f"colours: {error}") from None
     return colours
 
 

@@ -106,11 +106,10 @@ class ModelConfig:
     )
     colours: str = setting(
         None,
-        "Colours that pixels can have: hsv:5,4,4, rgb:3,3,2 or grey:4, by their bits; those of a "
-        "palette by its file (palette:mine.gpl, also .hex, .pal, .png) or its name "
-        "(palette:pico-8); or palette:auto, or palette:auto:64, the colours of the images, or as "
-        "many that come near them.",
-        unset="hsv, by --bitdepth",
+        "Colours that pixels can have: by their bits, hsv:5,4,4, rgb:3,3,2 or grey:4; or those of "
+        "a palette by its file (palette:mine.gpl, .hex, .pal or .png), its name (palette:pico-8), "
+        "or found in the images (palette:auto, palette:auto:64).",
+        unset="as bitdepth says",
     )
 
     def __post_init__(self) -> None:
@@ -221,22 +220,33 @@ def resolve_config(
     named = {name: value for name, value in given.items() if value is not None}
     if stored is None:
         return ModelConfig.from_dict(named)
-    colours = named_colours(named.pop("bitdepth", None), named.pop("colours", None))
-    if colours is not None and not agree(colours, stored.pictures.colours):
-        raise _contradiction(as_setting(colours), as_setting(stored.pictures.colours), source)
+    colours = named_colours(named.get("bitdepth"), named.get("colours"))
     for name, value in named.items():
         if name not in SETTING_NAMES:
             raise UsageError(f"unknown setting {name!r}; known are {', '.join(SETTING_NAMES)}")
         if name != "model_type":
             require_settings_of(stored.model_type, [name])
-        if value != getattr(stored, name):
-            own = f"{name}={spell(getattr(stored, name))}"
-            raise _contradiction(f"{name}={spell(value)}", own, source)
+        if (differing := _difference(stored, name, value, colours)) is not None:
+            raise UsageError(
+                f"{differing[0]} contradicts {differing[1]} of the model in {shown(source)}; leave "
+                "it out, or choose another model_name"
+            )
     return stored
 
 
-def _contradiction(named: str, own: str, source: Path) -> UsageError:
-    return UsageError(
-        f"{named} contradicts {own} of the model in {shown(source)}; leave it out, or choose "
-        "another model_name"
-    )
+def _difference(
+    stored: ModelConfig, name: str, value: Any, colours: str | None
+) -> tuple[str, str] | None:
+    """Returns how a named setting and the stored one are spelt, if they differ.
+
+    Args:
+      stored: the settings of a model.
+      name: of the setting.
+      value: that a user has named.
+      colours: what the user's settings name together.
+    """
+    if colours is not None and name in ("bitdepth", "colours"):
+        own = stored.pictures.colours
+        return None if agree(colours, own) else (as_setting(colours), as_setting(own))
+    own = getattr(stored, name)
+    return None if value == own else (f"{name}={spell(value)}", f"{name}={spell(own)}")

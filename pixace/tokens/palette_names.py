@@ -46,5 +46,6 @@ def colours_named(words: str) -> str:
     except UsageError:
         known = ", ".join(KNOWN_PALETTES)
         raise UsageError(
-            f"palette:{quoted(name)[1:-1]} is neither a palette's file nor one of auto, {known}"
+            f"colours=palette:{quoted(name)[1:-1]} is neither a palette's file nor one of auto, "
+            f"{known}"
         ) from None

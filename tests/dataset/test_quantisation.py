@@ -99,7 +99,7 @@ def test_palettes_stand_beside_bit_depths(painted, tmp_path, capsys):
         (
             ["--images={}", "--colours=palette:db16", "--palette_out=a.txt"],
             2,
-            "a palette's file must end in one of .gpl, .hex, .pal, .png",
+            "palette_out must be a file that ends in .gpl, .hex, .pal, .png",
         ),
         (["--images={}", "--n_images=0"], 2, "n_images"),
         (["--images={}", "--scale=10"], 2, "scale"),

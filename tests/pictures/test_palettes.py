@@ -133,9 +133,9 @@ def test_what_is_no_file(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.ase", "a.txt", "a", ".hex"])
 def test_other_suffixes(name, tmp_path):
-    with pytest.raises(UsageError, match="must end in one of .gpl, .hex, .pal, .png"):
+    with pytest.raises(UsageError, match="must be a file that ends in .gpl, .hex, .pal, .png"):
         check_palette_file(name)
-    with pytest.raises(UsageError, match="must end in one of"):
+    with pytest.raises(UsageError, match="must be a file"):
         read_palette(tmp_path / name)
 
 
