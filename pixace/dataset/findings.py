@@ -102,9 +102,6 @@ def make_report(
     unreadable = train.unreadable + (val.unreadable if val else [])
     digests = [facts.digest for facts in train.facts]
     bit_depths = {label(colours): colours for colours in (*_COMPARED, pictures.colours)}
-    errors = quantisation_errors(
-        train.paths, pictures, {**bit_depths, **_palettes(train, pictures)}
-    )
 
     def named(groups: list[list[int]]) -> list[list[str]]:
         return [[str(train.paths[number]) for number in group] for group in groups]
@@ -129,16 +126,20 @@ def make_report(
         n_val_images=None if val is None else len(val.paths),
         shared_with_val=[] if val is None else _shared(train, val),
         bitdepth=label(pictures.colours),
-        quantisation={name: error for name, error in errors.items() if name in bit_depths},
-        palettes={name: error for name, error in errors.items() if name not in bit_depths},
+        quantisation=quantisation_errors(train.paths, pictures, bit_depths),
+        palettes=_palette_errors(train.paths, pictures),
     )
 
 
-def _palettes(train: ExaminedFolder, pictures: PictureSettings) -> dict[str, str]:
-    """Returns palettes of the images' own colours, by what users call them."""
-    sample = train.paths.spread(_MAX_SAMPLE)
-    names = _PALETTES if len(sample) else ()
-    return {name: settled_colours(name, sample, pictures) for name in names}
+def _palette_errors(paths: ImagePaths, pictures: PictureSettings) -> dict[str, float]:
+    """Measures palettes of the images' own colours; see `quantisation_errors`."""
+    if not paths:
+        return {}
+    sample = paths.spread(_MAX_SAMPLE)
+    palettes = {name: settled_colours(name, sample, pictures) for name in _PALETTES}
+    # Scaled as for a palette: without new colours where that can be.
+    pictures = dataclasses.replace(pictures, colours=_PALETTES[0])
+    return quantisation_errors(sample, pictures, palettes)
 
 
 def quantisation_errors(

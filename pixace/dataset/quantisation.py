@@ -16,6 +16,7 @@ from pixace.pictures.collage import collage
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.folder import find_images
 from pixace.settings.checks import require_int
+from pixace.settings.colours import PALETTE
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import Codec, codec_of
 from pixace.tokens.palette_names import colours_named
@@ -101,6 +102,9 @@ def quantisation_table(
     for each in named:
         settled = settled_colours(each, find_images(folder), pictures)
         codecs.append(codec_of(dataclasses.replace(pictures, colours=settled)))
+    palettes = [each for each in named if each.startswith(PALETTE)]
+    if palettes:  # which have a say in how pictures are scaled
+        pictures = dataclasses.replace(pictures, colours=palettes[0])
     pixels = [
         [original, *(codec.decode(codec.encode(original)) for codec in codecs)]
         for original in _originals(folder, pictures, n_images)

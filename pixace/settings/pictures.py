@@ -9,7 +9,7 @@ from typing import Any
 
 from pixace.errors import UsageError
 from pixace.settings.checks import check_colour, require_int
-from pixace.settings.colours import BITDEPTH, HSV, brief, hsv, named_colours
+from pixace.settings.colours import BITDEPTH, HSV, PALETTE, brief, hsv, named_colours
 from pixace.wording import quoted
 
 MAX_EDGE = 256  # pixels
@@ -88,6 +88,11 @@ class PictureSettings:
     def size(self) -> tuple[int, int]:
         """W and H, as Pillow counts them."""
         return self.width, self.height
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether enlarging pictures must not make new colours: those of a palette are exact."""
+        return self.colours.startswith(PALETTE)
 
     @property
     def n_pixels(self) -> int:

@@ -48,11 +48,13 @@ def pixels_of(
       uint8 RGB (H, W, 3).
     """
     if isinstance(source, Image.Image):
-        return np.asarray(resize(to_rgb(source, pictures.background), pictures.size))
+        rgb = to_rgb(source, pictures.background)
+        return np.asarray(resize(rgb, pictures.size, pictures.in_blocks))
     img = open_image(
         source,
         pictures.background,
         size=pictures.size,
+        in_blocks=pictures.in_blocks,
         allow_private_urls=allow_private_urls,
     )
     return np.asarray(img)

@@ -1,13 +1,16 @@
 """Palettes: exact where the colours are there, the nearest in CIELAB where they are not."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from pixace.pictures.colour_error import lab
 from pixace.pictures.known_palettes import KNOWN_PALETTES
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.palette import PaletteCodec
-from pixace.tokens.reading import encoded
+from pixace.tokens.reading import encoded, pixels_of, tokens_of
 from pixace.tokens.tiles import picture_of
 
 
@@ -26,6 +29,22 @@ def test_pictures_of_its_colours_come_back_exactly(n_colours):
     tokens = encoded(pictures, settings)
     for row, picture in zip(tokens, pictures, strict=True):
         np.testing.assert_array_equal(np.asarray(picture_of(row, settings)), picture)
+
+
+def test_enlarging_by_a_whole_number_makes_no_new_colours(tmp_path):
+    colours, pictures = drawn(16)
+    settings = PictureSettings(16, 24, "palette:" + ",".join(colours))
+    small = Image.fromarray(pictures[0])
+    small.save(tmp_path / "small.png")
+    blocks = small.resize((24, 16), Image.Resampling.NEAREST)
+    for source in (small, tmp_path / "small.png"):
+        assert picture_of(tokens_of(source, settings), settings) == blocks
+    np.testing.assert_array_equal(
+        pixels_of(small, dataclasses.replace(settings, colours="hsv:5,4,4")),
+        np.asarray(small.resize((24, 16))),
+    )
+    other = dataclasses.replace(settings, width=20)
+    np.testing.assert_array_equal(pixels_of(small, other), np.asarray(small.resize((20, 16))))
 
 
 def test_tokens_are_in_the_order_of_the_palette():
