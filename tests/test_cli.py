@@ -28,7 +28,7 @@ LOCATION = {"model_name": None, "weights_dir": "model-weights", "model_dir": "mo
 MODEL = {
     "model_type": "reformer",
     "image_size": "32",
-    "bitdepth": None,
+    "bitdepth": "5,4,4",
     "colours": None,
     "d_model": None,
     "d_ff": None,
