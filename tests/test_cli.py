@@ -29,6 +29,7 @@ MODEL = {
     "model_type": "reformer",
     "image_size": "32",
     "bitdepth": "5,4,4",
+    "colours": None,
     "d_model": None,
     "d_ff": None,
     "n_layers": None,
@@ -127,11 +128,13 @@ FLAGS = {
     "quantize": {
         "images": None,
         "bitdepth": None,
+        "colours": None,
         "image_size": "32",
         "background": "black",
         "n_images": "8",
         "scale": "128",
         "out": "quantised.png",
+        "palette_out": None,
     },
 }
 

@@ -21,6 +21,7 @@ from pixace.dataset.findings import Findings
 from pixace.errors import UsageError
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
+from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
 
 _LISTED = 10  # lines of a kind; --json has them all
@@ -33,7 +34,7 @@ def define_flags(values: flags.FlagValues) -> None:
         images="Folder of images to examine.",
         val_images="Folder of validation images; those that are also in --images are told.",
     )
-    define_settings(values, ModelConfig, (*SCALING, "bitdepth"))
+    define_settings(values, ModelConfig, (*SCALING, "bitdepth", "colours"))
     define_texts(
         values,
         sheet=f"Draw up to {MOST} of the images in this file, each beside what the model will see.",
@@ -53,7 +54,7 @@ def run(values: flags.FlagValues) -> None:
     images = values["images"].value
     if images is None:
         raise UsageError("check needs --images=FOLDER")
-    pictures = PictureSettings.of(**typed_settings(values))
+    pictures = PictureSettings.of(**with_palette(typed_settings(values)))
     show = _print_json if values["json"].value else _print
     names = ("val_images", "sheet", "split", "out")
     others = {name: values[name].value for name in names}
@@ -93,9 +94,15 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
     if findings.n_val_images is not None:
         lines.append(f"also in training  {len(findings.shared_with_val)}")
         lines += _some(map(_group, findings.shared_with_val))
-    errors = ", ".join(f"{bits} {error:.1f}" for bits, error in findings.quantisation.items())
+    errors = _errors(findings.quantisation)
     lines.append(f"colour error      {errors} (CIELAB, by bit depth; 2 is just visible)")
+    if findings.palettes:
+        lines.append(f"of palettes       {_errors(findings.palettes)}")
     return "\n".join([*lines, *(f"\n{sentence}" for sentence in advice)])
+
+
+def _errors(errors: dict[str, float]) -> str:
+    return ", ".join(f"{name} {error:.1f}" for name, error in errors.items())
 
 
 def _some(lines: Iterable[str]) -> list[str]:

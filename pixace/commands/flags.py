@@ -46,6 +46,8 @@ def _define(values: flags.FlagValues, setting: Setting, default: Any) -> None:
         flags.DEFINE_enum(name, default, setting.choices, help_text, flag_values=values)
         return
     kind = setting.types[0] if len(setting.types) == 1 else str
+    if kind is tuple and default is None:  # numbers, and `unset` says which they are
+        default, help_text = setting.unset, setting.help
     if kind in (str, tuple) and default is not None:
         default = spell(default)
     _DEFINERS[kind](name, default, help_text, flag_values=values)

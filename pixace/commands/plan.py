@@ -15,12 +15,14 @@ from pixace.commands.flags import (
     define_texts,
     typed_settings,
 )
+from pixace.dataset.palette_finding import with_found_colours
 from pixace.errors import UsageError
 from pixace.pictures.folder import find_images
 from pixace.settings.model import ModelConfig, new_config
 from pixace.settings.model_types import NEW_TYPE
 from pixace.settings.training import TrainingSettings, require_no_epochs
 from pixace.system.command_clock import command_began
+from pixace.tokens.palette_names import with_palette
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_epoch")
@@ -46,12 +48,14 @@ def run(values: flags.FlagValues) -> None:
     if values["minutes"].value is not None:
         _print_minutes(values)
         return
-    config = new_config(typed_settings(values))
+    config = new_config(with_palette(typed_settings(values)))
     settings = TrainingSettings(
         batch_size=batch_size(values), **{name: values[name].value for name in _STEP_SETTINGS}
     )
     memory = None if values["memory"].value is None else _bytes(values["memory"].value)
-    n_images = len(find_images(values["images"].value)) if values["images"].present else None
+    folder = values["images"].value if values["images"].present else None
+    n_images = None if folder is None else len(find_images(folder))
+    config = with_found_colours(config, folder)
 
     from pixace.training.planning import make_plan
 
@@ -73,8 +77,9 @@ def _print_minutes(values: flags.FlagValues) -> None:
         named["batch_size"] = batch_size(values)
     settings, sizes = TrainingSettings(**named), typed_settings(values)
     require_no_epochs(settings.minutes, named)
-    config = new_config(sizes)
-    n_images = len(find_images(settings.images)) if "images" in named else None
+    folder = named.get("images")
+    n_images = None if folder is None else len(find_images(folder))
+    config = with_found_colours(new_config(with_palette(sizes)), folder)
 
     from pixace.training.planning import plan_minutes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
@@ -15,10 +16,12 @@ from pixace.commands.flags import (
 )
 from pixace.dataset.quantisation import MAX_IMAGES, MIN_SCALE, quantisation_table
 from pixace.errors import UsageError
+from pixace.pictures.palettes import check_palette_file, write_palette
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_int
+from pixace.settings.colours import PALETTE, brief, hsv
 from pixace.settings.model import ModelConfig
-from pixace.settings.pictures import PictureSettings, brief, hsv
+from pixace.settings.pictures import PictureSettings
 from pixace.wording import shown
 
 _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
@@ -33,12 +36,23 @@ def define_flags(values: flags.FlagValues) -> None:
         f"Bits for hue, saturation and value, for each column (default: {' '.join(_BITDEPTHS)})",
         flag_values=values,
     )
+    flags.DEFINE_multi_string(
+        "colours",
+        None,
+        "Colours of another column, as train takes them: rgb:3,3,2, grey:4, or those of a palette.",
+        flag_values=values,
+    )
     define_settings(values, ModelConfig, SCALING)
     flags.DEFINE_integer(
         "n_images", 8, f"Pictures to show, up to {MAX_IMAGES}; one row each.", flag_values=values
     )
     flags.DEFINE_integer("scale", 128, "Edge of one tile in pixels.", flag_values=values)
     define_picture_file_flag(values, "quantised.png")
+    define_texts(
+        values,
+        palette_out="Write the palette that --colours names in this file, too: .gpl, .hex, .pal or "
+        ".png.",
+    )
 
 
 def run(values: flags.FlagValues) -> None:
@@ -46,8 +60,11 @@ def run(values: flags.FlagValues) -> None:
     folder = values["images"].value
     if folder is None:
         raise UsageError("quantize needs --images=FOLDER")
-    words = values["bitdepth"].value or _BITDEPTHS
-    colours = [hsv(tuple(numbers("bitdepth", word.split(","), int))) for word in words]
+    others = values["colours"].value or []
+    words = values["bitdepth"].value or ([] if others else _BITDEPTHS)
+    bit_depths = [hsv(tuple(numbers("bitdepth", word.split(","), int))) for word in words]
+    colours = [*bit_depths, *others]
+    palette_out = _palette_out(values["palette_out"].value, colours)
     scale = values["scale"].value
     require_int("scale", scale, MIN_SCALE, 4096)
     out = Path(values["out"].value)
@@ -58,7 +75,26 @@ def run(values: flags.FlagValues) -> None:
     write_picture(table.picture(scale), out)
     n_rows = len(table.rows)
     print(f"{shown(out)}: {n_rows} picture{'s' * (n_rows != 1)}")
-    for codec, error in zip(table.codecs, table.errors, strict=True):
-        name = brief(codec.spelled())
-        print(f"{name}  {codec.n_tokens:>5} tokens  colour error {error:.2f}")
+    for name, codec, error in zip(table.names, table.codecs, table.errors, strict=True):
+        print(f"{shown(brief(name))}  {codec.n_tokens:>5} tokens  colour error {error:.2f}")
     print("colour error: mean distance in CIELAB (CIE 1976); 2 is just visible, 100 black on white")
+    if palette_out is not None:
+        all_colours = (codec.spelled() for codec in table.codecs)
+        (palette,) = (words for words in all_colours if words.startswith(PALETTE))
+        entries = palette.removeprefix(PALETTE).split(",")
+        write_palette(entries, palette_out)
+        print(f"{shown(palette_out)}: {len(entries)} colour{'s' * (len(entries) != 1)}")
+
+
+def _palette_out(path: str | None, colours: Sequence[str]) -> Path | None:
+    """Returns the file of the palette, if one is wanted and there is one.
+
+    Raises:
+      UsageError: the name is not that of a palette's file, or there is not exactly one palette.
+    """
+    if path is None:
+        return None
+    check_palette_file(path, "palette_out")
+    if sum(name.startswith(PALETTE) for name in colours) != 1:
+        raise UsageError("palette_out needs one --colours=palette:..., whose colours it writes")
+    return Path(path)

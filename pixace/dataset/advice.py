@@ -50,7 +50,7 @@ def advise(report: Findings, background: str, *, is_split: bool = False) -> list
         )
     if report.n_grey < n_images:
         advice += _about_colours(report)
-    elif not report.bitdepth.startswith("0,0,"):
+    elif not report.bitdepth.startswith(("0,0,", "grey:", "palette:")):
         advice.append("No image has colour: --bitdepth=0,0,6 spends no bits on it.")
     advice += _about_duplicates(report) + _about_classes(report)
     if report.n_val_images is None and not is_split:
@@ -75,21 +75,30 @@ def _about_sizes(report: Findings) -> list[str]:
 
 
 def _about_colours(report: Findings) -> list[str]:
-    """Compares the bit depth with the coarsest one that is fine enough."""
+    """Compares the colours with the coarsest bit depth that is fine enough, and with palettes."""
     own = report.quantisation[report.bitdepth]
+    exact = [name for name, error in report.palettes.items() if not error]
+    if own and exact:
+        return [
+            f"The images have few colours: --colours={exact[0]} keeps every one of them exactly."
+        ]
     fine = [bits for bits, error in report.quantisation.items() if error <= _FAINT]
     if not fine or fine[0] == report.bitdepth:
         return []
     error = report.quantisation[fine[0]]
     if own <= _FAINT:
         return [
-            f"--bitdepth={fine[0]} is fine enough: its colour error is {error:.1f}, and 2 is just "
+            f"{_flag(fine[0])} is fine enough: its colour error is {error:.1f}, and 2 is just "
             "visible. Fewer colours are learned faster."
         ]
     return [
-        f"--bitdepth={report.bitdepth} is coarse: its colour error is {own:.1f}, that of "
-        f"--bitdepth={fine[0]} {error:.1f}; 2 is just visible."
+        f"{_flag(report.bitdepth)} is coarse: its colour error is {own:.1f}, that of "
+        f"{_flag(fine[0])} {error:.1f}; 2 is just visible."
     ]
+
+
+def _flag(colours: str) -> str:
+    return f"--colours={colours}" if ":" in colours else f"--bitdepth={colours}"
 
 
 def _about_duplicates(report: Findings) -> list[str]:

@@ -189,6 +189,8 @@ class TokenCache:
         self._n_tokens = codec_of(pictures).n_tokens
         background = list(ImageColor.getrgb(pictures.background)[:3])  # one colour has many names
         settings = {**pictures.to_dict(), "background": background}
+        if "colours" in settings:  # those of a palette need not fit into the header
+            settings["colours"] = hashlib.sha256(pictures.colours.encode()).hexdigest()
         self._made = {"format": _FORMAT, "pillow": PIL.__version__, **settings}
         # Not with the versions: what they made is to be replaced, not to be left behind.
         key = json.dumps([os.path.realpath(folder), settings, share]).encode()

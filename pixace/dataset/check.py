@@ -13,6 +13,7 @@ from pixace.dataset.contact_sheet import MOST, contact_sheet, sheet_size
 from pixace.dataset.duplicates import near_groups
 from pixace.dataset.examine import ExaminedFolder, examine
 from pixace.dataset.findings import Findings, make_report
+from pixace.dataset.palette_finding import settled_colours
 from pixace.dataset.split import SIDES, check_split_folder, choose_val, make_split
 from pixace.errors import UsageError
 from pixace.pictures.folder import ImagePaths, find_images
@@ -56,7 +57,7 @@ def check_images(
 
     Args:
       images: the top folder.
-      pictures: what a model is to make of them.
+      pictures: what a model is to make of them; their colours may be an open palette.
       val_images: folder of validation images, if there is one.
       sheet: file in which some of the images are drawn, each beside what the model will see.
       split: share of the images to choose for validation; goes with `out`.
@@ -74,6 +75,8 @@ def check_images(
     if sheet is not None:
         check_output(Path(sheet), sheet_size(MOST), "sheet")
     train, val = _examine(paths, val_paths, pictures.background, progress)
+    colours = settled_colours(pictures.colours, train.paths, pictures)
+    pictures = dataclasses.replace(pictures, colours=colours)
     findings = make_report(train, val, pictures=pictures)
     advice = advise(findings, pictures.background, is_split=split is not None)
     checked = CheckedImages(findings, advice)

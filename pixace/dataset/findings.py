@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 
 from pixace.dataset.duplicates import near_groups, same_groups
 from pixace.dataset.examine import ExaminedFolder
+from pixace.dataset.palette_finding import settled_colours
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.folder import ImagePaths
-from pixace.settings.pictures import PictureSettings, brief
+from pixace.settings.colours import label
+from pixace.settings.pictures import PictureSettings
 from pixace.system.threads import in_order
 from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import pixels_of
@@ -23,7 +25,9 @@ from pixace.tokens.reading import pixels_of
 LONGER = 4 / 3  # a picture is oblong if its long edge is this many times its short one
 TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
 
-_COMPARED = ("hsv:3,2,2", "hsv:4,3,3", "hsv:5,4,4")  # tried besides the user's colours
+# Tried besides the user's colours.
+_COMPARED = ("hsv:3,2,2", "hsv:4,3,3", "hsv:5,4,4")
+_PALETTES = ("palette:auto:16", "palette:auto:64", "palette:auto:256")
 _GREY = 4  # of 255: channels that differ by no more show no colour, only a JPEG file's noise
 _MAX_SAMPLE = 200  # pictures whose colours are compared
 
@@ -49,9 +53,10 @@ class Findings:
       n_val_images: files of the validation folder that can be read; None if there is none.
       shared_with_val: pairs of paths, of a validation picture and one that looks the same among
         the training pictures.
-      bitdepth: that of the model to be trained, as in "5,4,4".
+      bitdepth: that of the model to be trained, as in "5,4,4"; or how its other colours are called.
       quantisation: for it and some others, coarse ones first, how far colours are off; see
         `quantisation_errors`.
+      palettes: the same for palettes of the images' own colours, as in "palette:auto:64".
     """
 
     n_images: int
@@ -71,6 +76,7 @@ class Findings:
     shared_with_val: list[list[str]]
     bitdepth: str
     quantisation: dict[str, float]
+    palettes: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures under the names that `check --json` prints."""
@@ -95,7 +101,7 @@ def make_report(
     small = train.thumbnails.astype(int)
     unreadable = train.unreadable + (val.unreadable if val else [])
     digests = [facts.digest for facts in train.facts]
-    colours = dict.fromkeys([*_COMPARED, pictures.colours])
+    bit_depths = {label(colours): colours for colours in (*_COMPARED, pictures.colours)}
 
     def named(groups: list[list[int]]) -> list[list[str]]:
         return [[str(train.paths[number]) for number in group] for group in groups]
@@ -119,27 +125,42 @@ def make_report(
         near_duplicates=named(near),
         n_val_images=None if val is None else len(val.paths),
         shared_with_val=[] if val is None else _shared(train, val),
-        bitdepth=brief(pictures.colours),
-        quantisation=quantisation_errors(train.paths, pictures, colours),
+        bitdepth=label(pictures.colours),
+        quantisation=quantisation_errors(train.paths, pictures, bit_depths),
+        palettes=_palette_errors(train.paths, pictures),
     )
 
 
+def _palette_errors(paths: ImagePaths, pictures: PictureSettings) -> dict[str, float]:
+    """Measures palettes of the images' own colours; see `quantisation_errors`."""
+    if not paths:
+        return {}
+    sample = paths.spread(_MAX_SAMPLE)
+    palettes = {name: settled_colours(name, sample, pictures) for name in _PALETTES}
+    # Scaled as for a palette: without new colours where that can be.
+    pictures = dataclasses.replace(pictures, colours=_PALETTES[0])
+    return quantisation_errors(sample, pictures, palettes)
+
+
 def quantisation_errors(
-    paths: ImagePaths, pictures: PictureSettings, colours: Iterable[str]
+    paths: ImagePaths, pictures: PictureSettings, colours: Mapping[str, str]
 ) -> dict[str, float]:
     """Measures how far tokens are from the colours of the scaled pictures, on at most 200 of them.
 
     Args:
       paths: the pictures.
       pictures: shape and background.
-      colours: codecs to try, as they spell themselves.
+      colours: codecs to try, as they spell themselves, by name.
 
     Returns:
-      For each of them, the one with the fewest colours first, `colour_error` over all pixels; bit
-      depths of HSV are called as in "5,4,4".
+      By the same names, the one with the fewest colours first, `colour_error` over all pixels.
     """
-    codecs = [codec_of(dataclasses.replace(pictures, colours=each)) for each in colours]
-    codecs.sort(key=lambda codec: codec.n_tokens)
+    by_name = {
+        name: codec_of(dataclasses.replace(pictures, colours=each))
+        for name, each in colours.items()
+    }
+    names = sorted(by_name, key=lambda name: by_name[name].n_tokens)
+    codecs = [by_name[name] for name in names]
 
     def work(path: Path) -> list[float]:
         try:
@@ -150,7 +171,6 @@ def quantisation_errors(
 
     errors = [row for row in in_order(work, paths.spread(_MAX_SAMPLE)) if row]
     means = np.mean(errors, axis=0) if errors else np.zeros(len(codecs))
-    names = (brief(codec.spelled()) for codec in codecs)
     return dict(zip(names, means.tolist(), strict=True))
 
 

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from pixace.dataset.palette_finding import settled_colours
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.collage import collage
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.folder import find_images
 from pixace.settings.checks import require_int
+from pixace.settings.colours import PALETTE
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import Codec, codec_of
+from pixace.tokens.palette_names import colours_named
 from pixace.tokens.reading import pixels_of
 from pixace.wording import shown
 
@@ -26,6 +29,7 @@ MAX_IMAGES = 100
 MAX_COLUMNS = 20
 MIN_SCALE = 64  # below that the headings cannot be read
 
+_LONGEST_NAME = 9  # letters of a palette's name in a title
 _TITLE_EMS = 10  # a tile is this many letters' heights wide, so that each line of a title fits
 
 
@@ -34,11 +38,13 @@ class QuantisationTable:
     """Pictures, and what is left of them in various codecs.
 
     Attributes:
-      codecs: the codec of each column after the first.
+      names: what the user calls the colours of each column after the first.
+      codecs: their codecs.
       rows: the original at the model's size, then its quantised versions; N rows.
       errors: for each codec, `colour_error` over all pixels of the N pictures.
     """
 
+    names: list[str]
     codecs: list[Codec]
     rows: list[list[Image.Image]]
     errors: list[float]
@@ -58,9 +64,8 @@ class QuantisationTable:
         table.paste(collage(self.rows, scale), (0, 3 * size))
         pen = ImageDraw.Draw(table)
         titles = ["original\ncolour error:"]
-        for codec, error in zip(self.codecs, self.errors, strict=True):
-            kind, _, words = codec.spelled().partition(":")
-            titles.append(f"{kind.upper()} {words.replace(',', '')}\n{error:.2f}")
+        for name, error in zip(self.names, self.errors, strict=True):
+            titles.append(f"{_title(name)}\n{error:.2f}")
         for number, title in enumerate(titles):
             centre = ((number + 0.5) * scale, 1.5 * size)
             font = ImageFont.load_default(size)
@@ -80,24 +85,43 @@ def quantisation_table(
     Args:
       folder: the top folder of the images; a file that cannot be read is named and left out.
       pictures: shape to which the pictures are scaled first, and their background.
-      colours: the codec of each column, as it spells itself; at most MAX_COLUMNS.
+      colours: those of each column, as users name them; at most MAX_COLUMNS. An open palette is
+        found in all images of the folder.
       n_images: how many pictures to show, up to MAX_IMAGES; fewer where there are fewer.
 
     Raises:
       UsageError: a setting is out of range.
+      PixaceError: a palette's file cannot be read.
       ImageError: no such folder, no image in it, or none that can be read.
     """
     require_int("n_images", n_images, 1, MAX_IMAGES)
-    codecs = [codec_of(dataclasses.replace(pictures, colours=each)) for each in colours]
-    if not 1 <= len(codecs) <= MAX_COLUMNS:
-        raise UsageError(f"name 1 to {MAX_COLUMNS} bitdepths, not {len(codecs)}")
+    if not 1 <= len(colours) <= MAX_COLUMNS:
+        raise UsageError(f"name 1 to {MAX_COLUMNS} bitdepths and colours, not {len(colours)}")
+    named = [colours_named(each) for each in colours]  # what is wrong with one is found at once
+    codecs = []
+    for each in named:
+        settled = settled_colours(each, find_images(folder), pictures)
+        codecs.append(codec_of(dataclasses.replace(pictures, colours=settled)))
+    palettes = [each for each in named if each.startswith(PALETTE)]
+    if palettes:  # which have a say in how pictures are scaled
+        pictures = dataclasses.replace(pictures, colours=palettes[0])
     pixels = [
         [original, *(codec.decode(codec.encode(original)) for codec in codecs)]
         for original in _originals(folder, pictures, n_images)
     ]
     first, *others = (np.stack(column) for column in zip(*pixels, strict=True))
     errors = [colour_error(first, other) for other in others]
-    return QuantisationTable(codecs, [[*map(Image.fromarray, row)] for row in pixels], errors)
+    return QuantisationTable(
+        list(colours), codecs, [[*map(Image.fromarray, row)] for row in pixels], errors
+    )
+
+
+def _title(name: str) -> str:
+    """Returns what stands above a column, in as many letters as fit."""
+    kind, _, words = name.partition(":")
+    if kind == "palette":
+        return f"PALETTE {shown(Path(words).name)[-_LONGEST_NAME:]}"
+    return f"{kind.upper()} {words.replace(',', '')}"
 
 
 def _originals(folder: Path | str, pictures: PictureSettings, n_images: int) -> list[np.ndarray]:

@@ -34,7 +34,7 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
-_MAX_TEXT = 60_000  # JPEG's EXIF ends at 65,533 bytes
+_MAX_TEXT = 64_000  # JPEG's EXIF ends at 65,533 bytes
 _MAX_NAMES = 30_000  # of them for the names of prompts
 _MAX_NAME, _MAX_PATH = 255, 4096  # characters, of files and of prompts
 _MAX_STEP = 2**31

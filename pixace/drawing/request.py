@@ -33,6 +33,7 @@ from pixace.settings.checks import require_path
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import resolve_config
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
+from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _plan(request: DrawRequest) -> _Plan:
     drawing = DrawingSettings.of(**{**named, **request.drawing})
     model_name, weights = _model(request, recipe)
     stored = stored_config(weights)
-    settings = request.settings
+    settings = with_palette(request.settings)
     if recipe is not None and stored is None:
         settings = {**recipe.config.to_dict(), **settings}
     config = resolve_config(stored, settings, source=weights.parent)

@@ -16,6 +16,7 @@ from pixace.settings.checks import require_int
 from pixace.settings.model import resolve_config
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
+from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _found(
     """
     n_files = len(find_images(images))
     path = locate(model_name, weights_dir, checkpoint)
-    resolve_config(stored_config(path), settings, source=path.parent)
+    resolve_config(stored_config(path), with_palette(settings), source=path.parent)
     require_int("batch_size", batch_size, 1)
     return path, n_files
 

@@ -41,7 +41,7 @@ def pointer_transformer(config: ModelConfig, mode: Mode, dropout: float) -> Laye
     """Builds the model; see `models.build_model`."""
     shape, codec = config.pictures.shape, codec_of(config.pictures)
     shift, embedding, dropped, _, *decoder, _ = transformer(config, mode, dropout).sublayers
-    if codec.n_tokens > _MANY_TOKENS:
+    if _comes_apart(codec):
         embedding = FactoredEmbedding(codec.factors(), config.d_model, _COLOUR_SCALE)
     neighbour = FactoredEmbedding(codec.factors(), _NEIGHBOUR_WIDTH, _NEIGHBOUR_SCALE)
     around = Serial(neighbour, Neighbours(shape, mode), Dense(config.d_model))
@@ -57,9 +57,14 @@ def pointer_transformer(config: ModelConfig, mode: Mode, dropout: float) -> Laye
 
 def _plain_head(codec: Codec) -> PlainHead:
     """Returns what tells the colours that are not copied."""
-    if codec.n_tokens > _MANY_TOKENS:
+    if _comes_apart(codec):
         return FactoredHead(codec.factors())
     return DenseHead(n_closed=N_RESERVED)
+
+
+def _comes_apart(codec: Codec) -> bool:
+    """Returns whether many colours are made of several factors; those of a palette are not."""
+    return codec.n_tokens > _MANY_TOKENS and codec.factors().shape[1] > 1
 
 
 def _quieten(decoder: Sequence[Layer]) -> None:

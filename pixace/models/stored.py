@@ -16,6 +16,7 @@ from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config
 from pixace.checkpoints.fitting import fit_arrays
 from pixace.models.build import model_with_weights, weight_shapes
 from pixace.settings.model import ModelConfig, resolve_config
+from pixace.tokens.palette_names import with_palette
 
 _log = logging.getLogger(__name__)
 
@@ -56,9 +57,11 @@ def open_model(
     Raises:
       CheckpointError: the file cannot be used.
       UsageError: a setting contradicts the stored one.
+      PixaceError: a palette's file cannot be read.
     """
     stored = stored or read_checkpoint(path)
-    config = resolve_config(stored_config(path, stored), settings, source=path.parent)
+    named = with_palette(settings)
+    config = resolve_config(stored_config(path, stored), named, source=path.parent)
     # Before a model of that size is made: the settings may be a stranger's too.
     weights = fit_arrays(stored.weights, weight_shapes(config), path, config)
     return StoredModel(config, weights, stored.step, path)

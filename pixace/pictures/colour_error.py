@@ -1,4 +1,4 @@
-"""How different two sets of colours look."""
+"""How different colours look, and which colour of some is nearest to another."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _XYZ = np.array(
     ]
 )
 _WHITE = _XYZ.sum(axis=1)
+_AT_ONCE = 1 << 16  # distances at a time, which a processor's cache holds
 
 
 def colour_error(pixels: np.ndarray, others: np.ndarray) -> float:
@@ -26,10 +27,35 @@ def colour_error(pixels: np.ndarray, others: np.ndarray) -> float:
       pixels: uint8 sRGB of shape (..., 3).
       others: the same.
     """
-    return float(np.linalg.norm(_lab(pixels) - _lab(others), axis=-1).mean())
+    return float(np.linalg.norm(lab(pixels) - lab(others), axis=-1).mean())
 
 
-def _lab(pixels: np.ndarray) -> np.ndarray:
+def nearest(pixels: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Returns which of some colours is nearest to each pixel in CIELAB; the first of equally near.
+
+    Args:
+      pixels: uint8 sRGB of shape (N, 3).
+      colours: uint8 sRGB of shape (K, 3).
+
+    Returns:
+      Integers of shape (N,), from 0 to K - 1.
+    """
+    return nearest_points(lab(pixels), lab(colours))
+
+
+def nearest_points(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns which of the others, float64 (K, 3), is nearest to each point, (N, 3); int (N,)."""
+    # |p - q|^2 less |p|^2, which is the same for all q, as one product of matrices.
+    factors = np.vstack([-2 * others.T, (others**2).sum(axis=1)])
+    points = np.column_stack([points, np.ones(len(points))])
+    step = max(1, _AT_ONCE // len(others))
+    found = np.empty(len(points), np.int64)
+    for start in range(0, len(points), step):
+        (points[start : start + step] @ factors).argmin(axis=1, out=found[start : start + step])
+    return found
+
+
+def lab(pixels: np.ndarray) -> np.ndarray:
     """Converts uint8 sRGB of shape (..., 3) to float64 CIELAB of the same shape."""
     encoded = pixels / 255.0
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)

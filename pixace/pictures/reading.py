@@ -50,6 +50,7 @@ def open_image(
     background: str = "black",
     *,
     size: int | tuple[int, int] | None = None,
+    in_blocks: bool = False,
     allow_private_urls: bool = False,
 ) -> Image.Image:
     """Reads an image file or an http(s) URL as plain RGB.
@@ -59,6 +60,7 @@ def open_image(
       background: colour behind transparent pixels.
       size: scale it to so many pixels each way, or to this width and height, as `scaled` does; of
         a large JPEG not all is decoded then, see `_draft`.
+      in_blocks: see `resize`.
       allow_private_urls: fetch also from this machine and its own network.
 
     Returns:
@@ -73,7 +75,7 @@ def open_image(
     def work(img: Image.Image) -> Image.Image:
         if edges is None:
             return to_rgb(img, background)
-        return scaled(to_rgb(_draft(img, edges), background), edges)
+        return scaled(to_rgb(_draft(img, edges), background), edges, in_blocks)
 
     if is_url(source):
         return _read_url(str(source), work, allow_private_urls)

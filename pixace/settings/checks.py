@@ -15,7 +15,7 @@ from pixace.wording import quoted
 
 MAX_SEED = 2**31 - 1  # the narrowest of the generators that take it is TensorFlow's
 MANY = 10**6  # more pictures per step, steps per epoch and so on than anybody needs
-_MAX_BITS = 16  # 65538 tokens; beyond that the softmax alone outgrows any card
+MAX_BITS = 16  # 65538 tokens; beyond that the softmax alone outgrows any card
 _MAX_PROCESSES = 10**4
 
 
@@ -93,8 +93,8 @@ def check_bitdepth(bitdepth: Any) -> tuple[int, ...]:
         )
     for bits in bitdepth:
         require_int("bitdepth", bits, 0, 8)
-    if not 1 <= sum(bitdepth) <= _MAX_BITS:
-        raise UsageError(f"bitdepth must sum to 1 to {_MAX_BITS} bits, not {sum(bitdepth)}")
+    if not 1 <= sum(bitdepth) <= MAX_BITS:
+        raise UsageError(f"bitdepth must sum to 1 to {MAX_BITS} bits, not {sum(bitdepth)}")
     return tuple(bitdepth)
 
 

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from pixace.errors import UsageError
-from pixace.settings.checks import check_bitdepth, check_colour, require_choice
+from pixace.settings.checks import check_colour, require_choice
+from pixace.settings.colours import (
+    BITDEPTH,
+    HSV,
+    agree,
+    as_setting,
+    hsv,
+    hsv_bits,
+    named_colours,
+)
 from pixace.settings.fields import check_settings, setting, stored_values
 from pixace.settings.model_types import (
     MODEL_TYPES,
@@ -20,7 +29,7 @@ from pixace.settings.model_types import (
     spelled_defaults,
     types_with,
 )
-from pixace.settings.pictures import BACKGROUND, BITDEPTH, IMAGE_SIZE, MAX_EDGE, PictureSettings
+from pixace.settings.pictures import BACKGROUND, IMAGE_SIZE, MAX_EDGE, PictureSettings
 from pixace.wording import quoted, shown, spell
 
 POSITIONS = ("sequence", "grid")
@@ -36,7 +45,8 @@ _ALWAYS_STORED = (
 class ModelConfig:
     """Everything that decides the shape of the weights and the meaning of the tokens.
 
-    A picture has L = image_size**2 tokens, of V = 2**sum(bitdepth) + 2. Which of d_model, d_ff,
+    A picture has L = image_size**2 tokens. Of bitdepth and colours one is None: those of HSV are
+    bits, V = 2**sum(bitdepth) + 2 tokens, and all others are `colours`. Which of d_model, d_ff,
     n_layers, n_heads, positions and kernel_size a model has, and their defaults, its type decides
     (`model_types`); those it has not are None. No sensible model exceeds the bounds: they keep a
     typing error, or a settings file written by a stranger, from asking for all the memory there is.
@@ -52,7 +62,9 @@ class ModelConfig:
     image_size: int = setting(
         IMAGE_SIZE, "Edge of the square picture in pixels.", bounds=(1, MAX_EDGE)
     )
-    bitdepth: tuple[int, ...] = setting(BITDEPTH, "Bits of hue, saturation and value.")
+    bitdepth: tuple[int, ...] = setting(
+        None, "Bits of hue, saturation and value.", unset=spell(BITDEPTH)
+    )
     d_model: int = setting(
         None,
         "Width of the embeddings (of a Reformer, of each of its two halves), or channels of a "
@@ -92,6 +104,13 @@ class ModelConfig:
         unset=spelled_defaults("kernel_size"),
         bounds=(3, 31),
     )
+    colours: str = setting(
+        None,
+        "Colours that pixels can have: by their bits, hsv:5,4,4, rgb:3,3,2 or grey:4; or those of "
+        "a palette by its file (palette:mine.gpl, .hex, .pal or .png), its name (palette:pico-8), "
+        "or found in the images (palette:auto, palette:auto:64).",
+        unset="as bitdepth says",
+    )
 
     def __post_init__(self) -> None:
         require_choice("model_type", self.model_type, MODEL_TYPES)
@@ -100,7 +119,11 @@ class ModelConfig:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default)
         check_settings(self)
-        object.__setattr__(self, "bitdepth", check_bitdepth(self.bitdepth))
+        colours = named_colours(self.bitdepth, self.colours) or hsv(BITDEPTH)
+        is_hsv = colours.startswith(HSV)
+        bits = hsv_bits(colours.removeprefix(HSV)) if is_hsv else None
+        object.__setattr__(self, "bitdepth", bits)
+        object.__setattr__(self, "colours", None if is_hsv else colours)
         check_colour(self.background)
         if self.kernel_size is not None and self.kernel_size % 2 == 0:
             raise UsageError(f"kernel_size must be odd, not {self.kernel_size}")
@@ -115,7 +138,7 @@ class ModelConfig:
     @functools.cached_property
     def pictures(self) -> PictureSettings:
         """Shape and colours of the pictures that the model knows."""
-        return PictureSettings.of(self.image_size, self.bitdepth, self.background)
+        return PictureSettings.of(self.image_size, self.bitdepth, self.background, self.colours)
 
     @property
     def n_pixels(self) -> int:
@@ -126,7 +149,7 @@ class ModelConfig:
         """Returns the settings that models of this type have, as plain JSON values."""
         values = stored_values(self, _ALWAYS_STORED, TYPE_DEFAULTS[self.model_type])
         given = {name: value for name, value in values.items() if value is not None}
-        return {**given, "bitdepth": list(self.bitdepth)}
+        return given if self.colours else {**given, "bitdepth": list(self.bitdepth)}
 
     def as_flags(self) -> str:
         """Spells the settings as the command line does."""
@@ -195,18 +218,35 @@ def resolve_config(
       UsageError: a named setting contradicts the stored one, or is out of range.
     """
     named = {name: value for name, value in given.items() if value is not None}
-    if "bitdepth" in named:
-        named["bitdepth"] = check_bitdepth(named["bitdepth"])
     if stored is None:
         return ModelConfig.from_dict(named)
+    colours = named_colours(named.get("bitdepth"), named.get("colours"))
     for name, value in named.items():
         if name not in SETTING_NAMES:
             raise UsageError(f"unknown setting {name!r}; known are {', '.join(SETTING_NAMES)}")
         if name != "model_type":
             require_settings_of(stored.model_type, [name])
-        if value != getattr(stored, name):
+        if (differing := _difference(stored, name, value, colours)) is not None:
             raise UsageError(
-                f"{name}={spell(value)} contradicts {name}={spell(getattr(stored, name))} of the "
-                f"model in {shown(source)}; leave it out, or choose another model_name"
+                f"{differing[0]} contradicts {differing[1]} of the model in {shown(source)}; leave "
+                "it out, or choose another model_name"
             )
     return stored
+
+
+def _difference(
+    stored: ModelConfig, name: str, value: Any, colours: str | None
+) -> tuple[str, str] | None:
+    """Returns how a named setting and the stored one are spelt, if they differ.
+
+    Args:
+      stored: the settings of a model.
+      name: of the setting.
+      value: that a user has named.
+      colours: what the user's settings name together.
+    """
+    if colours is not None and name in ("bitdepth", "colours"):
+        own = stored.pictures.colours
+        return None if agree(colours, own) else (as_setting(colours), as_setting(own))
+    own = getattr(stored, name)
+    return None if value == own else (f"{name}={spell(value)}", f"{name}={spell(own)}")

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from pixace.errors import UsageError
-from pixace.settings.checks import check_bitdepth, check_colour, require_int
-from pixace.wording import quoted, spell
+from pixace.settings.checks import check_colour, require_int
+from pixace.settings.colours import BITDEPTH, HSV, PALETTE, brief, hsv, named_colours
+from pixace.wording import quoted
 
 MAX_EDGE = 256  # pixels
 # What stands for what a user does not name.
-IMAGE_SIZE, BITDEPTH, BACKGROUND = 32, (5, 4, 4), "black"
-_HSV = "hsv:"
+IMAGE_SIZE, BACKGROUND = 32, "black"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,27 +48,30 @@ class PictureSettings:
     def of(
         cls,
         image_size: int = IMAGE_SIZE,
-        bitdepth: Sequence[int] = BITDEPTH,
+        bitdepth: Sequence[int] | None = None,
         background: str = BACKGROUND,
+        colours: str | None = None,
     ) -> PictureSettings:
-        """Returns what the user's words for it mean: a square, in HSV.
+        """Returns what the user's words for it mean: a square.
 
         Args:
           image_size: edge in pixels.
-          bitdepth: bits of hue, saturation and value.
+          bitdepth: bits of hue, saturation and value; `BITDEPTH` where no colours are named.
           background: colour behind transparent pixels.
+          colours: the codec, as it spells itself; None is that of `bitdepth`.
 
         Raises:
-          UsageError: a value of the wrong type or out of range.
+          UsageError: a value of the wrong type or out of range, or two that name different colours.
         """
         require_int("image_size", image_size, 1, MAX_EDGE)
-        return cls(image_size, image_size, hsv(bitdepth), background)
+        named = named_colours(bitdepth, colours) or hsv(BITDEPTH)
+        return cls(image_size, image_size, named, background)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns them in the user's words where these say it all, as plain JSON values."""
         is_square = self.height == self.width
         colours: dict[str, Any] = {"colours": self.colours}
-        if self.colours.startswith(_HSV):
+        if self.colours.startswith(HSV):
             colours = {"bitdepth": [*map(int, brief(self.colours).split(","))]}
         return {
             "image_size": self.width if is_square else f"{self.width}x{self.height}",
@@ -87,20 +90,11 @@ class PictureSettings:
         return self.width, self.height
 
     @property
+    def in_blocks(self) -> bool:
+        """Whether enlarging pictures must not make new colours: those of a palette are exact."""
+        return self.colours.startswith(PALETTE)
+
+    @property
     def n_pixels(self) -> int:
         """L, the number of tokens of one picture."""
         return self.height * self.width
-
-
-def hsv(bitdepth: Sequence[int]) -> str:
-    """Names the colours of so many bits of hue, saturation and value: "hsv:5,4,4".
-
-    Raises:
-      UsageError: not three integers from 0 to 8, or no bit at all.
-    """
-    return _HSV + spell(check_bitdepth(bitdepth))
-
-
-def brief(colours: str) -> str:
-    """Names colours as users may: those of HSV by their bits alone, "5,4,4"."""
-    return colours.removeprefix(_HSV)

@@ -11,9 +11,14 @@ from typing import Protocol
 
 import numpy as np
 
+from pixace.errors import UsageError
 from pixace.settings.checks import require_choice
+from pixace.settings.colours import is_open
 from pixace.settings.pictures import PictureSettings
+from pixace.tokens.grey import GreyCodec
 from pixace.tokens.hsv import HsvCodec
+from pixace.tokens.palette import PaletteCodec
+from pixace.tokens.rgb import RgbCodec
 
 
 class Codec(Protocol):
@@ -51,6 +56,9 @@ class Codec(Protocol):
 # Kind -> what makes a codec of the words behind the colon, or raises a UsageError.
 _KINDS: dict[str, Callable[[str], Codec]] = {
     "hsv": HsvCodec.from_words,
+    "rgb": RgbCodec.from_words,
+    "grey": GreyCodec.from_words,
+    "palette": PaletteCodec.from_words,
 }
 
 
@@ -61,6 +69,11 @@ def codec_of(pictures: PictureSettings) -> Codec:
     Raises:
       UsageError: there is none of that kind, or it cannot be made so.
     """
+    if is_open(pictures.colours):
+        raise UsageError(
+            f"{pictures.colours} stands for colours that a new training finds in its images; here "
+            "they must be known"
+        )
     kind, _, words = pictures.colours.partition(":")
     require_choice("the kind of colours", kind, tuple(_KINDS))
     return _KINDS[kind](words)

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pixace.errors import UsageError
-from pixace.settings.checks import check_bitdepth
-from pixace.settings.pictures import hsv
+from pixace.settings.colours import hsv, hsv_bits
+from pixace.tokens.levels import max_levels, packed, unpacked
 from pixace.tokens.vocabulary import N_RESERVED, token_count
-from pixace.wording import quoted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +31,7 @@ class HsvCodec:
         Raises:
           UsageError: not three integers from 0 to 8, or no bit at all.
         """
-        try:
-            bitdepth = tuple(map(int, words.split(",")))
-        except ValueError:
-            raise UsageError(f"hsv needs bits, such as 5,4,4, not {quoted(words)}") from None
-        return cls(check_bitdepth(bitdepth))
+        return cls(hsv_bits(words))
 
     @property
     def n_tokens(self) -> int:
@@ -46,11 +40,8 @@ class HsvCodec:
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:
         """Quantises RGB pixels, uint8 of shape (..., 3), to int32 tokens of shape (...)."""
-        scaled = np.round(rgb_to_hsv(pixels / 255.0) * self._max_levels())
-        levels = scaled.astype(np.int32)
-        shift_s, shift_v = self.bitdepth[0], self.bitdepth[0] + self.bitdepth[1]
-        hue, saturation, value = levels[..., 0], levels[..., 1], levels[..., 2]
-        return (hue | saturation << shift_s | value << shift_v) + N_RESERVED
+        scaled = np.round(rgb_to_hsv(pixels / 255.0) * max_levels(self.bitdepth))
+        return packed(scaled.astype(np.int32), self.bitdepth) + N_RESERVED
 
     def decode(self, tokens: np.ndarray) -> np.ndarray:
         """Returns the colours of tokens of shape (...), uint8 RGB of shape (..., 3)."""
@@ -60,8 +51,8 @@ class HsvCodec:
         """Returns `decode` before it rounds: float64 of shape (..., 3), values in 0..1."""
         codes = np.asarray(tokens, dtype=np.int64) - N_RESERVED
         codes = np.where((codes < 0) | (codes >= 2 ** sum(self.bitdepth)), 0, codes)
-        levels = self._levels(codes)
-        return hsv_to_rgb(levels / np.maximum(self._max_levels(), 1))
+        levels = unpacked(codes, self.bitdepth)
+        return hsv_to_rgb(levels / np.maximum(max_levels(self.bitdepth), 1))
 
     def colours(self) -> np.ndarray:
         """Returns the colour of each token, uint8 RGB of shape (V, 3)."""
@@ -70,28 +61,12 @@ class HsvCodec:
     def factors(self) -> np.ndarray:
         """Returns each token's hue, saturation and value, int32 of shape (V, 3); see `Codec`."""
         table = np.full((self.n_tokens, 3), -1, np.int32)
-        table[N_RESERVED:] = self._levels(np.arange(self.n_tokens - N_RESERVED))
+        table[N_RESERVED:] = unpacked(np.arange(self.n_tokens - N_RESERVED), self.bitdepth)
         return table
 
     def spelled(self) -> str:
         """Spells the codec as settings name it: "hsv:5,4,4"."""
         return hsv(self.bitdepth)
-
-    def _levels(self, codes: np.ndarray) -> np.ndarray:
-        """Unpacks tokens less `N_RESERVED`, integers (...): hue, saturation, value (..., 3)."""
-        bits_h, bits_s, bits_v = self.bitdepth
-        return np.stack(
-            [
-                codes & (2**bits_h - 1),
-                codes >> bits_h & (2**bits_s - 1),
-                codes >> (bits_h + bits_s) & (2**bits_v - 1),
-            ],
-            axis=-1,
-        )
-
-    def _max_levels(self) -> np.ndarray:
-        """Returns the highest level of each channel, float64 of shape (3,)."""
-        return np.array([2.0**bits - 1.0 for bits in self.bitdepth])
 
 
 def rgb_to_hsv(rgb: np.ndarray) -> np.ndarray:

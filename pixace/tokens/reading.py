@@ -59,11 +59,13 @@ def _picture_of(
 ) -> Image.Image:
     """Does the work of `pixels_of`, and keeps what the picture carries in its `info`."""
     if isinstance(source, Image.Image):
-        return scaled(to_rgb(source, pictures.background), pictures.size)
+        rgb = to_rgb(source, pictures.background)
+        return scaled(rgb, pictures.size, pictures.in_blocks)
     return open_image(
         source,
         pictures.background,
         size=pictures.size,
+        in_blocks=pictures.in_blocks,
         allow_private_urls=allow_private_urls,
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 PAD_ID = 0  # also the start symbol that the models see before the first pixel
 FILL_ID = 1
 N_RESERVED = 2
@@ -16,3 +18,8 @@ def token_count(bitdepth: Sequence[int]) -> int:
     8194
     """
     return 2 ** sum(bitdepth) + N_RESERVED
+
+
+def numbers_of_colours(n_tokens: int) -> np.ndarray:
+    """Returns the factors of V colours that do not come apart, int32 (V, 1); see `Codec`."""
+    return np.maximum(np.arange(n_tokens, dtype=np.int32) - N_RESERVED, -1)[:, None]

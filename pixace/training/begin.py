@@ -13,7 +13,10 @@ from pixace.checkpoints.fitting import fit_arrays
 from pixace.checkpoints.history import History
 from pixace.checkpoints.keeping import set_aside
 from pixace.checkpoints.reader import CheckpointReader
+from pixace.dataset.palette_finding import with_found_colours
+from pixace.errors import UsageError
 from pixace.models.weights import flat_weights
+from pixace.settings.colours import is_open
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.training.announcement import Announcement
@@ -70,6 +73,7 @@ def begin(
     start = find_start(folder, config, request.settings.checkpoint, reader)
     pacing = Pacing(request, start, folder)
     settings = pacing.settings
+    config = _with_colours(config, settings, start)
     if start:
         _require_fitting(start, config, settings)
     elif pacing.budget is None and request.open_sizes == frozenset(SIZES):
@@ -84,6 +88,23 @@ def begin(
     save_config(folder, worker.config)
     keeper = pacing.keeper(worker, peers)
     return _watched(folder, worker, peers, start, keeper, progress, preview)
+
+
+def _with_colours(
+    config: ModelConfig, settings: TrainingSettings, start: StartingPoint | None
+) -> ModelConfig:
+    """Returns the model's settings with the colours of its images, where these are to be found.
+
+    Raises:
+      ImageError: no images to find them in.
+      UsageError: there are weights already, which were trained with others.
+    """
+    if start and is_open(config.pictures.colours):
+        raise UsageError(
+            f"{config.colours} is for a new training; {shown(start.path)} was trained with colours "
+            "that it does not tell: name them"
+        )
+    return with_found_colours(config, settings.images)
 
 
 def _require_fitting(start: StartingPoint, config: ModelConfig, settings: TrainingSettings) -> None:

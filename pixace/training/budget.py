@@ -15,6 +15,8 @@ from pixace.settings.checks import MANY
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import has_setting
 from pixace.settings.training import ADAM, AUTO, MUON, TrainingSettings
+from pixace.tokens.codec import codec_of
+from pixace.tokens.vocabulary import N_RESERVED
 
 N_QUARTERS = 4
 
@@ -214,7 +216,7 @@ def steps_expected(seconds: float, per_step: float) -> int:
 
 def operations(config: ModelConfig) -> float:
     """Returns about how many operations a training step does for one picture."""
-    width, vocabulary = config.d_model, 2 ** sum(config.bitdepth)
+    width, vocabulary = config.d_model, codec_of(config.pictures).n_tokens - N_RESERVED
     if config.kernel_size is None:
         per_pixel = 4 * width**2 + 2 * width * config.d_ff + config.n_pixels * width
     else:

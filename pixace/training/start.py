@@ -22,6 +22,7 @@ from pixace.checkpoints.reader import CheckpointReader
 from pixace.errors import CheckpointError
 from pixace.settings.checks import MAX_SEED
 from pixace.settings.model import SETTING_NAMES, ModelConfig, new_config, resolve_config
+from pixace.tokens.palette_names import with_palette
 
 
 class StartingPoint(NamedTuple):
@@ -93,9 +94,10 @@ def training_folder(
     Raises:
       UsageError: the name is not a plain folder name; a setting is out of range or contradicts
         the stored one.
+      PixaceError: a palette's file cannot be read.
       CheckpointError: no such checkpoint, or the stored settings cannot be used.
     """
-    reader = reader or CheckpointReader()
+    reader, settings = reader or CheckpointReader(), with_palette(settings)
     folder = model_folder(
         weights_dir, time.strftime("%m%d_%H%M") if model_name is None else model_name
     )

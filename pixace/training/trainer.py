@@ -35,7 +35,8 @@ class Trainer:
 
     Attributes:
       folder: where everything is written.
-      config: the model's settings; a training by minutes may choose others before it begins.
+      config: the model's settings; before it begins, a training by minutes may choose others, and
+        the colours of palette:auto are found.
       checkpoint: what training starts from, unless `train` is told otherwise.
     """
 
@@ -138,6 +139,7 @@ def get_trainer(
 
     Raises:
       UsageError: a setting is out of range or contradicts the stored one.
+      PixaceError: a palette's file cannot be read.
       CheckpointError: the stored settings cannot be used.
     """
     checkpoint = None if checkpoint is None else str(checkpoint)

@@ -128,3 +128,18 @@ def test_wrong_usage(folder, capsys, words, status, message):
     assert printed.out == ""
     assert message in printed.err and len(printed.err.splitlines()) == 1
     assert sorted(entry.name for entry in folder.iterdir()) == ["images"]
+
+
+def test_colours_of_the_images_themselves(folder, capsys):
+    words = ["check", "--images=images", "--image_size=12"]
+    assert main([*words, "--colours=palette:auto:64", "--sheet=sheet.png", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["bitdepth"].startswith("palette:000000,") and "colours)" in printed["bitdepth"]
+    assert printed["quantisation"][printed["bitdepth"]] == 0
+    assert printed["palettes"]["palette:auto:64"] == 0 < printed["palettes"]["palette:auto:16"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "\nof palettes       palette:auto:16 " in said
+    assert "few colours: --colours=palette:auto:64 keeps every one of them exactly." in said
+    assert main([*words, "--colours=palette:gameboy", "--bitdepth=5,4,4"]) == 2
+    assert "name different colours; leave one out" in capsys.readouterr().err

@@ -23,6 +23,7 @@ FLAWLESS = Findings(
     shared_with_val=[],
     bitdepth="5,4,4",
     quantisation={"3,2,2": 10.0, "4,3,3": 4.5, "5,4,4": 2.0},
+    palettes={"palette:auto:16": 7.0, "palette:auto:64": 3.0, "palette:auto:256": 1.5},
 )
 
 
@@ -32,7 +33,8 @@ def advice_on(**flaws) -> list[str]:
 
 def test_there_is_nothing_to_say_about_a_good_folder():
     assert advice_on() == []
-    assert advice_on(n_grey=5000, bitdepth="0,0,4") == []
+    for colours in ("0,0,4", "grey:4", "palette:000000"):
+        assert advice_on(n_grey=5000, bitdepth=colours) == []
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,14 @@ def test_there_is_nothing_to_say_about_a_good_folder():
         (
             {"bitdepth": "3,2,2"},
             ["--bitdepth=3,2,2 is coarse", "error is 10.0, that of --bitdepth=5,4,4 2.0;"],
+        ),
+        (
+            {"palettes": {"palette:auto:16": 0.5, "palette:auto:64": 0.0}},
+            ["few colours", "--colours=palette:auto:64 keeps every one"],
+        ),
+        (
+            {"bitdepth": "rgb:1,1,1", "quantisation": {"rgb:1,1,1": 9.0, "5,4,4": 2.0}},
+            ["--colours=rgb:1,1,1 is coarse", "that of --bitdepth=5,4,4 2.0;"],
         ),
         (
             {"exact_duplicates": [["a", "b"]], "near_duplicates": [["a", "b", *range(60)]]},

@@ -22,6 +22,7 @@ from tests.conftest import assert_same_state, paint, train_tiny
 from tests.tools.small_disk import NoSmallDisk, small_disk
 
 CONFIG = ModelConfig(image_size=6, bitdepth=(2, 1, 2))
+ALL_4096 = "palette:" + ",".join(f"{number:06x}" for number in range(4096))
 
 
 @pytest.fixture
@@ -235,6 +236,9 @@ def test_each_way_of_making_tokens_has_its_own_file(album, cache_dir):
         dataclasses.replace(CONFIG, bitdepth=(1, 2, 2)),
         dataclasses.replace(CONFIG, background="white"),
         dataclasses.replace(CONFIG, bitdepth=(6, 5, 5)),  # one token more than 16 bits hold
+        dataclasses.replace(CONFIG, bitdepth=None, colours="rgb:2,2,1"),
+        dataclasses.replace(CONFIG, bitdepth=None, colours="palette:000000,ff004d"),
+        dataclasses.replace(CONFIG, bitdepth=None, colours=ALL_4096),
     ]
     for number, config in enumerate(configs * 2):
         load(album, cache_dir, config)

@@ -61,6 +61,8 @@ def test_the_report(mixed):
     assert report["n_val_images"] is None and report["shared_with_val"] == []
     assert report["bitdepth"] == "4,3,3"
     assert list(report["quantisation"]) == ["3,2,2", "4,3,3", "5,4,4"]
+    assert list(report["palettes"]) == ["palette:auto:16", "palette:auto:64", "palette:auto:256"]
+    assert [*report["palettes"].values()] == sorted(report["palettes"].values(), reverse=True)
 
 
 def test_what_is_in_training_and_validation(mixed, tmp_path):
@@ -89,8 +91,8 @@ def test_transparency_shows_the_background(mixed):
 
 def test_quantisation_errors(tmp_path):
     Image.new("RGB", (5, 5), (100, 100, 100)).save(tmp_path / "grey.png")
-    colours = ["hsv:1,1,1", "hsv:0,0,8", "hsv:3,2,0"]
-    pictures = PictureSettings(4, 4, colours[0])
+    colours = {name: f"hsv:{name}" for name in ("1,1,1", "0,0,8", "3,2,0")}
+    pictures = PictureSettings(4, 4, "hsv:1,1,1")
     errors = quantisation_errors(find_images(tmp_path), pictures, colours)
     assert list(errors) == ["1,1,1", "3,2,0", "0,0,8"], "the coarsest first"
     # As black; this grey has the lightness L* = 42.37 (CIE 1976).

@@ -61,13 +61,46 @@ def test_the_command_writes_a_picture_and_its_figures(tmp_path, capsys):
         assert not (heading[:, [0, -1]] < 128).any()
 
 
+def test_palettes_stand_beside_bit_depths(painted, tmp_path, capsys):
+    out, palette = tmp_path / "table.png", tmp_path / "found.gpl"
+    columns = ["--bitdepth=4,3,3", "--colours=rgb:3,3,2", "--colours=palette:auto:4"]
+    words = [f"--images={painted / 'val'}", "--image_size=12", f"--out={out}"]
+    assert main(["quantize", *words, *columns, f"--palette_out={palette}"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    figures = [line.split() for line in said[1:4]]
+    assert [line[0] for line in figures] == ["4,3,3", "rgb:3,3,2", "palette:auto:4"]
+    assert [line[1] for line in figures] == ["1026", "258", "6"]
+    assert said[-1] == f"{palette}: 4 colours"
+    assert main(["quantize", *words, f"--colours=palette:{palette}"]) == 0
+    again = capsys.readouterr().out.splitlines()[1].split()
+    assert again == [f"palette:{palette}", *figures[2][1:]]
+    with Image.open(out) as picture:
+        assert picture.size[0] == 2 * 128, "no bit depths where other colours are named"
+
+
 @pytest.mark.parametrize(
     ("flags", "status", "message"),
     [
         ([], 2, "quantize needs --images=FOLDER"),
         (["--images={}", "--bitdepth=5,4"], 2, "bitdepth must be three numbers"),
         (["--images={}", "--bitdepth=a,b,c"], 2, "flag --bitdepth=a,b,c: not a list of numbers"),
-        (["--images={}", *["--bitdepth=5,4,4"] * 21], 2, "name 1 to 20 bitdepths, not 21"),
+        (
+            ["--images={}", *["--bitdepth=5,4,4"] * 21],
+            2,
+            "name 1 to 20 bitdepths and colours, not 21",
+        ),
+        (
+            ["--images={}", "--colours=palette:nes"],
+            2,
+            "palette:nes is neither a palette's file nor",
+        ),
+        (["--images={}", "--colours=palette:no.gpl"], 1, "no.gpl: No such file"),
+        (["--images={}", "--palette_out=a.gpl"], 2, "palette_out needs one --colours=palette:"),
+        (
+            ["--images={}", "--colours=palette:db16", "--palette_out=a.txt"],
+            2,
+            "palette_out must be a file that ends in .gpl, .hex, .pal, .png",
+        ),
         (["--images={}", "--n_images=0"], 2, "n_images"),
         (["--images={}", "--scale=10"], 2, "scale"),
         (["--images={}", "--out=table.txt"], 2, "out must end in"),

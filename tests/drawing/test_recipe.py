@@ -245,3 +245,15 @@ def test_the_model_s_settings_are_inside():
     assert Recipe.from_text(RECIPE.to_text()).config == ModelConfig(
         image_size=4, bitdepth=(4, 2, 2)
     )
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif"])
+def test_the_largest_palette_and_the_longest_names_fit(tmp_path, suffix):
+    colours = "palette:" + ",".join(f"{number:06x}" for number in range(4096))
+    config = dataclasses.replace(RECIPE.config, bitdepth=None, colours=colours)
+    prompts = names_that_fit(["x" * 290] * 101)
+    drawing = dataclasses.replace(RECIPE.drawing, temperature=(0.123456789012345678,) * 100)
+    recipe = dataclasses.replace(RECIPE, config=config, prompts=prompts, drawing=drawing)
+    assert prompts[0] is not None and len(recipe.to_text()) > 60_000
+    write_picture(picture(recipe.to_text()), tmp_path / f"out{suffix}")
+    assert read_recipe(tmp_path / f"out{suffix}") == recipe

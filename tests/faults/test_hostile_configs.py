@@ -39,6 +39,11 @@ WRONG = {
         "[0,0,0]", "[8,8,8]", "[-1,4,4]", "[9,1,1]", '{"0":5}', "[[5],4,4]",
         "[5,4,1" + "0" * 30 + "]",
     ],
+    "colours": [
+        *NO_TEXT, HUGE, '"hsv:5,4"', '"rgb:9,9,9"', '"grey:0"', '["grey:4"]', '"palette:"',
+        '"palette:../../etc/passwd"', '"palette:mine.gpl"', '"palette:pico-8"', '"palette:auto:0"',
+        '"palette:FF004D"', '"palette:ff004d,ff004d"', '"palette:auto:99999999"', '"rgb:3,3,"',
+    ],
 }  # fmt: skip
 SETTINGS = [
     (name, f'{{"{name}": {value}}}'.encode()) for name, values in WRONG.items() for value in values

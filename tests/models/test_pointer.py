@@ -9,6 +9,7 @@ from pixace.backend.door import jax, jnp, trax
 from pixace.models.build import build_model, init_model, model_with_weights
 from pixace.models.heads import split_model
 from pixace.models.layers.dense_head import DenseHead
+from pixace.models.layers.factored_embedding import FactoredEmbedding
 from pixace.models.layers.pointer_head import PointerHead
 from pixace.models.weights import count_weights, flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
@@ -196,3 +197,20 @@ def test_many_colours_have_few_weights_and_a_plain_start():
 def test_its_settings_are_its_own():
     assert dataclasses.asdict(CONFIG)["positions"] is None
     assert "positions" not in CONFIG.to_dict()
+
+
+PALETTE_OF_MANY = "palette:" + ",".join(f"{number:06x}" for number in range(4096))
+
+
+@pytest.mark.parametrize(
+    ("colours", "n_embeddings"),
+    [("hsv:5,4,4", 2), ("rgb:4,4,4", 2), ("rgb:3,3,2", 1), ("grey:8", 1), (PALETTE_OF_MANY, 1)],
+)
+def test_colours_that_are_only_numbered_have_plain_vectors(colours, n_embeddings):
+    sizes = {"d_model": 16, "d_ff": 32, "n_layers": 1, "n_heads": 2}
+    model = build_model(ModelConfig("pointer", 4, colours=colours, **sizes), "eval")
+
+    def count(layer) -> int:
+        return isinstance(layer, FactoredEmbedding) + sum(map(count, layer.sublayers or ()))
+
+    assert count(model) == n_embeddings  # of neighbours always, of the token before where it helps

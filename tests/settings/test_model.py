@@ -82,7 +82,6 @@ def test_settings_cannot_be_changed_and_can_be_compared():
         ("bitdepth", (5, 4, 4, 4), "three numbers"),
         ("bitdepth", "544", "not '544'"),
         ("bitdepth", 544, "not 544"),
-        ("bitdepth", None, "not None"),
         ("bitdepth", (5, 4, 9), "from 0 to 8, not 9"),
         ("bitdepth", (-1, 4, 4), "from 0 to 8, not -1"),
         ("bitdepth", (5, 4, 4.0), "not 4.0"),

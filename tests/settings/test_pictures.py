@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from pixace.errors import UsageError
+from pixace.settings.colours import brief, hsv
 from pixace.settings.model import ModelConfig
-from pixace.settings.pictures import PictureSettings, brief, hsv
+from pixace.settings.pictures import PictureSettings
 
 
 def test_rows_first_for_numpy_columns_first_for_pillow():

@@ -30,7 +30,7 @@ LIGHT = (
     *("errors", "wording", "settings", "system", "web", "checkpoints", "pictures", "zoo", "tokens"),
     *("dataset.reading", "dataset.cache", "dataset.examine", "dataset.findings", "dataset.split"),
     *("dataset.check", "dataset.advice", "dataset.duplicates", "dataset.contact_sheet"),
-    *("dataset.quantisation",),
+    *("dataset.quantisation", "dataset.palette_finding"),
     *("drawing.prompts", "drawing.recipe", "drawing.drawn", "drawing.film", "drawing.request"),
     *("insight.measuring", "insight.surprise", "insight.plots", "insight.report"),
     *("training.start", "training.watching.meter", "training.watching.progress"),

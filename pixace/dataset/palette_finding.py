@@ -1,0 +1,158 @@
+"""The palette of a folder of images: the colours that are there, or as many that come near them.
+
+Near ones are means of k-means in CIELAB, from a start as k-means++ chooses it (Arthur and
+Vassilvitskii, 2007), each replaced by the nearest colour that is there. So what is made small is
+the difference that one sees, and that `quantize` reports; median cut divides RGB, in which equal
+steps do not look equal.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pixace.errors import ImageError
+from pixace.pictures.colour_error import lab, nearest_points
+from pixace.pictures.folder import ImagePaths, find_images, spread_numbers
+from pixace.settings.colours import is_open, label, most_colours, palette
+from pixace.settings.model import ModelConfig
+from pixace.settings.pictures import PictureSettings
+from pixace.system.threads import in_order
+from pixace.tokens.palette_names import colours_named
+from pixace.tokens.reading import pixels_of
+from pixace.wording import shown
+
+_log = logging.getLogger(__name__)
+
+_MAX_SAMPLE = 1000  # pictures that near colours are found from
+_MAX_PIXELS = 1 << 16  # of all of them
+_ROUNDS = 12  # of k-means; after that the error hardly falls any more
+
+
+def found_colours(paths: ImagePaths, pictures: PictureSettings) -> str:
+    """Returns the colours that "palette:auto" stands for in some images, as settings hold them.
+
+    Where the images, scaled, have no more colours than it may have, it is these; else they are
+    learned from a part of the images. The dark ones come first. The same images give the same.
+
+    Args:
+      paths: the images; those that cannot be read are passed over.
+      pictures: their shape and background, and colours that are an open palette.
+
+    Raises:
+      ImageError: none can be read.
+    """
+    most = most_colours(pictures.colours)
+    codes = _few(_pixels(paths, pictures), most)
+    if codes is None:
+        sample = paths.spread(_MAX_SAMPLE)
+        each = max(1, _MAX_PIXELS // len(sample))
+        seen = [
+            pixels[spread_numbers(len(pixels), min(each, len(pixels)))]
+            for pixels in _pixels(sample, pictures)
+        ]
+        codes = _learned(np.concatenate(seen), most)
+    if not len(codes):
+        raise ImageError(
+            f"{shown(paths.folder)}: no colours to find, as none of its images can be read"
+        )
+    lightness = lab(_rgb(codes))[:, 0]
+    return palette([f"{code:06x}" for code in codes[np.lexsort([codes, lightness])]])
+
+
+def settled_colours(words: str, paths: ImagePaths, pictures: PictureSettings) -> str:
+    """Returns the colours that a user means, as settings hold them.
+
+    Args:
+      words: see `colours_named`.
+      paths: the images in which an open palette is found.
+      pictures: their shape and background.
+
+    Raises:
+      UsageError: they name no colours.
+      PixaceError: a palette's file cannot be read.
+      ImageError: none of the images can be.
+    """
+    colours = colours_named(words)
+    if not is_open(colours):
+        return colours
+    return found_colours(paths, dataclasses.replace(pictures, colours=colours))
+
+
+def with_found_colours(config: ModelConfig, folder: Path | str | None) -> ModelConfig:
+    """Returns settings of a new model whose palette is no longer open; others as they are.
+
+    Args:
+      config: the settings.
+      folder: of the images to find it in; None takes some palette, as large as it may become.
+
+    Raises:
+      ImageError: there is no such folder, or no image in it that can be read.
+    """
+    if not is_open(config.pictures.colours):
+        return config
+    if folder is not None:
+        colours = found_colours(find_images(folder), config.pictures)
+        _log.info("colours: %s", label(colours))
+    else:
+        colours = palette([f"{code:06x}" for code in range(most_colours(config.colours))])
+    return dataclasses.replace(config, colours=colours)
+
+
+def _pixels(paths: ImagePaths, pictures: PictureSettings) -> Iterator[np.ndarray]:
+    """Yields the codes of the pixels of each image that can be read, int (L,)."""
+
+    def work(path: Path) -> np.ndarray | None:
+        try:
+            pixels = pixels_of(path, pictures).astype(np.int64)
+        except ImageError:  # which reading the tokens will tell
+            return None
+        return (pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]).reshape(-1)
+
+    return (codes for codes in in_order(work, paths) if codes is not None)
+
+
+def _few(images: Iterator[np.ndarray], most: int) -> np.ndarray | None:
+    """Returns all the colours of images, int (K,), or None if there are more than so many."""
+    seen = np.empty(0, np.int64)
+    for codes in images:
+        seen = np.union1d(seen, codes)
+        if len(seen) > most:
+            return None
+    return seen
+
+
+def _learned(codes: np.ndarray, most: int) -> np.ndarray:
+    """Returns at most so many of the colours of pixels, int (N,), that come near all of them."""
+    distinct, counts = np.unique(codes, return_counts=True)
+    if len(distinct) <= most:
+        return distinct
+    points = lab(_rgb(distinct))
+    centres = _start(points, counts, most)
+    for _ in range(_ROUNDS):
+        groups = nearest_points(points, centres)
+        weights = np.bincount(groups, counts, minlength=most)
+        sums = [np.bincount(groups, counts * axis, minlength=most) for axis in points.T]
+        means = np.stack(sums, axis=-1) / np.maximum(weights, 1)[:, None]
+        centres = np.where(weights[:, None] > 0, means, centres)
+    return np.unique(distinct[nearest_points(centres, points)])
+
+
+def _start(points: np.ndarray, counts: np.ndarray, most: int) -> np.ndarray:
+    """Chooses points to start from, likelier the farther they are from those chosen before."""
+    rng = np.random.default_rng(0)
+    chosen = [int(counts.argmax())]
+    distances = ((points - points[chosen[0]]) ** 2).sum(axis=1)
+    while len(chosen) < most:
+        likely = np.cumsum(counts * distances)
+        chosen.append(int(np.searchsorted(likely, rng.random() * likely[-1], side="right")))
+        distances = np.minimum(distances, ((points - points[chosen[-1]]) ** 2).sum(axis=1))
+    return points[chosen]
+
+
+def _rgb(codes: np.ndarray) -> np.ndarray:
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
