@@ -1,4 +1,4 @@
-"""Trainings in other colours than those of HSV, from the command to the picture."""
+"""What a training begins with: colours that its images have, and those that are stored."""
 
 import json
 
