@@ -1,4 +1,4 @@
-"""A picture of any mode to RGB, and to the model's size."""
+"""A picture of any mode to RGB."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import struct
 
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
-
-from pixace.pictures.exact import shrunk
-from pixace.pictures.metadata import is_drawn
 
 _ORIENTATION = 0x0112  # EXIF's tag, and its value for a picture stored upright
 _UPRIGHT = 1
@@ -60,27 +57,3 @@ def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:
 def _finite(grey: np.ndarray) -> np.ndarray:
     """Returns float64 values, without those that are no numbers."""
     return np.nan_to_num(grey.astype(np.float64))
-
-
-def resize(img: Image.Image, size: tuple[int, int], in_blocks: bool = False) -> Image.Image:
-    """Scales a picture to this width and height with Pillow's default filter (bicubic).
-
-    Args:
-      img: the picture.
-      size: width and height.
-      in_blocks: make each pixel a block, and no new colours, where the new edges are multiples of
-        the old ones.
-    """
-    if in_blocks and size[0] % img.width == size[1] % img.height == 0:
-        return img.resize(size, Image.Resampling.NEAREST)
-    return img.resize(size)
-
-
-def scaled(img: Image.Image, size: tuple[int, int], in_blocks: bool = False) -> Image.Image:
-    """Scales a picture as `resize` does, but gives back exactly what pixace has enlarged exactly.
-
-    A photograph may be made of equal blocks, too, and stays as it has always been: what pixace has
-    drawn carries its recipe.
-    """
-    small = shrunk(img, size) if is_drawn(img) else None
-    return resize(img, size, in_blocks) if small is None else small

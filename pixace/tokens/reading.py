@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pixace.pictures.fitting import fitted
 from pixace.pictures.metadata import is_drawn
-from pixace.pictures.reading import open_image
-from pixace.pictures.rgb import scaled, to_rgb
+from pixace.pictures.reading import open_fitted
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.order import order_of
@@ -59,15 +59,8 @@ def _picture_of(
 ) -> Image.Image:
     """Does the work of `pixels_of`, and keeps what the picture carries in its `info`."""
     if isinstance(source, Image.Image):
-        rgb = to_rgb(source, pictures.background)
-        return scaled(rgb, pictures.size, pictures.in_blocks)
-    return open_image(
-        source,
-        pictures.background,
-        size=pictures.size,
-        in_blocks=pictures.in_blocks,
-        allow_private_urls=allow_private_urls,
-    )
+        return fitted(source, pictures)
+    return open_fitted(source, pictures, allow_private_urls=allow_private_urls)
 
 
 def encoded(pixels: np.ndarray, pictures: PictureSettings) -> np.ndarray:

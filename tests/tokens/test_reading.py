@@ -4,7 +4,7 @@ from PIL import Image
 
 from pixace.errors import ImageError
 from pixace.pictures.exact import enlarged
-from pixace.pictures.reading import open_image
+from pixace.pictures.reading import open_fitted, open_image
 from pixace.pictures.writing import write_picture
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens import image_to_tokens
@@ -54,7 +54,7 @@ def test_a_large_jpeg_is_not_decoded_in_full(tmp_path):
     path, pictures = tmp_path / "large.jpg", PictureSettings(6, 6, "hsv:2,1,2")
     paint_stripes(path)
     tokens = tokens_of(path, pictures)
-    drafted = np.asarray(open_image(path, size=6))
+    drafted = np.asarray(open_fitted(path, pictures))
     np.testing.assert_array_equal(tokens, encoded(drafted, pictures))
     assert (tokens != tokens_of(open_image(path), pictures)).any(), "all its pixels have others"
 
