@@ -7,7 +7,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from pixace.pictures.exact import shrunk
 from pixace.pictures.metadata import is_drawn
-from pixace.pictures.rgb import to_rgb
+from pixace.pictures.rgb import to_rgb, to_rgba
 from pixace.settings.pictures import PictureSettings
 
 # A JPEG is decoded at a half, a quarter or an eighth of its width and height, if that leaves so
@@ -26,23 +26,23 @@ def fitted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
       pictures: shape, colours and background.
 
     Returns:
-      RGB, of the model's size.
+      RGB, or RGBA where pixels can be transparent, of the model's size.
     """
-    rgb = to_rgb(img, pictures.background)
-    small = shrunk(rgb, pictures.size) if is_drawn(rgb) else None
-    return _scaled(rgb, pictures) if small is None else small
+    plain = to_rgba(img) if pictures.alpha else to_rgb(img, pictures.background)
+    small = shrunk(plain, pictures.size) if is_drawn(plain) else None
+    return _scaled(plain, pictures) if small is None else small
 
 
-def _scaled(rgb: Image.Image, pictures: PictureSettings) -> Image.Image:
-    """Scales a picture with Pillow's default filter (bicubic).
+def _scaled(plain: Image.Image, pictures: PictureSettings) -> Image.Image:
+    """Scales a picture with Pillow's default filter (bicubic), which premultiplies RGBA.
 
     Where no new colours must come, and the new edges are multiples of the old ones, each pixel
     becomes a block.
     """
     width, height = pictures.size
-    if pictures.in_blocks and width % rgb.width == height % rgb.height == 0:
-        return rgb.resize(pictures.size, Image.Resampling.NEAREST)
-    return rgb.resize(pictures.size)
+    if pictures.in_blocks and width % plain.width == height % plain.height == 0:
+        return plain.resize(pictures.size, Image.Resampling.NEAREST)
+    return plain.resize(pictures.size)
 
 
 def drafted(img: Image.Image, pictures: PictureSettings) -> Image.Image:

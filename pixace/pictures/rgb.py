@@ -1,4 +1,4 @@
-"""A picture of any mode to RGB."""
+"""A picture of any mode to RGB, or to RGBA."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import struct
 
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
+
+OPAQUE = 128  # least alpha of a pixel that has a colour, where it has one or is transparent
 
 _ORIENTATION = 0x0112  # EXIF's tag, and its value for a picture stored upright
 _UPRIGHT = 1
@@ -22,6 +24,25 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
     Returns:
       A picture of mode RGB.
     """
+    img = _upright(img)
+    return on_background(img, background) if img.has_transparency_data else img.convert("RGB")
+
+
+def to_rgba(img: Image.Image) -> Image.Image:
+    """Converts a picture of any mode to RGBA, as `to_rgb` does but for what is transparent."""
+    img = _upright(img)
+    return (img if img.has_transparency_data else img.convert("RGB")).convert("RGBA")
+
+
+def on_background(img: Image.Image, background: str) -> Image.Image:
+    """Composites a picture that has transparency on a colour; returns RGB."""
+    canvas = Image.new("RGBA", img.size, (*ImageColor.getrgb(background)[:3], 255))
+    canvas.alpha_composite(img.convert("RGBA"))
+    return canvas.convert("RGB")
+
+
+def _upright(img: Image.Image) -> Image.Image:
+    """Decodes a picture, turns it upright, and scales deep greys to eight bits."""
     img.load()
     # Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
     with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
@@ -29,11 +50,7 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
             img = ImageOps.exif_transpose(img)
     if img.mode.startswith("I") or img.mode == "F":
         img = _deep_grey_to_8_bits(img)
-    if img.has_transparency_data:
-        canvas = Image.new("RGBA", img.size, (*ImageColor.getrgb(background)[:3], 255))
-        canvas.alpha_composite(img.convert("RGBA"))
-        img = canvas
-    return img.convert("RGB")
+    return img
 
 
 def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:

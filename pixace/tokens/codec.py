@@ -15,6 +15,7 @@ from pixace.errors import UsageError
 from pixace.settings.checks import require_choice
 from pixace.settings.colours import is_open
 from pixace.settings.pictures import PictureSettings
+from pixace.tokens.alpha import AlphaCodec
 from pixace.tokens.grey import GreyCodec
 from pixace.tokens.hsv import HsvCodec
 from pixace.tokens.palette import PaletteCodec
@@ -22,23 +23,23 @@ from pixace.tokens.rgb import RgbCodec
 
 
 class Codec(Protocol):
-    """Some colours, of which each is a token."""
+    """Some colours, of which each is a token. They have C channels: RGB, or RGBA with alpha."""
 
     @property
     def n_tokens(self) -> int:
         """V, the size of the vocabulary, reserved ids included."""
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:
-        """Returns the tokens of RGB pixels, uint8 (..., 3), as int32 (...)."""
+        """Returns the tokens of pixels, uint8 (..., C), as int32 (...)."""
 
     def decode(self, tokens: np.ndarray) -> np.ndarray:
-        """Returns the colours of tokens, integers (...), as uint8 RGB (..., 3).
+        """Returns the colours of tokens, integers (...), as uint8 (..., C).
 
         An id that names no colour, reserved or out of range, is black.
         """
 
     def colours(self) -> np.ndarray:
-        """Returns the colour of each token, uint8 RGB (V, 3)."""
+        """Returns the colour of each token, uint8 (V, C)."""
 
     def factors(self) -> np.ndarray:
         """Returns what tokens are made of, so that a model can learn it of many tokens at once.
@@ -46,7 +47,8 @@ class Codec(Protocol):
         Returns:
           int32 (V, F): which level of each of F factors a token has, such as its hue. Levels of a
           factor are 0, 1, ... to the highest in its column; a reserved id has -1 in all. Each
-          combination of levels is exactly one token.
+          combination of levels is exactly one token; but a level of the last factor may be a token
+          by itself, which has -1 in the others.
         """
 
     def spelled(self) -> str:
@@ -76,4 +78,5 @@ def codec_of(pictures: PictureSettings) -> Codec:
         )
     kind, _, words = pictures.colours.partition(":")
     require_choice("the kind of colours", kind, tuple(_KINDS))
-    return _KINDS[kind](words)
+    codec = _KINDS[kind](words)
+    return AlphaCodec(codec) if pictures.alpha else codec

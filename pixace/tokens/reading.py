@@ -49,7 +49,7 @@ def pixels_of(
     """Reads a picture as pixels of the model's shape, in all their colours; see `tokens_of`.
 
     Returns:
-      uint8 RGB (H, W, 3).
+      uint8 (H, W, C): RGB, or RGBA where pixels can be transparent.
     """
     return np.asarray(_picture_of(source, pictures, allow_private_urls))
 
@@ -64,7 +64,7 @@ def _picture_of(
 
 
 def encoded(pixels: np.ndarray, pictures: PictureSettings) -> np.ndarray:
-    """Returns the tokens of whole pictures, uint8 RGB (..., H, W, 3), as int32 (..., L)."""
+    """Returns the tokens of whole pictures, uint8 (..., H, W, C), as int32 (..., L)."""
     return order_of(pictures).sequence(codec_of(pictures).encode(pixels))
 
 
@@ -74,7 +74,7 @@ def _exactly(img: Image.Image, tokens: np.ndarray, pictures: PictureSettings) ->
     Rounding to whole RGB values makes some codecs' darkest colours others when they are encoded.
 
     Args:
-      img: RGB, of the model's size.
+      img: RGB or RGBA, of the model's size.
       tokens: its tokens, int32 (L,), which are returned where it has any colour of no token.
       pictures: shape and colours.
     """
@@ -90,6 +90,6 @@ def _exactly(img: Image.Image, tokens: np.ndarray, pictures: PictureSettings) ->
     return np.where(wrong, firsts[places] + N_RESERVED, tokens).astype(np.int32)
 
 
-def _packed(rgb: np.ndarray) -> np.ndarray:
-    """Returns colours, uint8 (..., 3), as one integer each."""
-    return rgb @ np.array([1 << 16, 1 << 8, 1], np.int32)
+def _packed(pixels: np.ndarray) -> np.ndarray:
+    """Returns colours, uint8 (..., C), as one integer each."""
+    return pixels @ (1 << 8 * np.arange(pixels.shape[-1], dtype=np.int64)[::-1])
