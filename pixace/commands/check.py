@@ -82,7 +82,8 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
         f"smaller           {findings.n_enlarged} than {findings.image_size}x{findings.image_size}"
     )
     lines.append(f"modes             {_counts(findings.modes)}")
-    lines.append(f"transparent       {findings.n_transparent}")
+    soft = f" ({findings.soft_alpha:.1%} of all pixels in part)" if findings.soft_alpha else ""
+    lines.append(f"transparent       {findings.n_transparent}{soft}")
     lines.append(f"without colour    {findings.n_grey}")
     lines.append(f"sub-folders       {_counts(findings.classes)}")
     for title, groups in (

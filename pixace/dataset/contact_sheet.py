@@ -29,13 +29,13 @@ def contact_sheet(paths: ImagePaths, pictures: PictureSettings) -> Image.Image:
       pictures: what the model makes of them: shape, colours and background.
 
     Returns:
-      An RGB picture of `sheet_size(len(paths))`.
+      A picture of `sheet_size(len(paths))`: RGBA where pixels can be transparent, or else RGB.
 
     Raises:
       ImageError: one of them cannot be read.
     """
     edge = _TILE - 2  # the collage adds a border of one pixel
-    squares = PictureSettings.of(edge, background=pictures.background)
+    squares = PictureSettings.of(edge, background=pictures.background, alpha=pictures.alpha)
 
     def work(path: Path) -> list[Image.Image]:
         seen = picture_of(tokens_of(path, pictures), pictures)

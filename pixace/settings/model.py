@@ -161,7 +161,7 @@ class ModelConfig:
 
     def as_flags(self) -> str:
         """Spells the settings as the command line does."""
-        return " ".join(f"--{name}={spell(value)}" for name, value in self._given().items())
+        return " ".join(f"--{name}={spell(getattr(self, name))}" for name in self.to_dict())
 
     def _given(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in SETTING_NAMES}

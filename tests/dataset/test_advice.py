@@ -15,6 +15,7 @@ FLAWLESS = Findings(
     median_short_edge=64.0,
     modes={"RGB": 5000},
     n_transparent=0,
+    soft_alpha=0.0,
     n_grey=10,
     classes={"(top folder)": 5000},
     exact_duplicates=[],

@@ -7,7 +7,7 @@ import pytest
 
 from pixace.backend.door import jax, jnp
 from pixace.models.layers.factored_head import FactoredHead
-from pixace.tokens.alpha import AlphaCodec
+from pixace.tokens.codec import AlphaCodec
 from pixace.tokens.hsv import HsvCodec
 from pixace.tokens.vocabulary import N_RESERVED, TRANSPARENT_ID
 
