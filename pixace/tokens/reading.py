@@ -85,7 +85,7 @@ def _exactly(img: Image.Image, tokens: np.ndarray, pictures: PictureSettings) ->
         return tokens
     colours, firsts = np.unique(palette[N_RESERVED:], return_index=True)
     places = np.minimum(np.searchsorted(colours, pixels), len(colours) - 1)
-    if (colours[places] != pixels).any():
+    if (colours[places] != pixels)[wrong].any():
         return tokens
     return np.where(wrong, firsts[places] + N_RESERVED, tokens).astype(np.int32)
 

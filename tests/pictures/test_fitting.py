@@ -50,6 +50,57 @@ def test_only_what_pixace_has_drawn_is_taken_back():
     assert fitted(large, shape(5, 5)).tobytes() == large.resize((5, 5)).tobytes()
 
 
+# --- transparency -------------------------------------------------------------------------------
+
+
+def with_alpha(width, height, colours="hsv:5,4,4"):
+    return PictureSettings(height, width, colours, "white", alpha=True)
+
+
+def half_transparent(size):
+    """Noise in all four channels, as PNGs of soft edges have it."""
+    pixels = np.random.default_rng(3).integers(0, 256, (size[1], size[0], 4), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def test_a_picture_of_the_right_size_keeps_colours_and_alpha():
+    img = half_transparent((7, 5))
+    assert fitted(img, with_alpha(7, 5)).tobytes() == img.tobytes()
+    palette = Image.new("P", (7, 5), 1)
+    palette.putpalette([255, 0, 0, 0, 255, 0])
+    palette.putpixel((2, 2), 0)
+    palette.info["transparency"] = 0
+    plain = np.asarray(fitted(palette, with_alpha(7, 5)))
+    assert plain[2, 2, 3] == 0 and (np.delete(plain.reshape(-1, 4), 16, 0) == [*GREEN, 255]).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "CMYK", "YCbCr", "P", "I;16", "I", "F"])
+def test_what_has_no_transparency_is_opaque_in_its_own_colours(mode):
+    img = Image.new(mode, (4, 4), 9) if mode[0] in "IF" else noise((4, 4)).convert(mode)
+    plain = fitted(img, with_alpha(4, 4))
+    assert plain.mode == "RGBA" and plain.getextrema()[3] == (255, 255)
+    assert plain.convert("RGB").tobytes() == fitted(img, shape(4, 4)).tobytes()
+
+
+def test_hidden_colours_do_not_bleed():
+    """Blue stays blue beside transparent pixels whose colour is white."""
+    pixels = np.full((8, 8, 4), 255, np.uint8)
+    pixels[:, 3:] = 255, 255, 255, 0
+    pixels[:, :3] = *BLUE, 255
+    small = np.asarray(fitted(Image.fromarray(pixels), with_alpha(3, 3)))
+    seen = small[small[..., 3] >= 128]
+    assert len(seen) and (seen[:, :2] <= 1).all() and (seen[:, 2] >= 254).all()
+
+
+@pytest.mark.parametrize("colours", ["hsv:5,4,4", "palette:0000ff,ffffff"])
+def test_pictures_that_fit_in_whole_blocks_get_no_new_pixels(colours):
+    img = half_transparent((4, 3))
+    assert fitted(img, with_alpha(8, 9, colours)).tobytes() == img.resize((8, 9), 0).tobytes()
+    large = enlarged(img, 3)
+    large.info[RECIPE_KEY] = "{}"
+    assert fitted(large, with_alpha(4, 3, colours)).tobytes() == img.tobytes()
+
+
 # --- large JPEGs --------------------------------------------------------------------------------
 
 
