@@ -40,8 +40,7 @@ from pixace.backend.door import jax
 from pixace.dataset.batches import training_batches
 from pixace.dataset.reading import load_images
 from pixace.pictures.folder import find_images
-from pixace.pictures.reading import open_image
-from pixace.pictures.rgb import resize
+from pixace.pictures.reading import open_fitted
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.tokens.codec import codec_of
@@ -168,8 +167,8 @@ def compare_with_all_pixels(sizes: list[str]) -> None:
                 paint(Path(painted), PHOTOS, tuple(map(int, size.split("x"))))
                 times, scaled = [], []
                 for read in (
-                    lambda path: resize(Image.open(path).convert("RGB"), (edge, edge)),
-                    lambda path: open_image(path, size=edge),
+                    lambda path: Image.open(path).convert("RGB").resize((edge, edge)),
+                    lambda path: open_fitted(path, config.pictures),
                 ):
                     paths = find_images(painted)
                     read(paths[0])

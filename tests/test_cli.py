@@ -37,6 +37,7 @@ MODEL = {
     "kernel_size": None,
     "background": "black",
     "positions": None,
+    "alpha": "false",
 }
 NEW_MODEL = {**MODEL, "model_type": "pointer"}
 STEP = {
@@ -59,6 +60,7 @@ SWITCHES = {
     "measure",
     "json",
     "receptive_field",
+    "alpha",
 }
 # command -> flag -> default, or None where there is none
 FLAGS = {
@@ -131,6 +133,7 @@ FLAGS = {
         "colours": None,
         "image_size": "32",
         "background": "black",
+        "alpha": "false",
         "n_images": "8",
         "scale": "128",
         "out": "quantised.png",

@@ -82,7 +82,7 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
         f"smaller           {findings.n_enlarged} than {findings.image_size}x{findings.image_size}"
     )
     lines.append(f"modes             {_counts(findings.modes)}")
-    lines.append(f"transparent       {findings.n_transparent}")
+    lines.append(f"transparent       {_transparent(findings)}")
     lines.append(f"without colour    {findings.n_grey}")
     lines.append(f"sub-folders       {_counts(findings.classes)}")
     for title, groups in (
@@ -99,6 +99,12 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
     if findings.palettes:
         lines.append(f"of palettes       {_errors(findings.palettes)}")
     return "\n".join([*lines, *(f"\n{sentence}" for sentence in advice)])
+
+
+def _transparent(findings: Findings) -> str:
+    """Spells how many pictures have transparency, and how much of all of them is soft."""
+    soft = f" ({100 * findings.soft_alpha:.2g}% of all pixels in part)"
+    return f"{findings.n_transparent}{soft if findings.soft_alpha else ''}"
 
 
 def _errors(errors: dict[str, float]) -> str:

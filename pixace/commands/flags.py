@@ -13,7 +13,7 @@ from pixace.settings.model import SETTING_NAMES
 from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
 from pixace.wording import spell
 
-SCALING = ("image_size", "background")  # how pictures of any kind become squares without holes
+SCALING = ("image_size", "background", "alpha")  # how pictures of any kind become the model's
 _DEFINERS = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,

@@ -69,10 +69,10 @@ def run(values: flags.FlagValues) -> None:
     require_int("scale", scale, MIN_SCALE, 4096)
     out = Path(values["out"].value)
     check_output(out, (scale, scale))  # before anything is read
-    pictures = PictureSettings.of(values["image_size"].value, background=values["background"].value)
+    pictures = PictureSettings.of(**{name: values[name].value for name in SCALING})
     table = quantisation_table(folder, pictures, colours, n_images=values["n_images"].value)
     check_output(out, table.size(scale))
-    write_picture(table.picture(scale), out)
+    write_picture(table.picture(scale), out, pictures.background)
     n_rows = len(table.rows)
     print(f"{shown(out)}: {n_rows} picture{'s' * (n_rows != 1)}")
     for name, codec, error in zip(table.names, table.codecs, table.errors, strict=True):

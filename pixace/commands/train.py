@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from pixace.commands.flags import (
 )
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import find_images
+from pixace.pictures.rgb import on_background
 from pixace.settings.checks import check_cluster
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import NEW_TYPE
@@ -103,7 +105,7 @@ def run(values: flags.FlagValues) -> None:
             trainer = Trainer(
                 place.folder, place.config, reader=reader, open_settings=place.open_settings
             )
-            with _shown_on_terminal(values["preview"].value) as display:
+            with _shown_on_terminal(values["preview"].value, place.config.background) as display:
                 trainer.train(**display, started=command_began(), **named)
             print(shown(trainer.folder))
         else:
@@ -118,13 +120,13 @@ def run(values: flags.FlagValues) -> None:
 
 
 @contextlib.contextmanager
-def _shown_on_terminal(wants_preview: bool) -> Iterator[dict[str, Any]]:
+def _shown_on_terminal(wants_preview: bool, background: str) -> Iterator[dict[str, Any]]:
     """Yields the arguments of `Trainer.train` that show a training where there is a terminal."""
     stream, display = sys.stderr, dict[str, Any]()
     if wants_preview:
         obstacle = why_no_pictures(stream)
         if obstacle is None:
-            display["preview"] = _preview
+            display["preview"] = functools.partial(_preview, background)
         else:
             _log.warning("--preview needs a terminal with colours, and %s", obstacle)
     if not can_redraw(stream):
@@ -134,9 +136,10 @@ def _shown_on_terminal(wants_preview: bool) -> Iterator[dict[str, Any]]:
         yield {**display, "progress": lambda status: line.show(status.text)}
 
 
-def _preview(picture: Image.Image) -> None:
+def _preview(background: str, picture: Image.Image) -> None:
     """Draws the newest samples on stderr, as they are no result."""
-    print(half_blocks(picture, columns(sys.stderr), has_all_colours()), end="", file=sys.stderr)
+    shown_on = on_background(picture, background)
+    print(half_blocks(shown_on, columns(sys.stderr), has_all_colours()), end="", file=sys.stderr)
 
 
 def _with_others(train: Callable[[], None], arguments: dict[str, Any]) -> None:

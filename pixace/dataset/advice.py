@@ -8,17 +8,21 @@ from pixace.wording import shown
 _FEW = 1000  # images; the model in the box learned from 2976
 _SMALL_SHARE = 0.1  # of the images: fewer are not worth a word
 _DUPLICATE_SHARE = 0.01
+_SOFT_SHARE = 0.01  # of the pixels
 _UNBALANCED = 5.0  # largest class by smallest
 _FAINT = 2.5  # a colour error that is hardly seen
 _SIZES = (8, 16, 24, 32, 48, 64)
 
 
-def advise(report: Findings, background: str, *, is_split: bool = False) -> list[str]:
+def advise(
+    report: Findings, background: str, *, alpha: bool = False, is_split: bool = False
+) -> list[str]:
     """Returns a sentence or two for each thing that deserves attention, and none for the rest.
 
     Args:
       report: the figures.
       background: colour behind transparent pixels.
+      alpha: whether they stay transparent instead.
       is_split: whether the images are being divided into training and validation.
     """
     n_images = report.n_images
@@ -42,12 +46,7 @@ def advise(report: Findings, background: str, *, is_split: bool = False) -> list
             "first."
         )
     advice += _about_sizes(report)
-    if report.n_transparent:
-        advice.append(
-            f"Transparent pixels, in {_images(report.n_transparent)} of {n_images}, will show "
-            f"--background={background}. Choose the colour before training: it is part of the "
-            "model."
-        )
+    advice += _about_transparency(report, background, alpha)
     if report.n_grey < n_images:
         advice += _about_colours(report)
     elif not report.bitdepth.startswith(("0,0,", "grey:", "palette:")):
@@ -59,6 +58,29 @@ def advise(report: Findings, background: str, *, is_split: bool = False) -> list
             "learn by heart. --split=0.05 --out=FOLDER divides the images, duplicates on one side."
         )
     return advice
+
+
+def _about_transparency(report: Findings, background: str, alpha: bool) -> list[str]:
+    if not report.n_transparent:
+        return []
+    where = f"Transparent pixels, in {_images(report.n_transparent)} of {report.n_images},"
+    if alpha:
+        if report.soft_alpha < _SOFT_SHARE:
+            return []
+        return [
+            f"{report.soft_alpha:.1%} of the pixels are neither transparent nor opaque, as at soft "
+            "edges: each will be one or the other, whichever it is nearer to."
+        ]
+    advice = (
+        f"{where} will show --background={background}. Choose the colour before training: it is "
+        "part of the model. Or let them stay transparent, and be drawn so: --alpha."
+    )
+    if report.soft_alpha >= _SOFT_SHARE:
+        advice += (
+            f" {report.soft_alpha:.1%} of the pixels are half transparent, as at soft edges; with "
+            "it each is one or the other."
+        )
+    return [advice]
 
 
 def _about_sizes(report: Findings) -> list[str]:

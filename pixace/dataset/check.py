@@ -78,7 +78,7 @@ def check_images(
     colours = settled_colours(pictures.colours, train.paths, pictures)
     pictures = dataclasses.replace(pictures, colours=colours)
     findings = make_report(train, val, pictures=pictures)
-    advice = advise(findings, pictures.background, is_split=split is not None)
+    advice = advise(findings, pictures.background, alpha=pictures.alpha, is_split=split is not None)
     checked = CheckedImages(findings, advice)
     try:
         if sheet is not None:
@@ -133,7 +133,7 @@ def _draw(paths: ImagePaths, pictures: PictureSettings, sheet: Path) -> None:
         _log.warning("no image can be read, so that %s is not drawn", shown(sheet))
         return
     chosen = paths.spread(MOST)
-    write_picture(contact_sheet(chosen, pictures), sheet)
+    write_picture(contact_sheet(chosen, pictures), sheet, pictures.background)
     _log.info("%d of the images are drawn in %s", len(chosen), shown(sheet))
 
 

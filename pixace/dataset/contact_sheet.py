@@ -9,7 +9,7 @@ from PIL import Image
 
 from pixace.pictures.collage import collage
 from pixace.pictures.folder import ImagePaths
-from pixace.pictures.reading import open_image
+from pixace.pictures.reading import open_fitted
 from pixace.settings.pictures import PictureSettings
 from pixace.system.threads import in_order
 from pixace.tokens.reading import tokens_of
@@ -29,17 +29,18 @@ def contact_sheet(paths: ImagePaths, pictures: PictureSettings) -> Image.Image:
       pictures: what the model makes of them: shape, colours and background.
 
     Returns:
-      An RGB picture of `sheet_size(len(paths))`.
+      A picture of `sheet_size(len(paths))`: RGBA where pixels can be transparent, or else RGB.
 
     Raises:
       ImageError: one of them cannot be read.
     """
     edge = _TILE - 2  # the collage adds a border of one pixel
+    squares = PictureSettings.of(edge, background=pictures.background, alpha=pictures.alpha)
 
     def work(path: Path) -> list[Image.Image]:
         seen = picture_of(tokens_of(path, pictures), pictures)
         return [
-            open_image(path, pictures.background, size=edge),
+            open_fitted(path, squares),
             seen.resize((edge, edge), Image.Resampling.NEAREST),
         ]
 

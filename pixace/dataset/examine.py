@@ -26,6 +26,7 @@ class ImageFacts(NamedTuple):
       size: width and height in pixels, of the picture turned upright.
       mode: Pillow's name of how the file stores pixels, such as RGB, RGBA, L or P.
       is_transparent: whether any pixel is, even a little.
+      n_soft: pixels that are neither transparent nor opaque, but something between.
       digest: SHA-256 of the file's bytes.
       thumbnail: see `duplicates.thumbnail`.
     """
@@ -33,6 +34,7 @@ class ImageFacts(NamedTuple):
     size: tuple[int, int]
     mode: str
     is_transparent: bool
+    n_soft: int
     digest: bytes
     thumbnail: np.ndarray
 
@@ -93,16 +95,18 @@ def _facts(path: Path, background: str) -> ImageFacts:
       ImageError: it cannot be read.
     """
 
-    def work(img: Image.Image) -> tuple[tuple[int, int], str, bool, np.ndarray]:
+    def work(img: Image.Image) -> tuple[tuple[int, int], str, bool, int, np.ndarray]:
         mode, rgb = img.mode, to_rgb(img, background)
-        is_transparent = img.has_transparency_data and bool(
-            (np.asarray(img.convert("RGBA"))[..., 3] < 255).any()
-        )
-        return rgb.size, mode, is_transparent, thumbnail(rgb)
+        is_transparent, n_soft = False, 0
+        if img.has_transparency_data:
+            alpha = np.asarray(img.convert("RGBA"))[..., 3]
+            is_transparent = bool((alpha < 255).any())
+            n_soft = int(((alpha > 0) & (alpha < 255)).sum())
+        return rgb.size, mode, is_transparent, n_soft, thumbnail(rgb)
 
-    size, mode, is_transparent, small = read_image(path, work)
+    size, mode, is_transparent, n_soft, small = read_image(path, work)
     try:
         digest = bytes.fromhex(file_sha256(path))
     except OSError as error:  # it was there a moment ago
         raise ImageError(f"{shown(path)}: {error.strerror}") from None
-    return ImageFacts(size, mode, is_transparent, digest, small)
+    return ImageFacts(size, mode, is_transparent, n_soft, digest, small)

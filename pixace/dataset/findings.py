@@ -46,6 +46,7 @@ class Findings:
       median_short_edge: of all pictures, in pixels.
       modes: how many files store their pixels in which of Pillow's modes.
       n_transparent: pictures with transparent pixels.
+      soft_alpha: share of all pixels that are neither transparent nor opaque.
       n_grey: pictures without colour.
       classes: how many pictures each sub-folder holds.
       exact_duplicates: groups of paths of files with the same bytes.
@@ -68,6 +69,7 @@ class Findings:
     median_short_edge: float
     modes: dict[str, int]
     n_transparent: int
+    soft_alpha: float
     n_grey: int
     classes: dict[str, int]
     exact_duplicates: list[list[str]]
@@ -119,6 +121,8 @@ def make_report(
         median_short_edge=float(np.median(short)) if len(short) else 0.0,
         modes=_counted(facts.mode for facts in train.facts),
         n_transparent=sum(facts.is_transparent for facts in train.facts),
+        soft_alpha=sum(facts.n_soft for facts in train.facts)
+        / max(1, int(sizes.prod(axis=1).sum())),
         n_grey=int((np.ptp(small, axis=3).max(axis=(1, 2)) <= _GREY).sum()),
         classes=_counted(map(_class_of, _names(train.paths))),
         exact_duplicates=named(same_groups(digests)),

@@ -18,6 +18,7 @@ import numpy as np
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import lab, nearest_points
 from pixace.pictures.folder import ImagePaths, find_images, spread_numbers
+from pixace.pictures.rgb import OPAQUE
 from pixace.settings.colours import is_open, label, most_colours, palette
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
@@ -59,6 +60,7 @@ def found_colours(paths: ImagePaths, pictures: PictureSettings) -> str:
     if not len(codes):
         raise ImageError(
             f"{shown(paths.folder)}: no colours to find, as none of its images can be read"
+            + (", or shows anything" if pictures.alpha else "")
         )
     lightness = lab(_rgb(codes))[:, 0]
     return palette([f"{code:06x}" for code in codes[np.lexsort([codes, lightness])]])
@@ -104,13 +106,18 @@ def with_found_colours(config: ModelConfig, folder: Path | str | None) -> ModelC
 
 
 def _pixels(paths: ImagePaths, pictures: PictureSettings) -> Iterator[np.ndarray]:
-    """Yields the codes of the pixels of each image that can be read, int (L,)."""
+    """Yields the codes of the pixels of each image that can be read, int (L,).
+
+    Those that are mostly transparent are left out where pixels can be transparent.
+    """
 
     def work(path: Path) -> np.ndarray | None:
         try:
             pixels = pixels_of(path, pictures).astype(np.int64)
         except ImageError:  # which reading the tokens will tell
             return None
+        if pictures.alpha:
+            pixels = pixels[pixels[..., 3] >= OPAQUE]
         return (pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]).reshape(-1)
 
     return (codes for codes in in_order(work, paths) if codes is not None)

@@ -54,13 +54,13 @@ class QuantisationTable:
         return len(self.rows[0]) * scale, len(self.rows) * scale + 3 * (scale // _TITLE_EMS)
 
     def picture(self, scale: int) -> Image.Image:
-        """Returns the table as one RGB picture with headings.
+        """Returns the table as one picture with headings, RGB or RGBA as its pictures are.
 
         Args:
           scale: edge of one tile in pixels.
         """
         size = scale // _TITLE_EMS
-        table = Image.new("RGB", self.size(scale), "white")
+        table = Image.new(self.rows[0][0].mode, self.size(scale), "white")
         table.paste(collage(self.rows, scale), (0, 3 * size))
         pen = ImageDraw.Draw(table)
         titles = ["original\ncolour error:"]
@@ -125,7 +125,7 @@ def _title(name: str) -> str:
 
 
 def _originals(folder: Path | str, pictures: PictureSettings, n_images: int) -> list[np.ndarray]:
-    """Returns pictures from all over a folder, at even distances, each as uint8 (H, W, 3).
+    """Returns pictures from all over a folder, at even distances, each as uint8 (H, W, C).
 
     Raises:
       ImageError: no such folder, no image in it, or none that can be read.

@@ -179,7 +179,7 @@ def read_tokens(
                 results[number] = error
         good = [number for number, pixels in results.items() if isinstance(pixels, np.ndarray)]
         pixels = np.array([results[number] for number in good], np.uint8)
-        tokens = encoded(pixels.reshape(-1, *pictures.shape, 3), pictures)
+        tokens = encoded(pixels.reshape(-1, *pictures.shape, pictures.n_channels), pictures)
         return [*(results | dict(zip(good, tokens.astype(dtype), strict=True))).items()]
 
     # Not by `tf.data`: measuring a model reads images, too, and should not wait for TensorFlow.

@@ -68,6 +68,9 @@ class Drawing:
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
 
+        It is RGBA where pixels can be transparent; borders, and what a prompt was cut off, are
+        black all the same.
+
         Args:
           more_columns: int tokens (N, L) to show at the right, of which the recipe says nothing.
         """
@@ -78,10 +81,11 @@ class Drawing:
         return sheet
 
     def pictures(self) -> list[list[Image.Image]]:
-        """Returns the results themselves, without prompts, as N rows of C RGB pictures.
+        """Returns the results themselves, without prompts, as N rows of C pictures.
 
         They have the model's size, or as many times that as the recipe's scale says where it is
-        such as "4x"; each has the text of a recipe of its own in `info["pixace"]`.
+        such as "4x"; each has the text of a recipe of its own in `info["pixace"]`. They are RGB, or
+        RGBA where pixels can be transparent.
         """
         rows = token_rows(self.tokens, self.recipe.config.pictures)
         times = self.recipe.drawing.times or 1
@@ -97,7 +101,8 @@ class Drawing:
         """Returns the results as frames of one size, without borders, as large as `pictures` does.
 
         They come row by row, as many across as `Layout.sheet_shape` says. Cells that are left over
-        are transparent, and the sheet RGBA then. The recipe's text is in `info["pixace"]`.
+        are transparent, and the sheet RGBA then, as where pixels can be transparent. The recipe's
+        text is in `info["pixace"]`.
         """
         results = [picture for row in self.pictures() for picture in row]
         across, _ = self.recipe.layout.sheet_shape

@@ -19,6 +19,7 @@ from pixace.wording import shown
 
 _MAX_FRAMES = 600
 _MAX_COLOURS = 254  # of a GIF's 256; black is one more, and one means "as in the last frame"
+_BLACK, _TRANSPARENT = 0, 255
 _MIN_FRAMES = 20  # fewer are no film
 _MAX_PIXELS = 300_000_000  # of all frames: Pillow keeps them in memory, a byte for each
 
@@ -53,7 +54,8 @@ def write_film(drawing: Drawing, path: Path) -> None:
     """Writes the film of a drawing, with its recipe inside; no half file is left.
 
     It shows the collage, in the same size and with hard edges: the prompts from the start, then
-    one or more pixels of every result in each frame, and loops after a pause on the whole.
+    one or more pixels of every result in each frame, and loops after a pause on the whole. Where
+    pixels can be transparent, those that are still to come are so, too.
 
     Raises:
       ImageError: it cannot be written.
@@ -84,10 +86,7 @@ def _frames(drawing: Drawing, times: list[int]) -> Iterator[Image.Image]:
     border = _border(drawing)
     # As small as it can be: one pixel of the collage for each pixel that was drawn.
     tiles = [[np.asarray(tile) for tile in row] for row in token_rows(drawing.columns, pictures)]
-    small = Image.fromarray(_with_borders(tiles, 0, border))
-    colours = small.quantize(_MAX_COLOURS, dither=Image.Dither.NONE)
-    palette = [0, 0, 0, *(colours.getpalette() or [])]
-    indices = np.asarray(colours) + 1
+    indices, palette = _indexed(_with_borders(tiles, 0, border))
     appears = _first_times(drawing)
     rows, columns = (
         ((np.arange(small_edge // tile * edge) + 0.5) * tile / edge).astype(int)
@@ -95,11 +94,30 @@ def _frames(drawing: Drawing, times: list[int]) -> Iterator[Image.Image]:
             indices.shape, np.add(pictures.shape, 2 * border), (height, width), strict=True
         )
     )
+    # A GIF cannot take a pixel back: those that may come out transparent are so from the start.
+    before = np.full_like(indices, _BLACK)
+    if pictures.alpha:
+        before[appears < pictures.n_pixels] = _TRANSPARENT
     for time in times:
-        visible = np.where(appears < time, indices, 0).astype(np.uint8)
+        visible = np.where(appears < time, indices, before)
         frame = Image.fromarray(visible[rows][:, columns])
         frame.putpalette(palette)
+        if pictures.alpha:
+            frame.info["transparency"] = _TRANSPARENT
         yield frame
+
+
+def _indexed(pixels: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Gives pixels, uint8 RGB or RGBA (H, W, C), a palette, in which the first colour is black.
+
+    Returns:
+      uint8 (H, W), and red, green and blue of each colour.
+    """
+    colours = Image.fromarray(pixels[..., :3]).quantize(_MAX_COLOURS, dither=Image.Dither.NONE)
+    indices = np.asarray(colours) + 1
+    if pixels.shape[-1] == 4:
+        indices[pixels[..., 3] == 0] = _TRANSPARENT
+    return indices, [0, 0, 0, *(colours.getpalette() or [])]
 
 
 def _first_times(drawing: Drawing) -> np.ndarray:

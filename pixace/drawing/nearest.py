@@ -24,7 +24,8 @@ class Nearest(NamedTuple):
     Attributes:
       columns: C arrays of unsigned tokens (N, L), the images found.
       paths: their files, C for each of N rows.
-      distances: float64 (N, C): root mean square difference of the pixels drawn, in RGB, of 255.
+      distances: float64 (N, C): root mean square difference of the pixels drawn, in RGB, of 255;
+        in RGBA where pixels can be transparent.
       first_column: where the first of the drawn pictures is in the collage.
       usual: median distance from some training images to the nearest other one, over the same
         pixels; None where there is only one.
@@ -102,7 +103,7 @@ def _search(
       wanted: unsigned integers (K, T), the last T pixels of pictures.
       itself: int (K,), number of the picture in the set that does not count; -1 for none.
       first: L - T.
-      palette: float64 (V, 3).
+      palette: float64, RGB (V, 3) or RGBA (V, 4).
 
     Returns:
       Their numbers, int (K,), and root mean square distances, float64 (K,).

@@ -142,7 +142,8 @@ class Outputs:
           ImageError: one cannot be written.
         """
         if self.collage is not None:
-            write_picture(drawing.collage(last_columns), self.collage)
+            background = drawing.recipe.config.background
+            write_picture(drawing.collage(last_columns), self.collage, background)
         if self.folder is not None:
             pictures = (picture for row in drawing.pictures() for picture in row)
             files = zip(self.pictures(drawing.recipe.layout), pictures, strict=True)

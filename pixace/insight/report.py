@@ -14,6 +14,7 @@ from pixace.checkpoints.record import TrainingRecord
 from pixace.errors import ImageError
 from pixace.insight.plots import plot_curves
 from pixace.pictures.reading import open_image
+from pixace.settings.pictures import BACKGROUND
 from pixace.wording import spell
 
 _log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def report(name: str, record: TrainingRecord, folder: Path) -> str:
         _section("Figures", _table(_figures(record))),
         _section("Curves", _curves(name, record)),
         *(
-            _section(title, _sheets(folder, kind, record.step, explanation))
+            _section(title, _sheets(folder, kind, record, explanation))
             for kind, (title, explanation) in _SHEETS.items()
         ),
         _section("Settings", _settings(record)),
@@ -107,15 +108,16 @@ def _curves(name: str, record: TrainingRecord) -> str:
     return _image("image/svg+xml", plot_curves({name: record}, "svg"), "training and validation")
 
 
-def _sheets(folder: Path, kind: str, last_step: int, explanation: str) -> str:
+def _sheets(folder: Path, kind: str, record: TrainingRecord, explanation: str) -> str:
     """Returns the sheets of a kind from the first epoch to the last, at even distances."""
     # A training that went back may have left later ones behind.
-    steps = [step for step in picture_steps(folder, kind) if step <= last_step]
+    steps = [step for step in picture_steps(folder, kind) if step <= record.step]
+    background = BACKGROUND if record.config is None else record.config.background
     figures = []
     for step in _spread(steps):
         path = picture_path(folder, kind, step)
         try:
-            sheet = open_image(path)
+            sheet = open_image(path, background)
         except ImageError as error:
             _log.warning("left out a picture: %s", error)
             continue

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pixace.pictures.collage import collage
+from pixace.pictures.rgb import on_background
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.order import order_of
@@ -96,7 +97,7 @@ def surprise_sheet(surprises: Sequence[Surprise], pictures: PictureSettings) -> 
     pairs = [(picture_of(row.tokens, pictures), heat_map(row.nats, pictures)) for row in surprises]
     tiles = [[tile.resize((edge, edge), Image.Resampling.NEAREST) for tile in p] for p in pairs]
     sheet = Image.new("RGB", sheet_size(len(surprises)))
-    sheet.paste(collage(tiles, _TILE), (0, _HEADER))
+    sheet.paste(on_background(collage(tiles, _TILE), pictures.background), (0, _HEADER))
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_SIZE)
     _draw_legend(sheet, pen, font, codec_of(pictures).n_tokens)
     for number, row in enumerate(surprises):

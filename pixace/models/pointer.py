@@ -21,7 +21,6 @@ from pixace.models.layers.neighbours import Neighbours
 from pixace.models.layers.pointer_head import PlainHead, PointerHead
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import Codec, codec_of
-from pixace.tokens.vocabulary import N_RESERVED
 
 _NEIGHBOUR_WIDTH, _NEIGHBOUR_SCALE = 24, 0.5  # of the vector of one neighbour
 _COLOUR_SCALE = 0.06  # of the vector of the token before
@@ -59,7 +58,7 @@ def _plain_head(codec: Codec) -> PlainHead:
     """Returns what tells the colours that are not copied."""
     if _comes_apart(codec):
         return FactoredHead(codec.factors())
-    return DenseHead(n_closed=N_RESERVED)
+    return DenseHead(n_closed=int((codec.factors() < 0).all(axis=1).sum()))
 
 
 def _comes_apart(codec: Codec) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from pixace.pictures.rgb import OPAQUE
+
 # sRGB (IEC 61966-2-1): linear RGB to CIE XYZ, and XYZ of its white, D65.
 _XYZ = np.array(
     [
@@ -24,9 +26,15 @@ def colour_error(pixels: np.ndarray, others: np.ndarray) -> float:
     be told apart side by side.
 
     Args:
-      pixels: uint8 sRGB of shape (..., 3).
+      pixels: uint8 sRGB of shape (..., 3); or with alpha, (..., 4), of which those that are mostly
+        transparent do not count.
       others: the same.
     """
+    if pixels.shape[-1] > 3:
+        is_opaque = pixels[..., 3] >= OPAQUE
+        if not is_opaque.any():
+            return 0.0
+        pixels, others = pixels[is_opaque, :3], others[is_opaque, :3]
     return float(np.linalg.norm(lab(pixels) - lab(others), axis=-1).mean())
 
 

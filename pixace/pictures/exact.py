@@ -36,12 +36,12 @@ def tiled(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:
     """Puts pictures of one size side by side, without borders; a cell that is left is transparent.
 
     Args:
-      rows: RGB pictures; the last row may have fewer.
+      rows: RGB pictures, or all of them RGBA; the last row may have fewer.
     """
     width, height = rows[0][0].size
-    is_full = len(rows[-1]) == len(rows[0])
+    mode = rows[0][0].mode if len(rows[-1]) == len(rows[0]) else "RGBA"
     size = (len(rows[0]) * width, len(rows) * height)
-    sheet = Image.new("RGB" if is_full else "RGBA", size)
+    sheet = Image.new(mode, size)
     for top, row in enumerate(rows):
         for left, picture in enumerate(row):
             sheet.paste(picture.convert(sheet.mode), (left * width, top * height))

@@ -17,6 +17,7 @@ from PIL import Image
 
 from pixace.errors import ImageError, PixaceError, UsageError
 from pixace.pictures.reading import read_image
+from pixace.pictures.rgb import OPAQUE
 from pixace.settings.checks import require_path
 from pixace.settings.colours import MAX_COLOURS
 from pixace.system.files import write_result
@@ -25,7 +26,6 @@ from pixace.wording import quoted, shown
 
 _MAX_BYTES = 1_000_000  # of a text: 4096 colours with long names take a fifth of it
 _MAX_PIXELS = 1 << 20  # of a picture
-_OPAQUE = 128  # least alpha of a colour that counts
 
 
 def read_palette(path: Path | str) -> list[str]:
@@ -97,7 +97,7 @@ def _distinct(colours: Iterable[tuple[int, ...]]) -> list[str]:
     """
     distinct: dict[str, None] = {}
     for red, green, blue, *alpha in colours:
-        if not alpha or alpha[0] >= _OPAQUE:
+        if not alpha or alpha[0] >= OPAQUE:
             distinct[f"{red:02x}{green:02x}{blue:02x}"] = None
         if len(distinct) > MAX_COLOURS:
             raise ValueError(f"more than {MAX_COLOURS} colours, which is more than a palette has")

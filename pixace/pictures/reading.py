@@ -27,8 +27,10 @@ from pixace.pictures.decoding_limits import (
     PixelAllowance,
     check_scans,
 )
+from pixace.pictures.fitting import drafted, fitted
 from pixace.pictures.folder import SUFFIXES
-from pixace.pictures.rgb import scaled, to_rgb
+from pixace.pictures.rgb import to_rgb
+from pixace.settings.pictures import PictureSettings
 from pixace.system.reading import open_regular
 from pixace.wording import shown
 
@@ -37,30 +39,19 @@ _log = logging.getLogger(__name__)
 # Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
 # foreign programs (EPS) or that nobody needs here.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")
-# A JPEG is decoded at a half, a quarter or an eighth of its width and height, if that leaves so
-# many times what is asked for. With less to spare, one sees in a photograph that it was done.
-_SPARE = 8
 _allowance = PixelAllowance(2 * MAX_PIXELS)
 
 T = TypeVar("T")
 
 
 def open_image(
-    source: Path | str,
-    background: str = "black",
-    *,
-    size: int | tuple[int, int] | None = None,
-    in_blocks: bool = False,
-    allow_private_urls: bool = False,
+    source: Path | str, background: str = "black", *, allow_private_urls: bool = False
 ) -> Image.Image:
-    """Reads an image file or an http(s) URL as plain RGB.
+    """Reads an image file or an http(s) URL as plain RGB, in its own size.
 
     Args:
       source: a path, or a URL.
       background: colour behind transparent pixels.
-      size: scale it to so many pixels each way, or to this width and height, as `scaled` does; of
-        a large JPEG not all is decoded then, see `_draft`.
-      in_blocks: see `resize`.
       allow_private_urls: fetch also from this machine and its own network.
 
     Returns:
@@ -69,33 +60,32 @@ def open_image(
     Raises:
       ImageError: it cannot be fetched or read; the message names it.
     """
+    return _read(source, lambda img: to_rgb(img, background), allow_private_urls)
 
-    edges = size if size is None or isinstance(size, tuple) else (size, size)
 
-    def work(img: Image.Image) -> Image.Image:
-        if edges is None:
-            return to_rgb(img, background)
-        return scaled(to_rgb(_draft(img, edges), background), edges, in_blocks)
+def open_fitted(
+    source: Path | str, pictures: PictureSettings, *, allow_private_urls: bool = False
+) -> Image.Image:
+    """Reads an image file or an http(s) URL as `fitted` makes it.
 
+    Of a large JPEG not all is decoded, see `drafted`.
+
+    Args:
+      source: see `open_image`.
+      pictures: see `fitted`.
+      allow_private_urls: see `open_image`.
+
+    Raises:
+      ImageError: see `open_image`.
+    """
+    return _read(source, lambda img: fitted(drafted(img, pictures), pictures), allow_private_urls)
+
+
+def _read(source: Path | str, work: Callable[[Image.Image], T], allow_private_urls: bool) -> T:
+    """Does the work of `read_image` on a file or on what a server sends."""
     if is_url(source):
         return _read_url(str(source), work, allow_private_urls)
     return read_image(source, work)
-
-
-def _draft(img: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Scales a large JPEG to a width and height without decoding all of it; returns others.
-
-    Not one of inks, whose mean is no mean of colours, and not a lossless one, which has no tables
-    of quantisation and which no decoder scales.
-    """
-    if not (isinstance(img, _jpeg.JpegImageFile) and img.mode in ("RGB", "L") and img.quantization):
-        return img
-    whole = img.size
-    drafted = img.draft(None, (size[0] * _SPARE, size[1] * _SPARE))
-    if drafted is None or img.size == whole:
-        return img
-    # The box leaves out what only fills up the last blocks of a row and a column.
-    return img.convert("RGB").resize(size, box=drafted[1])
 
 
 def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:

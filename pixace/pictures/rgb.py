@@ -1,4 +1,4 @@
-"""A picture of any mode to RGB, and to the model's size."""
+"""A picture of any mode to RGB, or to RGBA."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import struct
 import numpy as np
 from PIL import Image, ImageColor, ImageOps
 
-from pixace.pictures.exact import shrunk
-from pixace.pictures.metadata import is_drawn
+OPAQUE = 128  # least alpha of a pixel that has a colour, where it has one or is transparent
 
 _ORIENTATION = 0x0112  # EXIF's tag, and its value for a picture stored upright
 _UPRIGHT = 1
@@ -25,6 +24,25 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
     Returns:
       A picture of mode RGB.
     """
+    img = _upright(img)
+    return on_background(img, background) if img.has_transparency_data else img.convert("RGB")
+
+
+def to_rgba(img: Image.Image) -> Image.Image:
+    """Converts a picture of any mode to RGBA, as `to_rgb` does but for what is transparent."""
+    img = _upright(img)
+    return (img if img.has_transparency_data else img.convert("RGB")).convert("RGBA")
+
+
+def on_background(img: Image.Image, background: str) -> Image.Image:
+    """Composites a picture that has transparency on a colour; returns RGB."""
+    canvas = Image.new("RGBA", img.size, (*ImageColor.getrgb(background)[:3], 255))
+    canvas.alpha_composite(img.convert("RGBA"))
+    return canvas.convert("RGB")
+
+
+def _upright(img: Image.Image) -> Image.Image:
+    """Decodes a picture, turns it upright, and scales deep greys to eight bits."""
     img.load()
     # Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
     with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
@@ -32,11 +50,7 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
             img = ImageOps.exif_transpose(img)
     if img.mode.startswith("I") or img.mode == "F":
         img = _deep_grey_to_8_bits(img)
-    if img.has_transparency_data:
-        canvas = Image.new("RGBA", img.size, (*ImageColor.getrgb(background)[:3], 255))
-        canvas.alpha_composite(img.convert("RGBA"))
-        img = canvas
-    return img.convert("RGB")
+    return img
 
 
 def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:
@@ -60,27 +74,3 @@ def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:
 def _finite(grey: np.ndarray) -> np.ndarray:
     """Returns float64 values, without those that are no numbers."""
     return np.nan_to_num(grey.astype(np.float64))
-
-
-def resize(img: Image.Image, size: tuple[int, int], in_blocks: bool = False) -> Image.Image:
-    """Scales a picture to this width and height with Pillow's default filter (bicubic).
-
-    Args:
-      img: the picture.
-      size: width and height.
-      in_blocks: make each pixel a block, and no new colours, where the new edges are multiples of
-        the old ones.
-    """
-    if in_blocks and size[0] % img.width == size[1] % img.height == 0:
-        return img.resize(size, Image.Resampling.NEAREST)
-    return img.resize(size)
-
-
-def scaled(img: Image.Image, size: tuple[int, int], in_blocks: bool = False) -> Image.Image:
-    """Scales a picture as `resize` does, but gives back exactly what pixace has enlarged exactly.
-
-    A photograph may be made of equal blocks, too, and stays as it has always been: what pixace has
-    drawn carries its recipe.
-    """
-    small = shrunk(img, size) if is_drawn(img) else None
-    return resize(img, size, in_blocks) if small is None else small

@@ -13,6 +13,7 @@ from PIL import Image
 
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.metadata import RECIPE_KEY, saving_options
+from pixace.pictures.rgb import on_background
 from pixace.settings.checks import require_path
 from pixace.system.files import write_atomically
 from pixace.wording import shown
@@ -27,6 +28,7 @@ _FORMATS: dict[str, tuple[str, dict[str, object]]] = {
     ".bmp": ("BMP", {}),
     ".gif": ("GIF", {}),
 }
+_WITH_ALPHA = ("PNG", "WEBP")  # soft alpha, too, which the edges of enlarged pixels have
 
 _MAX_PIXELS = 178_000_000  # about what Pillow agrees to open again
 _MAX_EDGES = {".jpg": 65535, ".jpeg": 65535, ".gif": 65535, ".webp": 16383}
@@ -71,13 +73,16 @@ def check_output(path: Path, size: tuple[int, int], flag: str = "out") -> None:
         raise ImageError(f"{shown(path)}: cannot write: {error.strerror}") from None
 
 
-def write_picture(picture: Image.Image, path: Path, **options: Any) -> None:
+def write_picture(
+    picture: Image.Image, path: Path, background: str = "black", **options: Any
+) -> None:
     """Writes a picture in the format of the suffix; its folder is created, no half file is left.
 
     Args:
       picture: the picture; the recipe in its `info["pixace"]`, if there is one, is stored with it
         in every format but BMP.
       path: its name.
+      background: colour that shows through an RGBA picture, but for PNG and WebP, which carry it.
       **options: more of Pillow's options for that format.
 
     Raises:
@@ -89,6 +94,8 @@ def write_picture(picture: Image.Image, path: Path, **options: Any) -> None:
     name, defaults = _FORMATS[path.suffix.lower()]
     if RECIPE_KEY in picture.info:
         options |= saving_options(picture.info[RECIPE_KEY], name)
+    if picture.mode == "RGBA" and name not in _WITH_ALPHA:
+        picture = on_background(picture, background)
     buffer = io.BytesIO()
     try:
         picture.save(buffer, name, **{**defaults, **options})

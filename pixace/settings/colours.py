@@ -16,7 +16,7 @@ from pixace.settings.checks import MAX_BITS, check_bitdepth, require_choice, req
 from pixace.wording import quoted, spell
 
 BITDEPTH = (5, 4, 4)
-MAX_COLOURS = 4096  # of a palette; a transparent entry counts, too
+MAX_COLOURS = 4096  # of a palette; transparency, a token of its own, is not one of them
 FEW_COLOURS = 256  # that `palette:auto` finds at most, where no number is named
 HSV, PALETTE = "hsv:", "palette:"
 _AUTO = re.compile(r"palette:auto(?::([0-9]{1,9}))?")

@@ -143,3 +143,4 @@ def check_settings(settings: Any) -> None:
             require_choice(name, value, about.choices)
         elif bool in about.types:
             require_bool(name, value)
+            object.__setattr__(settings, name, bool(value))

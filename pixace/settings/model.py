@@ -46,7 +46,8 @@ class ModelConfig:
     """Everything that decides the shape of the weights and the meaning of the tokens.
 
     A picture has L = image_size**2 tokens. Of bitdepth and colours one is None: those of HSV are
-    bits, V = 2**sum(bitdepth) + 2 tokens, and all others are `colours`. Which of d_model, d_ff,
+    bits, V = 2**sum(bitdepth) + 2 tokens, and all others are `colours`; with alpha, the second of
+    the two reserved ids is the token of a transparent pixel. Which of d_model, d_ff,
     n_layers, n_heads, positions and kernel_size a model has, and their defaults, its type decides
     (`model_types`); those it has not are None. No sensible model exceeds the bounds: they keep a
     typing error, or a settings file written by a stranger, from asking for all the memory there is.
@@ -111,6 +112,11 @@ class ModelConfig:
         "or found in the images (palette:auto, palette:auto:64).",
         unset="as bitdepth says",
     )
+    alpha: bool = setting(
+        False,
+        "Pixels that are mostly transparent stay so, and are drawn: pictures come out with "
+        "transparency.",
+    )
 
     def __post_init__(self) -> None:
         require_choice("model_type", self.model_type, MODEL_TYPES)
@@ -138,7 +144,9 @@ class ModelConfig:
     @functools.cached_property
     def pictures(self) -> PictureSettings:
         """Shape and colours of the pictures that the model knows."""
-        return PictureSettings.of(self.image_size, self.bitdepth, self.background, self.colours)
+        return PictureSettings.of(
+            self.image_size, self.bitdepth, self.background, self.colours, self.alpha
+        )
 
     @property
     def n_pixels(self) -> int:
@@ -153,7 +161,7 @@ class ModelConfig:
 
     def as_flags(self) -> str:
         """Spells the settings as the command line does."""
-        return " ".join(f"--{name}={spell(value)}" for name, value in self._given().items())
+        return " ".join(f"--{name}={spell(getattr(self, name))}" for name in self.to_dict())
 
     def _given(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in SETTING_NAMES}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pixace.errors import UsageError
-from pixace.settings.checks import check_colour, require_int
+from pixace.settings.checks import check_colour, require_bool, require_int
 from pixace.settings.colours import BITDEPTH, HSV, PALETTE, brief, hsv, named_colours
 from pixace.wording import quoted
 
@@ -26,6 +26,7 @@ class PictureSettings:
       width: W in pixels.
       colours: the codec that makes an integer of a pixel, as it spells itself: "hsv:5,4,4".
       background: colour that shows through transparent pixels, as Pillow spells colours.
+      alpha: whether pixels can be transparent, too; then nothing shows through them.
 
     Raises:
       UsageError: a value of the wrong type or out of range.
@@ -35,6 +36,7 @@ class PictureSettings:
     width: int
     colours: str
     background: str = BACKGROUND
+    alpha: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
@@ -43,6 +45,7 @@ class PictureSettings:
         if not isinstance(self.colours, str) or not re.fullmatch(r"[a-z]+:.+", self.colours):
             raise UsageError(f"colours must be such as hsv:5,4,4, not {quoted(self.colours)}")
         check_colour(self.background)
+        require_bool("alpha", self.alpha)
 
     @classmethod
     def of(
@@ -51,6 +54,7 @@ class PictureSettings:
         bitdepth: Sequence[int] | None = None,
         background: str = BACKGROUND,
         colours: str | None = None,
+        alpha: bool = False,
     ) -> PictureSettings:
         """Returns what the user's words for it mean: a square.
 
@@ -59,13 +63,14 @@ class PictureSettings:
           bitdepth: bits of hue, saturation and value; `BITDEPTH` where no colours are named.
           background: colour behind transparent pixels.
           colours: the codec, as it spells itself; None is that of `bitdepth`.
+          alpha: whether pixels can be transparent, too.
 
         Raises:
           UsageError: a value of the wrong type or out of range, or two that name different colours.
         """
         require_int("image_size", image_size, 1, MAX_EDGE)
         named = named_colours(bitdepth, colours) or hsv(BITDEPTH)
-        return cls(image_size, image_size, named, background)
+        return cls(image_size, image_size, named, background, alpha)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns them in the user's words where these say it all, as plain JSON values."""
@@ -77,6 +82,7 @@ class PictureSettings:
             "image_size": self.width if is_square else f"{self.width}x{self.height}",
             **colours,
             "background": self.background,
+            **({"alpha": True} if self.alpha else {}),
         }
 
     @property
@@ -91,8 +97,13 @@ class PictureSettings:
 
     @property
     def in_blocks(self) -> bool:
-        """Whether enlarging pictures must not make new colours: those of a palette are exact."""
-        return self.colours.startswith(PALETTE)
+        """Whether enlarging pictures must make no new colours, nor half-transparent edges."""
+        return self.colours.startswith(PALETTE) or self.alpha
+
+    @property
+    def n_channels(self) -> int:
+        """C, numbers of a pixel: red, green and blue, and alpha where pixels can be transparent."""
+        return 4 if self.alpha else 3
 
     @property
     def n_pixels(self) -> int:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from pixace.pictures.rgb import resize, to_rgb
+from pixace.pictures.rgb import to_rgb
 from pixace.tokens.hsv import HsvCodec
 from pixace.tokens.order import PixelOrder
 from pixace.tokens.vocabulary import token_count
@@ -42,7 +42,7 @@ def image_to_tokens(
     Returns:
       int32 array of shape (L,), L = size * size, row by row from the top left.
     """
-    pixels = np.asarray(resize(to_rgb(img, background), (size, size)))
+    pixels = np.asarray(to_rgb(img, background).resize((size, size)))
     return PixelOrder(size, size).sequence(HsvCodec(bitdepth).encode(pixels))
 
 

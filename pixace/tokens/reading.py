@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pixace.pictures.fitting import fitted
 from pixace.pictures.metadata import is_drawn
-from pixace.pictures.reading import open_image
-from pixace.pictures.rgb import scaled, to_rgb
+from pixace.pictures.reading import open_fitted
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.order import order_of
@@ -49,7 +49,7 @@ def pixels_of(
     """Reads a picture as pixels of the model's shape, in all their colours; see `tokens_of`.
 
     Returns:
-      uint8 RGB (H, W, 3).
+      uint8 (H, W, C): RGB, or RGBA where pixels can be transparent.
     """
     return np.asarray(_picture_of(source, pictures, allow_private_urls))
 
@@ -59,19 +59,12 @@ def _picture_of(
 ) -> Image.Image:
     """Does the work of `pixels_of`, and keeps what the picture carries in its `info`."""
     if isinstance(source, Image.Image):
-        rgb = to_rgb(source, pictures.background)
-        return scaled(rgb, pictures.size, pictures.in_blocks)
-    return open_image(
-        source,
-        pictures.background,
-        size=pictures.size,
-        in_blocks=pictures.in_blocks,
-        allow_private_urls=allow_private_urls,
-    )
+        return fitted(source, pictures)
+    return open_fitted(source, pictures, allow_private_urls=allow_private_urls)
 
 
 def encoded(pixels: np.ndarray, pictures: PictureSettings) -> np.ndarray:
-    """Returns the tokens of whole pictures, uint8 RGB (..., H, W, 3), as int32 (..., L)."""
+    """Returns the tokens of whole pictures, uint8 (..., H, W, C), as int32 (..., L)."""
     return order_of(pictures).sequence(codec_of(pictures).encode(pixels))
 
 
@@ -81,7 +74,7 @@ def _exactly(img: Image.Image, tokens: np.ndarray, pictures: PictureSettings) ->
     Rounding to whole RGB values makes some codecs' darkest colours others when they are encoded.
 
     Args:
-      img: RGB, of the model's size.
+      img: RGB or RGBA, of the model's size.
       tokens: its tokens, int32 (L,), which are returned where it has any colour of no token.
       pictures: shape and colours.
     """
@@ -92,11 +85,11 @@ def _exactly(img: Image.Image, tokens: np.ndarray, pictures: PictureSettings) ->
         return tokens
     colours, firsts = np.unique(palette[N_RESERVED:], return_index=True)
     places = np.minimum(np.searchsorted(colours, pixels), len(colours) - 1)
-    if (colours[places] != pixels).any():
+    if (colours[places] != pixels)[wrong].any():
         return tokens
     return np.where(wrong, firsts[places] + N_RESERVED, tokens).astype(np.int32)
 
 
-def _packed(rgb: np.ndarray) -> np.ndarray:
-    """Returns colours, uint8 (..., 3), as one integer each."""
-    return rgb @ np.array([1 << 16, 1 << 8, 1], np.int32)
+def _packed(pixels: np.ndarray) -> np.ndarray:
+    """Returns colours, uint8 (..., C), as one integer each."""
+    return pixels @ (1 << 8 * np.arange(pixels.shape[-1], dtype=np.int64)[::-1])

@@ -10,11 +10,14 @@ from PIL import Image
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.order import order_of
-from pixace.tokens.vocabulary import FILL_ID
+from pixace.tokens.vocabulary import PAD_ID
 
 
 def picture_of(tokens: np.ndarray, pictures: PictureSettings) -> Image.Image:
-    """Decodes the tokens of one picture, integers (L,), to an RGB picture of W x H pixels."""
+    """Decodes the tokens of one picture, integers (L,), to a picture of W x H pixels.
+
+    It is RGB, or RGBA where pixels can be transparent.
+    """
     return Image.fromarray(codec_of(pictures).decode(order_of(pictures).picture(tokens)))
 
 
@@ -26,7 +29,7 @@ def token_rows(columns: Sequence[np.ndarray], pictures: PictureSettings) -> list
       pictures: shape and colours.
     """
     filled = [
-        np.pad(column, ((0, 0), (0, pictures.n_pixels - column.shape[1])), constant_values=FILL_ID)
+        np.pad(column, ((0, 0), (0, pictures.n_pixels - column.shape[1])), constant_values=PAD_ID)
         for column in columns
     ]
     return [[picture_of(tokens, pictures) for tokens in row] for row in zip(*filled, strict=True)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 PAD_ID = 0  # also the start symbol that the models see before the first pixel
-FILL_ID = 1
+TRANSPARENT_ID = 1  # of models that know transparent pixels; others never use it
 N_RESERVED = 2
 
 

@@ -53,6 +53,24 @@ def test_as_a_user_runs_it(folder):
         assert sheet.size == (800, 800)
 
 
+def test_transparency_is_told_and_seen(folder, capsys):
+    icon = Image.new("RGBA", (10, 10), (255, 0, 0, 255))
+    icon.paste((0, 0, 255, 64), (0, 0, 10, 5))
+    (folder / "icons").mkdir()
+    icon.save("icons/a.png")
+    assert main(["check", "--images=icons", "--image_size=10"]) == 0
+    said = capsys.readouterr().out
+    assert "\ntransparent       1 (50% of all pixels in part)\n" in said
+    assert "will show --background=black" in said and "be drawn so: --alpha." in said
+    words = ["--image_size=10", "--alpha", "--background=lime", "--sheet=sheet.jpg"]
+    assert main(["check", "--images=icons", *words]) == 0
+    said = capsys.readouterr().out
+    assert "--background" not in said and "50.0% of the pixels are neither" in said
+    with Image.open("sheet.jpg") as sheet:
+        red, green, blue = sheet.getpixel((150, 25))
+    assert red < 9 and green > 246 and blue < 9, "as a JPEG has no transparency"
+
+
 def test_json(folder, capsys):
     paint(folder / "val", 3, seed=4)
     shutil.copy("images/disc-004.png", "val")

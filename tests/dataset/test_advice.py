@@ -15,6 +15,7 @@ FLAWLESS = Findings(
     median_short_edge=64.0,
     modes={"RGB": 5000},
     n_transparent=0,
+    soft_alpha=0.0,
     n_grey=10,
     classes={"(top folder)": 5000},
     exact_duplicates=[],
@@ -48,7 +49,8 @@ def test_there_is_nothing_to_say_about_a_good_folder():
             {"n_enlarged": 4000, "median_short_edge": 17.0},
             ["4000 images of 5000, smaller than 32x32", "--image_size=16"],
         ),
-        ({"n_transparent": 1}, ["1 image of 5000", "--background=white"]),
+        ({"n_transparent": 1}, ["1 image of 5000", "--background=white", "be drawn so: --alpha"]),
+        ({"n_transparent": 2, "soft_alpha": 0.123}, ["--alpha. 12.3% of the pixels are half"]),
         ({"n_grey": 5000}, ["--bitdepth=0,0,6"]),
         (
             {"quantisation": {"4,3,3": 2.2, "5,4,4": 2.0}},
@@ -92,3 +94,10 @@ def test_each_flaw_is_told_with_its_figures(flaws, words):
 def test_who_is_dividing_the_images_needs_no_validation_folder():
     report = dataclasses.replace(FLAWLESS, n_val_images=None)
     assert advise(report, "black", is_split=True) == []
+
+
+def test_transparency_that_stays_needs_a_word_only_where_it_is_soft():
+    clear = dataclasses.replace(FLAWLESS, n_transparent=5000, soft_alpha=0.009)
+    assert advise(clear, "black", alpha=True) == []
+    (advice,) = advise(dataclasses.replace(clear, soft_alpha=0.25), "black", alpha=True)
+    assert "25.0% of the pixels are neither transparent nor opaque" in advice

@@ -239,6 +239,7 @@ def test_each_way_of_making_tokens_has_its_own_file(album, cache_dir):
         dataclasses.replace(CONFIG, bitdepth=None, colours="rgb:2,2,1"),
         dataclasses.replace(CONFIG, bitdepth=None, colours="palette:000000,ff004d"),
         dataclasses.replace(CONFIG, bitdepth=None, colours=ALL_4096),
+        dataclasses.replace(CONFIG, alpha=True),
     ]
     for number, config in enumerate(configs * 2):
         load(album, cache_dir, config)

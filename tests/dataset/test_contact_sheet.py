@@ -23,3 +23,11 @@ def test_a_single_picture(tmp_path):
     Image.new("RGB", (4, 4), "red").save(tmp_path / "a.png")
     sheet = contact_sheet(find_images(tmp_path), PictureSettings(4, 4, "hsv:5,4,4"))
     assert sheet.size == sheet_size(1) == (200, 100)
+
+
+def test_transparency_is_shown(tmp_path):
+    Image.new("RGBA", (4, 4), (255, 0, 0, 127)).save(tmp_path / "a.png")
+    pictures = PictureSettings(4, 4, "hsv:5,4,4", "white", alpha=True)
+    sheet = contact_sheet(find_images(tmp_path), pictures)
+    assert sheet.getpixel((50, 50)) == (255, 0, 0, 127)
+    assert sheet.getpixel((150, 50)) == (0, 0, 0, 0)

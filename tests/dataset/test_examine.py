@@ -51,6 +51,7 @@ def test_the_report(mixed):
     assert report["median_short_edge"] == 12
     assert report["modes"] == {"RGB": 9, "L": 1, "RGBA": 2}
     assert report["n_transparent"] == 1
+    assert report["soft_alpha"] == 1 / (8 * 144 + 2 * 900 + 800 + 576)
     assert report["n_grey"] == 1
     assert report["classes"] == {"cats": 5, "(top folder)": 4, "dogs": 3}
     disc, copy = mixed / "cats" / "disc-000.png", mixed / "dogs" / "cat.png"

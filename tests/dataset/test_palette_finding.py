@@ -64,6 +64,18 @@ def test_all_pictures_of_few_colours_come_back_exactly(sprites, caplog):
         assert picture_of(row, config.pictures) == open_image(path)
 
 
+def test_hidden_colours_are_not_found(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 4), dtype=np.uint8)
+    pixels[..., 3] //= 2  # of 255: mostly transparent
+    pixels[2, 2:5] = [[255, 0, 77, 255], [29, 43, 83, 128], [29, 43, 83, 255]]
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    paths, pictures = find_images(tmp_path), PictureSettings(8, 8, "palette:auto:2", alpha=True)
+    assert found_colours(paths, pictures) == "palette:1d2b53,ff004d"
+    Image.fromarray(pixels * np.array([1, 1, 1, 0], np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(ImageError, match="none of its images can be read, or shows anything"):
+        found_colours(paths, pictures)
+
+
 def test_many_colours_are_learned_from_those_that_are_there(photos):
     pixels = [np.asarray(open_image(path)).reshape(-1, 3) for path in find_images(photos)]
     there = {bytes(pixel).hex() for pixel in np.concatenate(pixels)}

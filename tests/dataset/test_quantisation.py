@@ -78,6 +78,34 @@ def test_palettes_stand_beside_bit_depths(painted, tmp_path, capsys):
         assert picture.size[0] == 2 * 128, "no bit depths where other colours are named"
 
 
+@pytest.fixture
+def icons(tmp_path):
+    """A red square in a transparent frame, whose hidden colour is white."""
+    pixels = np.full((6, 6, 4), (255, 255, 255, 0), np.uint8)
+    pixels[2:4, 2:4] = 255, 0, 0, 255
+    (tmp_path / "icons").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "icons" / "a.png")
+    return tmp_path / "icons"
+
+
+def test_transparency_is_shown_and_no_colour(icons, tmp_path, capsys):
+    out, jpeg = tmp_path / "table.png", tmp_path / "table.jpg"
+    words = [f"--images={icons}", "--image_size=6", "--scale=80", "--alpha", "--background=blue"]
+    colours = ["--colours=palette:auto:1", "--colours=palette:000000"]
+    assert main(["quantize", *words, *colours, f"--out={out}"]) == 0
+    exact, black = capsys.readouterr().out.splitlines()[1:3]
+    assert exact.endswith("0.00") and float(black.split()[-1]) > 100, "of the red ones alone"
+    with Image.open(out) as picture:
+        assert picture.mode == "RGBA"
+        pixels = np.asarray(picture)[24:]
+    for left, colour in ((0, (255, 0, 0, 255)), (80, (255, 0, 0, 255)), (160, (0, 0, 0, 255))):
+        assert (pixels[40, left + 40] == colour).all()
+        assert (pixels[20, left + 20] == 0).all()
+    assert main(["quantize", *words, *colours, f"--out={jpeg}"]) == 0
+    with Image.open(jpeg) as picture:
+        assert abs(np.subtract(picture.getpixel((20, 44)), (0, 0, 255))).max() < 9
+
+
 @pytest.mark.parametrize(
     ("flags", "status", "message"),
     [

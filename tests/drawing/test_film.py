@@ -8,6 +8,8 @@ from pixace.drawing.film import check_film, frame_times, write_film
 from pixace.drawing.recipe import read_recipe
 from pixace.errors import ImageError, UsageError
 from pixace.tokens import tokens_to_image
+from pixace.tokens.codec import codec_of
+from pixace.tokens.vocabulary import PAD_ID, TRANSPARENT_ID
 from tests.tools.drawings import a_drawing
 
 BITDEPTH = (4, 2, 2)
@@ -74,6 +76,32 @@ def test_without_prompts_it_starts_black_and_ends_with_the_collage(tmp_path):
     frames, _ = frames_of(tmp_path / "out.gif")
     assert not frames[0].any()
     np.testing.assert_array_equal(frames[-1], np.asarray(drawing.collage()))
+
+
+def test_transparent_pixels_show_nothing_and_what_is_still_to_come_does_neither(tmp_path):
+    originals, results = random_tokens(2, 16, seed=0), random_tokens(2, 16, seed=1)
+    originals[:, ::3] = results[0, ::5] = TRANSPARENT_ID
+    results[:, :6] = originals[:, :6]
+    options = {"config": {"alpha": True}, "scale": 12}
+    drawing = a_drawing([results], originals, 6, **options)
+    write_film(drawing, tmp_path / "out.gif")
+    with Image.open(tmp_path / "out.gif") as film:
+        assert film.n_frames == 11 and film.info["loop"] == 0
+        frames = []
+        for index in range(11):
+            film.seek(index)
+            frames.append(np.asarray(film.convert("RGBA")))
+    palette = codec_of(drawing.recipe.config.pictures).colours()
+    black = palette[PAD_ID]
+    for index, frame in enumerate(frames):
+        tiles = frame[1::2, 1::2].reshape(2, 6, 3, 6, 4).swapaxes(1, 2)
+        assert (tiles[:, :, 0] == black).all() and (tiles[..., -1, :] == black).all(), "borders"
+        shown = tiles[:, :, 1:-1, 1:-1].reshape(2, 3, 16, 4)
+        np.testing.assert_array_equal(shown[:, 0], palette[originals])
+        np.testing.assert_array_equal(shown[:, 1, :6], palette[originals[:, :6]])
+        assert (shown[:, 1, 6:] == black).all(), "the prompt's column stays cut off"
+        np.testing.assert_array_equal(shown[:, 2, : 6 + index], palette[results[:, : 6 + index]])
+        assert not shown[:, 2, 6 + index :].any(), "not yet drawn"
 
 
 def test_pixels_enlarged_exactly_have_no_borders(tmp_path):

@@ -19,6 +19,7 @@ from pixace.pictures.writing import write_picture
 from pixace.settings.drawing import DrawingSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import tokens_of
+from pixace.tokens.vocabulary import TRANSPARENT_ID
 from tests.tools.drawings import a_drawing
 
 
@@ -210,6 +211,73 @@ def test_like_draws_a_sheet_again(draw):
     assert Path("a.png").read_bytes() == Path("b/a.png").read_bytes()
     assert Path("a.tsj").read_bytes() == Path("b/a.tsj").read_bytes()
     assert Path("b.png").exists()
+
+
+# --- transparency -------------------------------------------------------------------------------
+
+
+def clear_drawing(n_rows=3, edge=4, bitdepth=(4, 2, 2), originals=None, n_kept=0, **fields):
+    """A drawing of random colours, and of none at every third pixel."""
+    drawing = random_drawing(n_rows, 1, edge, bitdepth)
+    tokens = drawing.tokens[0].copy()
+    tokens[:, ::3] = TRANSPARENT_ID
+    named = {"batch_size": n_rows, "bitdepth": bitdepth, "config": {"alpha": True}, **fields}
+    return a_drawing([tokens], originals, n_kept, **named)
+
+
+def rgba(path):
+    with Image.open(path) as file:
+        return np.asarray(file.convert("RGBA"))
+
+
+def drawn_rgba(drawing, row):
+    """What the tokens say, by NumPy alone."""
+    pictures, tokens = drawing.recipe.config.pictures, drawing.tokens[0][row]
+    colours = codec_of(dataclasses.replace(pictures, alpha=False)).colours()
+    alpha = np.where(tokens == 1, 0, 255)
+    return np.insert(colours[tokens], 3, alpha, axis=1).reshape(*pictures.shape, 4)
+
+
+@pytest.mark.parametrize(("edge", "mode"), [(4, "P"), (32, "RGBA")])
+def test_a_transparent_pixel_of_a_file_is_one_that_was_drawn_so(edge, mode):
+    drawing = clear_drawing(1, edge, (5, 4, 4))
+    write(drawing, "a/")
+    with Image.open("a/001-1.png") as file:
+        assert file.mode == mode and file.has_transparency_data
+        if mode == "P":  # a tRNS chunk of one entry, the first
+            assert file.info["transparency"] == 0
+    np.testing.assert_array_equal(rgba("a/001-1.png"), drawn_rgba(drawing, 0))
+    again = tokens_of("a/001-1.png", drawing.recipe.config.pictures)
+    colours = codec_of(drawing.recipe.config.pictures).colours()
+    np.testing.assert_array_equal(colours[again], colours[drawing.tokens[0][0]])
+
+
+def test_sheets_and_exact_collages_are_transparent_where_their_pictures_are():
+    drawing = clear_drawing(4, scale="2x")
+    write(drawing, "a.png", "s.png")
+    frames = [drawn_rgba(drawing, row).repeat(2, 0).repeat(2, 1) for row in range(4)]
+    np.testing.assert_array_equal(rgba("a.png"), np.vstack(frames))
+    expected = np.vstack([np.hstack(frames[:2]), np.hstack(frames[2:])])
+    np.testing.assert_array_equal(rgba("s.png"), expected)
+
+
+def test_a_collage_carries_transparency_and_what_was_cut_off_is_black():
+    originals = np.full((1, 16), TRANSPARENT_ID, np.int32)
+    drawing = clear_drawing(1, originals=originals, n_kept=8, scale=60, batch_size=1)
+    drawing.tokens[0][:, :8] = TRANSPARENT_ID
+    write(drawing, "a.png")
+    centres = rgba("a.png")[5::10, 5::10].reshape(6, 3, 6, 4)[1:-1, :, 1:-1]
+    is_seen = centres[..., 3] > 127  # enlarged smoothly
+    assert not is_seen[:, 0].any(), "the prompt"
+    assert not is_seen[:2, 1].any() and is_seen[2:, 1].all(), "cut off"
+    assert not centres[3, 1, :, :3].any(), "black"
+    np.testing.assert_array_equal(is_seen[:, 2], drawn_rgba(drawing, 0)[..., 3] > 0)
+    for out in ("a.jpg", "a.gif", "a.bmp"):
+        blue = dataclasses.replace(drawing.recipe.config, background="blue")
+        on_blue = dataclasses.replace(drawing.recipe, config=blue)
+        write(dataclasses.replace(drawing, recipe=on_blue), out)
+        assert abs(rgba(out)[25, 25].astype(int) - [0, 0, 255, 255]).max() < 9
+        assert abs(rgba(out)[45, 85].astype(int) - [0, 0, 0, 255]).max() < 9
 
 
 # --- exact collages -----------------------------------------------------------------------------

@@ -13,22 +13,36 @@ from pixace.models.layers.factored_embedding import FactoredEmbedding
 from pixace.models.layers.pointer_head import PointerHead
 from pixace.models.weights import count_weights, flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
-from pixace.tokens.vocabulary import N_RESERVED
+from pixace.tokens.vocabulary import N_RESERVED, TRANSPARENT_ID
 
 CONFIG = ModelConfig("pointer", 6, (2, 1, 2), d_model=16, d_ff=32, n_layers=2, n_heads=2)
 N_TOKENS, N_PIXELS = 34, CONFIG.n_pixels
 
 
-@pytest.fixture(scope="module", params=[CONFIG.bitdepth, (5, 4, 4)], ids=["few", "many"])
+FEW, MANY = CONFIG.bitdepth, (5, 4, 4)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(FEW, False), (MANY, False), (FEW, True), (MANY, True)],
+    ids=["few", "many", "few or none", "many or none"],
+)
 def config(request) -> ModelConfig:
-    """Of few colours, and of so many that they are told by their factors."""
-    return dataclasses.replace(CONFIG, bitdepth=request.param)
+    """Of few colours, and of so many that they are told by their factors; with transparency."""
+    bitdepth, alpha = request.param
+    return dataclasses.replace(CONFIG, bitdepth=bitdepth, alpha=alpha)
 
 
 @pytest.fixture(scope="module")
-def tokens() -> np.ndarray:
+def first(config) -> int:
+    """The first id that pictures have."""
+    return TRANSPARENT_ID if config.alpha else N_RESERVED
+
+
+@pytest.fixture(scope="module")
+def tokens(first) -> np.ndarray:
     """Two pictures of few colours, so that there is much to copy."""
-    return np.random.default_rng(0).integers(N_RESERVED, 9, (2, N_PIXELS)).astype(np.int32)
+    return np.random.default_rng(0).integers(first, 9, (2, N_PIXELS)).astype(np.int32)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +79,10 @@ def test_probabilities_sum_to_one_at_every_pixel(log_p):
     np.testing.assert_allclose(np.exp(log_p).sum(axis=-1), 1, rtol=1e-6)
 
 
-def test_reserved_ids_never_come(log_p):
-    assert (np.exp(log_p[..., :N_RESERVED]) == 0).all()
+def test_reserved_ids_never_come(log_p, first):
+    """But for that of transparent pixels, where they are known."""
+    assert (np.exp(log_p[..., :first]) == 0).all()
+    assert (np.exp(log_p[..., first:]) > 0).all()
 
 
 def test_the_head_s_nats_are_those_of_its_distribution(model, tokens, log_p):
@@ -136,7 +152,7 @@ def test_all_residual_blocks_together_begin_as_large_as_one(config):
     np.testing.assert_allclose(np.divide(quiet, loud), (2 * CONFIG.n_layers) ** -0.5, rtol=0.15)
 
 
-def test_step_by_step_it_says_the_same(config, model, tokens, log_p):
+def test_step_by_step_it_says_the_same(config, model, tokens, log_p, first):
     memory = model_with_weights(config, "predict", flat_weights(model.weights), 2)
     fed = np.concatenate([np.zeros((2, 1), np.int32), tokens[:, :-1]], axis=1)
     found, start = [], 0
@@ -144,15 +160,15 @@ def test_step_by_step_it_says_the_same(config, model, tokens, log_p):
         found.append(memory(fed[:, start : start + length]))
         start += length
     said = np.concatenate(found, axis=1)
-    np.testing.assert_allclose(said[..., N_RESERVED:], log_p[..., N_RESERVED:], atol=1e-5)
+    np.testing.assert_allclose(said[..., first:], log_p[..., first:], atol=1e-5)
 
 
-def test_mode_train_without_dropout_says_the_same(config, model, tokens, log_p):
+def test_mode_train_without_dropout_says_the_same(config, model, tokens, log_p, first):
     trained = build_model(config, "train", dropout=0.0, recompute=True)
     init_model(trained, 2, N_PIXELS)
     trained.weights, trained.rng = model.weights, model.rng
-    said = np.asarray(trained(tokens))[..., N_RESERVED:]
-    np.testing.assert_allclose(said, log_p[..., N_RESERVED:], atol=1e-5)
+    said = np.asarray(trained(tokens))[..., first:]
+    np.testing.assert_allclose(said, log_p[..., first:], atol=1e-5)
 
 
 def test_at_the_first_pixel_there_is_nothing_to_copy(model, tokens, log_p):
@@ -161,22 +177,23 @@ def test_at_the_first_pixel_there_is_nothing_to_copy(model, tokens, log_p):
     np.testing.assert_array_equal(other[:, 0], log_p[:, 0])
 
 
-def test_a_colour_that_is_there_gains_by_the_copy(model):
-    """An open gate: colours that the picture has take nearly all of the probability."""
+def test_a_colour_that_is_there_gains_by_the_copy(model, first):
+    """An open gate: what the picture has, transparency too, takes nearly all of the probability."""
     plain, to_pointer, distances, (vector, bias) = model.weights[-1]
     opened = model.weights[:-1] + ((plain, to_pointer, distances, (vector * 0, bias * 0 + 9)),)
-    tokens = np.full((1, N_PIXELS), 7, np.int32)
-    log_p, _ = model.pure_fn(tokens, opened, model.state, model.rng)
-    p = np.exp(np.asarray(log_p))
-    assert (p[0, 1:, 7] > 0.99).all()
-    assert p[0, 0, 7] < 0.9
+    for token in (first, 7):
+        tokens = np.full((1, N_PIXELS), token, np.int32)
+        log_p, _ = model.pure_fn(tokens, opened, model.state, model.rng)
+        p = np.exp(np.asarray(log_p))
+        assert (p[0, 1:, token] > 0.99).all()
+        assert p[0, 0, token] < 0.9
 
 
-def test_pictures_need_not_be_squares(tokens):
+def test_pictures_need_not_be_squares():
     """The layers ask for height and width, not for a length."""
     shape, features = (4, 9), np.random.default_rng(0).normal(size=(2, 36, 8)).astype("f")
     head = PointerHead(shape, N_TOKENS, DenseHead(N_RESERVED), "eval")
-    before = np.concatenate([np.zeros((2, 1), np.int32), tokens[:, :-1]], axis=1)
+    before = np.random.default_rng(0).integers(N_RESERVED, 9, (2, N_PIXELS)).astype(np.int32)
     head.init(tuple(trax.shapes.ShapeDtype(x.shape, x.dtype) for x in (features, before)))
     p = np.exp(np.asarray(head((features, before)), np.float64))
     np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-6)

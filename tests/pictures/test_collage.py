@@ -35,6 +35,28 @@ def squares(n_rows, n_columns, edge=8):
     return rows, np.array(colours)
 
 
+def test_transparent_pixels_stay_so_and_borders_do_not():
+    clear, red = Image.new("RGBA", (6, 6)), Image.new("RGB", (6, 6), "red")
+    sheet = collage([[clear, red]], 16)
+    assert sheet.mode == "RGBA" and sheet.size == (32, 16)
+    assert sheet.getpixel((8, 8)) == (0, 0, 0, 0)
+    assert sheet.getpixel((24, 8)) == (255, 0, 0, 255)
+    assert sheet.getpixel((0, 0)) == sheet.getpixel((15, 15)) == (0, 0, 0, 255)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_formats_without_soft_alpha_show_the_background(suffix, tmp_path):
+    picture = Image.new("RGBA", (8, 8), (255, 0, 0, 255))
+    picture.paste((0, 0, 255, 51), (4, 0, 8, 8))
+    write_picture(picture, tmp_path / f"a{suffix}", "lime")
+    with Image.open(tmp_path / f"a{suffix}") as file:
+        has_alpha = file.has_transparency_data
+        pixels = np.asarray(file.convert("RGBA")).astype(int)
+    assert has_alpha == (suffix in (".png", ".webp"))
+    expected = (0, 0, 255, 51) if has_alpha else (0, 204, 51, 255)
+    assert abs(pixels[2, 6] - expected).max() <= 4 and abs(pixels[2, 1, 0] - 255) <= 4
+
+
 def write_dot(path):
     write_picture(Image.new("L", (1, 1)), path)
 

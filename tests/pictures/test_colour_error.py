@@ -21,3 +21,10 @@ def test_the_error_is_a_distance_in_cielab(colour, lab):
         expected = np.linalg.norm(np.subtract(lab, other_lab))
         measured = colour_error(np.array([colour], np.uint8), np.array([other], np.uint8))
         assert measured == pytest.approx(expected, abs=0.05)
+
+
+def test_what_is_mostly_transparent_does_not_count():
+    pixels = np.array([[[0, 0, 0, 255], [255, 0, 0, 127], [0, 0, 0, 128]]], np.uint8)
+    others = np.array([[[255, 255, 255, 255], [0, 0, 0, 0], [0, 0, 0, 255]]], np.uint8)
+    assert colour_error(pixels, others) == pytest.approx(50)
+    assert colour_error(pixels[:, 1:2], others[:, 1:2]) == 0.0

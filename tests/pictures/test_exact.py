@@ -6,7 +6,6 @@ from PIL import Image
 
 from pixace.pictures.exact import enlarged, indexed, shrunk, tiled
 from pixace.pictures.metadata import RECIPE_KEY
-from pixace.pictures.rgb import resize, scaled
 
 
 def noise(height, width, bands=3, seed=0):
@@ -42,14 +41,6 @@ def test_one_pixel_in_a_block_that_differs_is_seen():
     large = enlarged(noise(4, 4), 4)
     large.putpixel((15, 15), (1, 2, 3))
     assert shrunk(large, (4, 4)) is None
-
-
-def test_only_what_pixace_has_drawn_is_taken_back():
-    large = enlarged(noise(4, 4), 3)
-    assert scaled(large, (4, 4)).tobytes() == resize(large, (4, 4)).tobytes()
-    large.info[RECIPE_KEY] = "{}"
-    assert scaled(large, (4, 4)).tobytes() == noise(4, 4).tobytes()
-    assert scaled(large, (5, 5)).tobytes() == resize(large, (5, 5)).tobytes()
 
 
 # --- sheets -------------------------------------------------------------------------------------

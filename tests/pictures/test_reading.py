@@ -3,8 +3,6 @@
 import io
 import os
 import struct
-import subprocess
-import sys
 import threading
 import time
 import tracemalloc
@@ -13,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import ImagePaths, find_images
 from pixace.pictures.reading import open_image
-from pixace.pictures.rgb import resize, to_rgb
+from pixace.pictures.rgb import to_rgb
 from pixace.wording import shown
-from tests.tools.hostile_images import lossless_jpeg
 
 
 def encode(img, kind, **options):
@@ -535,94 +532,3 @@ def test_shown_keeps_what_prints(name, spelling):
 def test_text_that_is_no_file_name_is_refused_too():
     with pytest.raises(ImageError, match="ud800"):
         open_image("\ud800.png")
-
-
-# --- resizing -----------------------------------------------------------------------------------
-
-
-def test_resize_takes_the_default_filter():
-    img, size = noise((40, 20)), (16, 12)
-    assert resize(img, size).tobytes() == img.resize(size, Image.Resampling.BICUBIC).tobytes()
-
-
-def photograph(size):
-    """Returns a picture of soft colours, some grain and hard edges."""
-    soft = Image.fromarray(np.random.default_rng(1).integers(0, 256, (9, 12, 3), dtype=np.uint8))
-    img = soft.resize(size)
-    grain = np.random.default_rng(2).normal(0, 8, (size[1], size[0], 3))
-    img = Image.fromarray(np.clip(np.asarray(img) + grain, 0, 255).astype(np.uint8))
-    for number, colour in enumerate((RED, GREEN, BLUE)):
-        edge = size[1] // (2 + number)
-        img.paste(colour, (number * edge // 2, number * edge // 3, number * edge, number * edge))
-    return img
-
-
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_a_large_jpeg_is_scaled_as_if_all_of_it_had_been_decoded(tmp_path, mode, options):
-    path = tmp_path / "large.jpg"
-    img = photograph((1203, 899)).convert(mode)  # neither a multiple of 8
-    path.write_bytes(encode(img, "JPEG", quality=90, **options))
-    for size in ((6, 6), (16, 16), (32, 18), (18, 32)):
-        scaled = np.asarray(open_image(path, size=size), int)
-        assert np.abs(scaled - np.asarray(resize(open_image(path), size))).max() <= 2
-
-
-@pytest.mark.parametrize("orientation", range(2, 9))
-def test_a_large_jpeg_is_scaled_and_then_turned(tmp_path, orientation):
-    path = tmp_path / "large.jpg"
-    img = photograph((1203, 899))
-    path.write_bytes(encode(img, "JPEG"))
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    flat = open_image(path, size=16)
-    flat.info["exif"] = exif.tobytes()
-    path.write_bytes(encode(img, "JPEG", exif=exif))
-    assert open_image(path, size=16).tobytes() == ImageOps.exif_transpose(flat).tobytes()
-
-
-def test_scaling_a_large_jpeg_takes_little_memory(tmp_path):
-    path = tmp_path / "large.jpg"
-    path.write_bytes(encode(Image.new("RGB", (8000, 6000), BLUE), "JPEG"))
-    program = (
-        "import sys\n"
-        "from pixace.pictures.reading import open_image\n"
-        "def peak():\n"
-        "    return int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
-        "before = peak()\n"
-        "img = open_image(sys.argv[1], size=32)\n"
-        "print(img.size, peak() - before)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
-    )
-    size, kilobytes = done.stdout.rsplit(maxsplit=1)
-    assert size == "(32, 32)"
-    assert int(kilobytes) < 20_000, "all its pixels would be 370 MB"
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        encode(photograph((255, 255)), "JPEG"),
-        encode(photograph((600, 600)).convert("CMYK"), "JPEG"),
-        lossless_jpeg(600),
-        *(encode(photograph((600, 600)), kind) for kind in ("PNG", "WEBP", "GIF", "BMP")),
-    ],
-    ids=["small", "inks", "lossless", "PNG", "WEBP", "GIF", "BMP"],
-)
-def test_other_pictures_are_scaled_pixel_by_pixel(tmp_path, data):
-    path = tmp_path / "picture"
-    path.write_bytes(data)
-    assert open_image(path, size=16).tobytes() == resize(open_image(path), (16, 16)).tobytes()
-
-
-@pytest.mark.parametrize("options", [{}, {"progressive": True}])
-def test_a_large_jpeg_that_is_damaged_is_refused_as_ever(tmp_path, options):
-    path = tmp_path / "cut.jpg"
-    data = encode(photograph((1200, 900)), "JPEG", **options)
-    for tenth in range(10):
-        path.write_bytes(data[: len(data) * tenth // 10])
-        with pytest.raises(ImageError) as caught:
-            open_image(path, size=16)
-        assert str(caught.value) == f"{shown(path)}: {refusal(path)}"

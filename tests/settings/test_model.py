@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from pixace import __version__
@@ -317,3 +318,16 @@ def test_impossible_training_settings_are_refused(name, value):
 def test_the_ends_of_the_ranges_are_allowed():
     settings = TrainingSettings(dropout=0, learning_rate=10, seed=2**31 - 1, keep_checkpoints=1)
     assert (settings.dropout, settings.seed) == (0, 2**31 - 1)
+
+
+def test_transparency_is_stored_where_it_is_wanted(tmp_path):
+    assert "alpha" not in ModelConfig().to_dict() and "alpha" not in ModelConfig().as_flags()
+    config = ModelConfig(alpha=np.bool_(True))
+    assert json.loads(json.dumps(config.to_dict()))["alpha"] is True
+    assert config.as_flags().endswith(" --alpha=True")
+    assert config.pictures.alpha and ModelConfig.from_dict(config.to_dict()) == config
+    for value in (1, "yes", None):
+        with pytest.raises(UsageError, match="^alpha must"):
+            ModelConfig.from_dict({"alpha": value})
+    with pytest.raises(UsageError, match="^alpha=True contradicts alpha=False of the model in"):
+        resolve_config(ModelConfig(), {"alpha": True}, source=tmp_path)

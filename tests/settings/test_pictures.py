@@ -85,3 +85,12 @@ def test_what_the_user_names_is_checked(values, message):
 def test_what_the_program_names_is_checked(values, message):
     with pytest.raises(UsageError, match=message):
         PictureSettings(**{"height": 4, "width": 4, "colours": "hsv:5,4,4", **values})
+
+
+def test_with_transparency_a_pixel_has_four_numbers():
+    plain, ours = PictureSettings.of(5), PictureSettings.of(5, alpha=True)
+    assert (plain.n_channels, ours.n_channels) == (3, 4)
+    assert (plain.in_blocks, ours.in_blocks) == (False, True)
+    assert {**plain.to_dict(), "alpha": True} == ours.to_dict()
+    with pytest.raises(UsageError, match="alpha must be True or False, not 'no'"):
+        PictureSettings.of(5, alpha="no")

@@ -7,7 +7,7 @@ from pixace.settings.colours import hsv
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens import token_count, tokens_to_image_array
 from pixace.tokens.codec import codec_of
-from pixace.tokens.vocabulary import FILL_ID, N_RESERVED, PAD_ID
+from pixace.tokens.vocabulary import N_RESERVED, PAD_ID, TRANSPARENT_ID
 
 BITDEPTHS = [(5, 4, 4), (4, 3, 3), (3, 2, 2), (0, 0, 1), (8, 0, 0)]
 # Colours, and how many there are.
@@ -126,7 +126,7 @@ def test_factors_are_hue_saturation_and_value():
 
 def test_ids_that_name_no_colour_are_black():
     made = codec("hsv:3,2,2")
-    ids = np.array([[PAD_ID, FILL_ID, -1], [made.n_tokens, 10**9, -(2**31)]])
+    ids = np.array([[PAD_ID, TRANSPARENT_ID, -1], [made.n_tokens, 10**9, -(2**31)]])
     assert not made.decode(ids).any()
 
 

@@ -1,16 +1,19 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from pixace.errors import ImageError
-from pixace.pictures.exact import enlarged
-from pixace.pictures.reading import open_image
+from pixace.pictures.exact import enlarged, indexed
+from pixace.pictures.reading import open_fitted, open_image
 from pixace.pictures.writing import write_picture
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens import image_to_tokens
 from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import encoded, pixels_of, tokens_of
 from pixace.tokens.tiles import picture_of
+from pixace.tokens.vocabulary import N_RESERVED, TRANSPARENT_ID
 from tests.conftest import paint_stripes
 
 SQUARE = PictureSettings(6, 6, "hsv:3,2,2")
@@ -54,7 +57,7 @@ def test_a_large_jpeg_is_not_decoded_in_full(tmp_path):
     path, pictures = tmp_path / "large.jpg", PictureSettings(6, 6, "hsv:2,1,2")
     paint_stripes(path)
     tokens = tokens_of(path, pictures)
-    drafted = np.asarray(open_image(path, size=6))
+    drafted = np.asarray(open_fitted(path, pictures))
     np.testing.assert_array_equal(tokens, encoded(drafted, pictures))
     assert (tokens != tokens_of(open_image(path), pictures)).any(), "all its pixels have others"
 
@@ -83,6 +86,29 @@ def test_what_pixace_has_drawn_comes_back_exactly(tmp_path, colours, times):
             assert (tokens.dtype, tokens.shape) == (np.int32, (16 * 32,))
             np.testing.assert_array_equal(palette[tokens], palette[ids])
             assert (tokens >= 2).all()
+
+
+@pytest.mark.parametrize("colours", ["hsv:5,4,4", "rgb:3,3,2", "grey:3", "palette:ff004d,000000"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_was_drawn_with_transparency_comes_back_exactly(tmp_path, colours, times):
+    pictures = PictureSettings(16, 32, colours, alpha=True)
+    palette = codec_of(pictures).colours()
+    ids = np.random.default_rng(0).integers(TRANSPARENT_ID, len(palette), 16 * 32)
+    ids[::3] = TRANSPARENT_ID
+    drawn = enlarged(picture_of(ids, pictures), times)
+    drawn.info["pixace"] = "{}"
+    for source in (indexed(drawn), drawn):
+        write_picture(source, tmp_path / "a.png")
+        tokens = tokens_of(tmp_path / "a.png", pictures)
+        np.testing.assert_array_equal(palette[tokens], palette[ids])
+        np.testing.assert_array_equal(tokens == TRANSPARENT_ID, ids == TRANSPARENT_ID)
+
+
+def test_a_transparent_picture_is_still_one_for_models_that_know_none(noise):
+    tokens = tokens_of(noise, WIDE)
+    assert (tokens >= N_RESERVED).all()
+    seen = tokens_of(noise, dataclasses.replace(WIDE, alpha=True))
+    assert (seen == TRANSPARENT_ID).any() and (seen >= N_RESERVED).any()
 
 
 def test_a_photograph_of_those_colours_is_read_as_ever():

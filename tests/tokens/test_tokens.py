@@ -10,7 +10,7 @@ from PIL import Image
 
 import pixace.tokens.vocabulary
 from pixace.tokens import image_to_tokens, tokens_to_image, tokens_to_image_array
-from pixace.tokens.vocabulary import FILL_ID, N_RESERVED, PAD_ID, token_count
+from pixace.tokens.vocabulary import N_RESERVED, PAD_ID, TRANSPARENT_ID, token_count
 from tests.tools.places import FIXTURES
 
 GOLDEN = np.load(FIXTURES / "tokens_golden.npz")
@@ -54,7 +54,7 @@ def test_reserved_ids_decode_as_in_the_reference():
 
 def test_ids_that_name_no_colour_decode_to_black():
     beyond = token_count((3, 2, 2))
-    tokens = np.array([PAD_ID, FILL_ID, -1, beyond, beyond + 1000, -(2**31), 2**31 - 1, 2])
+    tokens = np.array([PAD_ID, TRANSPARENT_ID, -1, beyond, beyond + 1000, -(2**31), 2**31 - 1, 2])
     picture = tokens_to_image_array(np.append(tokens, beyond - 1), bitdepth=(3, 2, 2))
     assert not picture.reshape(9, 3)[:8].any()
     assert picture.reshape(9, 3)[8].max() == 1.0, "the last id of the vocabulary is bright"

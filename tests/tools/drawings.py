@@ -1,5 +1,7 @@
 """Drawings that no model has made, for tests of what becomes of a drawing."""
 
+from typing import Any
+
 import numpy as np
 
 from pixace.drawing.drawn import Drawing
@@ -9,8 +11,17 @@ from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 
 
-def a_recipe(*, image_size: int = 4, bitdepth=(4, 2, 2), **fields) -> Recipe:
-    """Returns a recipe; the fields are those of `Recipe` and of `DrawingSettings`."""
+def a_recipe(
+    *, image_size: int = 4, bitdepth=(4, 2, 2), config: dict[str, Any] | None = None, **fields
+) -> Recipe:
+    """Returns a recipe; the fields are those of `Recipe` and of `DrawingSettings`.
+
+    Args:
+      image_size: of the model.
+      bitdepth: of the model.
+      config: its other settings.
+      **fields: see above.
+    """
     names = DrawingSettings.__dataclass_fields__
     drawing = {"seed": 7, "scale": 12, **{k: fields.pop(k) for k in [*fields] if k in names}}
     return Recipe(
@@ -19,7 +30,7 @@ def a_recipe(*, image_size: int = 4, bitdepth=(4, 2, 2), **fields) -> Recipe:
             "checkpoint": "model.pkl.gz",
             "sha256": "0123456789abcdef" * 4,
             "step": 6,
-            "config": ModelConfig(image_size=image_size, bitdepth=bitdepth),
+            "config": ModelConfig(image_size=image_size, bitdepth=bitdepth, **(config or {})),
             "drawing": DrawingSettings(**drawing),
             **fields,
         }

@@ -136,10 +136,11 @@ def _image_seeds() -> Iterator[bytes]:
 
 def _read_image(path: Path) -> None:
     from pixace.errors import ImageError
-    from pixace.pictures.reading import open_image
+    from pixace.pictures.reading import open_fitted, open_image
+    from pixace.settings.pictures import PictureSettings
 
     with contextlib.suppress(ImageError):  # not all of a large JPEG is decoded for this
-        assert open_image(path, size=1).size == (1, 1)
+        assert open_fitted(path, PictureSettings.of(1)).size == (1, 1)
     assert open_image(path).mode == "RGB"
 
 

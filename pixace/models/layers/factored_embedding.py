@@ -12,7 +12,7 @@ class FactoredEmbedding(trax.layers.base.Layer):
     """Maps tokens, integers (B, T), to the sums of their factors' vectors, (B, T, D).
 
     So a colour that was hardly ever seen is known by its hue, its saturation and its value. Weights
-    are a matrix for each factor, (levels + 1, D), whose first row is of tokens that are no colour.
+    are a matrix for each factor, (levels + 1, D), whose first row is of tokens that have no level.
 
     Args:
       factors: which level of each factor a token has, int32 (V, F); see `Codec.factors`.

@@ -29,13 +29,16 @@ class FactoredHead:
 
     Args:
       factors: which level of each factor a token has, int32 (V, F): each combination of levels is
-        one token, and negative ones are of tokens that get no probability; see `Codec.factors`.
+        one token, and negative ones are of tokens that get no probability. A level of the last
+        factor may also be a token by itself, whose other levels are negative; see `Codec.factors`.
     """
 
     def __init__(self, factors: np.ndarray) -> None:
         levels = factors[:, ::-1]
         self._levels = levels[:, levels.max(axis=0) > 0]  # one level alone says nothing
         self._sizes = [int(highest) + 1 for highest in self._levels.max(axis=0)]
+        self._is_token = self._levels[:, 0] >= 0
+        self._alone = np.flatnonzero(self._is_token & (self._levels[:, -1] < 0))
 
     def init(self, rng: Key, d_model: int, n_tokens: int) -> ArrayTree:
         """Returns random weights, by which all tokens are about as likely."""
@@ -55,18 +58,22 @@ class FactoredHead:
 
     def log_probabilities(self, weights: ArrayTree, features: Array) -> Array:
         """Returns ln p of all tokens, float32 (B, T, V), of features (B, T, D)."""
-        is_colour = self._levels[:, 0] >= 0
         places = np.ravel_multi_index(tuple(np.maximum(self._levels, 0).T), self._sizes)
 
         def of_position(vector: Array) -> Array:
             known = np.zeros((1, 0), np.float32)  # each combination so far, as ones and zeros
-            log_p = jnp.zeros(1)
+            log_p, after_each = jnp.zeros(1), []
             for factor, size in zip(weights, self._sizes, strict=True):
                 given = jax.nn.log_softmax(_logits(factor, vector[None], jnp.asarray(known)))
                 log_p = (log_p[:, None] + given).ravel()
+                after_each.append(log_p)
                 each = np.tile(np.eye(size, dtype=np.float32), (len(known), 1))
                 known = np.concatenate([known.repeat(size, axis=0), each], axis=1)
-            return jnp.where(is_colour, log_p[places], NEVER)
+            of_tokens = log_p[places]
+            if len(self._alone):
+                alone = after_each[0][self._levels[self._alone, 0]]
+                of_tokens = of_tokens.at[self._alone].set(alone)
+            return jnp.where(self._is_token, of_tokens, NEVER)
 
         rows = features.reshape(-1, features.shape[-1])
         log_p = jax.lax.map(of_position, rows, batch_size=_ROWS_OF_ALL)

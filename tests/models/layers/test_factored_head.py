@@ -7,8 +7,9 @@ import pytest
 
 from pixace.backend.door import jax, jnp
 from pixace.models.layers.factored_head import FactoredHead
+from pixace.tokens.codec import AlphaCodec
 from pixace.tokens.hsv import HsvCodec
-from pixace.tokens.vocabulary import N_RESERVED
+from pixace.tokens.vocabulary import N_RESERVED, TRANSPARENT_ID
 
 D = 5
 
@@ -24,8 +25,14 @@ TABLES = {
     "grey": HsvCodec((0, 0, 3)).factors(),
     "no saturation": HsvCodec((3, 0, 2)).factors(),
     "mixed up": mixed_up(),
+    "transparent": AlphaCodec(HsvCodec((3, 2, 2))).factors(),
+    "transparent or not": AlphaCodec(HsvCodec((3, 2, 0))).factors(),
     "one factor": np.array([[-1], [2], [0], [1]], np.int32),
 }
+
+
+def is_token(factors: np.ndarray) -> np.ndarray:
+    return (factors >= 0).any(axis=1)
 
 
 def made(factors: np.ndarray, shape: tuple[int, int] = (2, 30)):
@@ -33,7 +40,7 @@ def made(factors: np.ndarray, shape: tuple[int, int] = (2, 30)):
     head, rng = FactoredHead(factors), np.random.default_rng(1)
     start = head.init(jax.random.PRNGKey(0), D, len(factors))
     weights = jax.tree.map(lambda array: jnp.asarray(rng.normal(size=array.shape), "f"), start)
-    colours = np.flatnonzero(factors[:, 0] >= 0)
+    colours = np.flatnonzero(is_token(factors))
     features = jnp.asarray(rng.normal(size=(*shape, D)), "f")
     return head, weights, features, rng.choice(colours, shape).astype(np.int32)
 
@@ -55,8 +62,8 @@ def test_probabilities_sum_to_one_and_reserved_ids_have_none(factors):
     assert (log_p.shape, log_p.dtype) == ((2, 30, len(factors)), np.float32)
     p = np.exp(np.asarray(log_p, np.float64))
     np.testing.assert_allclose(p.sum(axis=-1), 1, rtol=1e-5)
-    assert (p[..., factors[:, 0] < 0] == 0).all()
-    assert (p[..., factors[:, 0] >= 0] > 0).all()
+    assert (p[..., ~is_token(factors)] == 0).all()
+    assert (p[..., is_token(factors)] > 0).all()
 
 
 def test_nats_are_those_of_the_distribution(factors):
@@ -88,10 +95,22 @@ def test_each_factor_is_told_by_those_before_it():
     assert abs(other_hue - all_as_they_are).max() > 0.01
 
 
+def test_a_token_by_itself_is_told_with_the_first_factor():
+    """Whatever makes saturation and hue has no say in it."""
+    head, (value, *others), features, tokens = made(TABLES["transparent"])
+    transparent = np.full_like(tokens, TRANSPARENT_ID)
+    p = np.asarray(jax.nn.softmax(features @ value[0] + value[1]))[..., -1]
+    for weights in ((value, *others), (value, *jax.tree.map(lambda array: array + 1, others))):
+        np.testing.assert_allclose(np.exp(-head.nats(weights, features, transparent)), p, rtol=1e-4)
+        log_p = head.log_probabilities(weights, features)
+        np.testing.assert_allclose(np.exp(log_p)[..., TRANSPARENT_ID], p, rtol=1e-4)
+
+
 @pytest.mark.parametrize("n_positions", [30, 2050])  # within one chunk of positions, and beyond
 @pytest.mark.parametrize("is_mixed", [False, True])
-def test_gradients_are_those_of_the_distribution(n_positions, is_mixed):
-    head, weights, features, tokens = made(TABLES["no saturation"], (2, n_positions))
+@pytest.mark.parametrize("table", ["no saturation", "transparent"])
+def test_gradients_are_those_of_the_distribution(table, n_positions, is_mixed):
+    head, weights, features, tokens = made(TABLES[table], (2, n_positions))
     rng = np.random.default_rng(2)
     counts = rng.integers(0, 3, tokens.shape).astype("f")
     mixture = tuple(np.log(rng.random((2, *tokens.shape)).astype("f") / 2)) if is_mixed else None

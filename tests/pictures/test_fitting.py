@@ -1,0 +1,190 @@
+"""Pictures made whole: their size, the exact way back, large JPEGs that are not all decoded."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from pixace.errors import ImageError
+from pixace.pictures.exact import enlarged
+from pixace.pictures.fitting import fitted
+from pixace.pictures.metadata import RECIPE_KEY
+from pixace.pictures.reading import open_fitted, open_image
+from pixace.settings.pictures import PictureSettings
+from tests.tools.hostile_images import lossless_jpeg
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def encode(img, kind, **options):
+    """Returns the bytes of a picture in one of Pillow's formats."""
+    buffer = io.BytesIO()
+    img.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noise(size):
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def shape(width, height):
+    return PictureSettings(height, width, "hsv:5,4,4")
+
+
+def test_scaling_takes_the_default_filter():
+    img, size = noise((40, 20)), (16, 12)
+    scaled = img.resize(size, Image.Resampling.BICUBIC)
+    assert fitted(img, shape(*size)).tobytes() == scaled.tobytes()
+
+
+def test_only_what_pixace_has_drawn_is_taken_back():
+    small = noise((4, 4))
+    large = enlarged(small, 3)
+    assert fitted(large, shape(4, 4)).tobytes() == large.resize((4, 4)).tobytes()
+    large.info[RECIPE_KEY] = "{}"
+    assert fitted(large, shape(4, 4)).tobytes() == small.tobytes()
+    assert fitted(large, shape(5, 5)).tobytes() == large.resize((5, 5)).tobytes()
+
+
+# --- transparency -------------------------------------------------------------------------------
+
+
+def with_alpha(width, height, colours="hsv:5,4,4"):
+    return PictureSettings(height, width, colours, "white", alpha=True)
+
+
+def half_transparent(size):
+    """Noise in all four channels, as PNGs of soft edges have it."""
+    pixels = np.random.default_rng(3).integers(0, 256, (size[1], size[0], 4), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def test_a_picture_of_the_right_size_keeps_colours_and_alpha():
+    img = half_transparent((7, 5))
+    assert fitted(img, with_alpha(7, 5)).tobytes() == img.tobytes()
+    palette = Image.new("P", (7, 5), 1)
+    palette.putpalette([255, 0, 0, 0, 255, 0])
+    palette.putpixel((2, 2), 0)
+    palette.info["transparency"] = 0
+    plain = np.asarray(fitted(palette, with_alpha(7, 5)))
+    assert plain[2, 2, 3] == 0 and (np.delete(plain.reshape(-1, 4), 16, 0) == [*GREEN, 255]).all()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "CMYK", "YCbCr", "P", "I;16", "I", "F"])
+def test_what_has_no_transparency_is_opaque_in_its_own_colours(mode):
+    img = Image.new(mode, (4, 4), 9) if mode[0] in "IF" else noise((4, 4)).convert(mode)
+    plain = fitted(img, with_alpha(4, 4))
+    assert plain.mode == "RGBA" and plain.getextrema()[3] == (255, 255)
+    assert plain.convert("RGB").tobytes() == fitted(img, shape(4, 4)).tobytes()
+
+
+def test_hidden_colours_do_not_bleed():
+    """Blue stays blue beside transparent pixels whose colour is white."""
+    pixels = np.full((8, 8, 4), 255, np.uint8)
+    pixels[:, 3:] = 255, 255, 255, 0
+    pixels[:, :3] = *BLUE, 255
+    small = np.asarray(fitted(Image.fromarray(pixels), with_alpha(3, 3)))
+    seen = small[small[..., 3] >= 128]
+    assert len(seen) and (seen[:, :2] <= 1).all() and (seen[:, 2] >= 254).all()
+
+
+@pytest.mark.parametrize("colours", ["hsv:5,4,4", "palette:0000ff,ffffff"])
+def test_pictures_that_fit_in_whole_blocks_get_no_new_pixels(colours):
+    img = half_transparent((4, 3))
+    assert fitted(img, with_alpha(8, 9, colours)).tobytes() == img.resize((8, 9), 0).tobytes()
+    large = enlarged(img, 3)
+    large.info[RECIPE_KEY] = "{}"
+    assert fitted(large, with_alpha(4, 3, colours)).tobytes() == img.tobytes()
+
+
+# --- large JPEGs --------------------------------------------------------------------------------
+
+
+def photograph(size):
+    """Returns a picture of soft colours, some grain and hard edges."""
+    soft = Image.fromarray(np.random.default_rng(1).integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    img = soft.resize(size)
+    grain = np.random.default_rng(2).normal(0, 8, (size[1], size[0], 3))
+    img = Image.fromarray(np.clip(np.asarray(img) + grain, 0, 255).astype(np.uint8))
+    for number, colour in enumerate((RED, GREEN, BLUE)):
+        edge = size[1] // (2 + number)
+        img.paste(colour, (number * edge // 2, number * edge // 3, number * edge, number * edge))
+    return img
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_large_jpeg_is_scaled_as_if_all_of_it_had_been_decoded(tmp_path, mode, options):
+    path = tmp_path / "large.jpg"
+    img = photograph((1203, 899)).convert(mode)  # neither a multiple of 8
+    path.write_bytes(encode(img, "JPEG", quality=90, **options))
+    for size in ((6, 6), (16, 16), (32, 18), (18, 32)):
+        scaled = np.asarray(open_fitted(path, shape(*size)), int)
+        assert np.abs(scaled - np.asarray(open_image(path).resize(size))).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_large_jpeg_is_scaled_and_then_turned(tmp_path, orientation):
+    path = tmp_path / "large.jpg"
+    img = photograph((1203, 899))
+    path.write_bytes(encode(img, "JPEG"))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    flat = open_fitted(path, shape(16, 16))
+    flat.info["exif"] = exif.tobytes()
+    path.write_bytes(encode(img, "JPEG", exif=exif))
+    assert open_fitted(path, shape(16, 16)).tobytes() == ImageOps.exif_transpose(flat).tobytes()
+
+
+def test_scaling_a_large_jpeg_takes_little_memory(tmp_path):
+    path = tmp_path / "large.jpg"
+    path.write_bytes(encode(Image.new("RGB", (8000, 6000), BLUE), "JPEG"))
+    program = (
+        "import sys\n"
+        "from pixace.pictures.reading import open_fitted\n"
+        "from pixace.settings.pictures import PictureSettings\n"
+        "def peak():\n"
+        "    return int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
+        "before = peak()\n"
+        "img = open_fitted(sys.argv[1], PictureSettings.of(32))\n"
+        "print(img.size, peak() - before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=True
+    )
+    size, kilobytes = done.stdout.rsplit(maxsplit=1)
+    assert size == "(32, 32)"
+    assert int(kilobytes) < 20_000, "all its pixels would be 370 MB"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encode(photograph((255, 255)), "JPEG"),
+        encode(photograph((600, 600)).convert("CMYK"), "JPEG"),
+        lossless_jpeg(600),
+        *(encode(photograph((600, 600)), kind) for kind in ("PNG", "WEBP", "GIF", "BMP")),
+    ],
+    ids=["small", "inks", "lossless", "PNG", "WEBP", "GIF", "BMP"],
+)
+def test_other_pictures_are_scaled_pixel_by_pixel(tmp_path, data):
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    assert open_fitted(path, shape(16, 16)).tobytes() == open_image(path).resize((16, 16)).tobytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_a_large_jpeg_that_is_damaged_is_refused_as_ever(tmp_path, options):
+    path = tmp_path / "cut.jpg"
+    data = encode(photograph((1200, 900)), "JPEG", **options)
+    for tenth in range(10):
+        path.write_bytes(data[: len(data) * tenth // 10])
+        with pytest.raises(ImageError) as caught:
+            open_fitted(path, shape(16, 16))
+        with pytest.raises(ImageError) as whole:
+            open_image(path)
+        assert str(caught.value) == str(whole.value)
