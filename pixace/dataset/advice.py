@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pixace.dataset.findings import LONGER, Findings
+from pixace.settings.pictures import MAX_EDGE
 from pixace.wording import shown
 
 _FEW = 1000  # images; the model in the box learned from 2976
@@ -13,13 +14,16 @@ _FAINT = 2.5  # a colour error that is hardly seen
 _SIZES = (8, 16, 24, 32, 48, 64)
 
 
-def advise(report: Findings, background: str, *, is_split: bool = False) -> list[str]:
+def advise(
+    report: Findings, background: str, *, is_split: bool = False, unscale: bool = False
+) -> list[str]:
     """Returns a sentence or two for each thing that deserves attention, and none for the rest.
 
     Args:
       report: the figures.
       background: colour behind transparent pixels.
       is_split: whether the images are being divided into training and validation.
+      unscale: whether what was made larger by whole blocks is taken back.
     """
     n_images = report.n_images
     if not n_images:
@@ -42,6 +46,8 @@ def advise(report: Findings, background: str, *, is_split: bool = False) -> list
             "first."
         )
     advice += _about_sizes(report)
+    if not unscale:
+        advice += _about_blocks(report)
     if report.n_transparent:
         advice.append(
             f"Transparent pixels, in {_images(report.n_transparent)} of {n_images}, will show "
@@ -72,6 +78,22 @@ def _about_sizes(report: Findings) -> list[str]:
         "detail."
     )
     return [advice + (f" Try --image_size={smaller}." if smaller < report.image_size else "")]
+
+
+def _about_blocks(report: Findings) -> list[str]:
+    """Proposes to take back what was made larger, where that is worth a word."""
+    n_larger = sum(report.made_larger.values())
+    if n_larger <= _SMALL_SHARE * report.n_images:
+        return []
+    size = next(iter(report.made_larger))
+    width, height = map(int, size.split("x"))
+    if max(width, height) > MAX_EDGE:
+        return []
+    flag = size if width != height else width
+    return [
+        f"{_images(n_larger)} of {report.n_images}, made of equal blocks, look like pixel art made "
+        f"larger, most often from {size}: --image_size={flag} --unscale takes that back exactly."
+    ]
 
 
 def _about_colours(report: Findings) -> list[str]:

@@ -22,11 +22,7 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
     Returns:
       A picture of mode RGB.
     """
-    img.load()
-    # Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
-    with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
-        if img.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT:
-            img = ImageOps.exif_transpose(img)
+    img = upright(img)
     if img.mode.startswith("I") or img.mode == "F":
         img = _deep_grey_to_8_bits(img)
     if img.has_transparency_data:
@@ -34,6 +30,16 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
         canvas.alpha_composite(img.convert("RGBA"))
         img = canvas
     return img.convert("RGB")
+
+
+def upright(img: Image.Image) -> Image.Image:
+    """Decodes a picture, and turns it as its EXIF says."""
+    img.load()
+    # Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
+    with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
+        if img.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT:
+            return ImageOps.exif_transpose(img)
+    return img
 
 
 def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:

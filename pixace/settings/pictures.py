@@ -26,6 +26,8 @@ class PictureSettings:
       width: W in pixels.
       colours: the codec that makes an integer of a pixel, as it spells itself: "hsv:5,4,4".
       background: colour that shows through transparent pixels, as Pillow spells colours.
+      unscale: whether what is this shape made larger by whole blocks is taken back exactly. That is
+        of the pictures at hand, not of the model.
 
     Raises:
       UsageError: a value of the wrong type or out of range.
@@ -35,6 +37,7 @@ class PictureSettings:
     width: int
     colours: str
     background: str = BACKGROUND
+    unscale: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
@@ -77,6 +80,7 @@ class PictureSettings:
             "image_size": self.width if is_square else f"{self.width}x{self.height}",
             **colours,
             "background": self.background,
+            **({"unscale": True} if self.unscale else {}),
         }
 
     @property

@@ -17,6 +17,7 @@ from pixace.dataset.reading import load_images
 from pixace.errors import ImageError, PixaceError
 from pixace.pictures.folder import find_images
 from pixace.settings.model import ModelConfig
+from pixace.settings.reading import ONE_EACH
 from pixace.tokens.order import order_of
 from tests.conftest import assert_same_state, paint, train_tiny
 from tests.tools.small_disk import NoSmallDisk, small_disk
@@ -372,7 +373,7 @@ def test_two_at_once_do_not_disturb_each_other(album, cache_dir):
                 load(album, cache_dir)
             yield number, row
 
-    cache = TokenCache(cache_dir, album, CONFIG.pictures, (0, 1))
+    cache = TokenCache(cache_dir, album, CONFIG.pictures, (0, 1), ONE_EACH)
     numbers, tokens = cache.write(rows(), fingerprints(plain.paths))
     assert list(numbers) == list(range(12))
     np.testing.assert_array_equal(tokens, plain.tokens)
