@@ -35,7 +35,7 @@ _MAX_SEGMENTS = 100_000
 _MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
 # In which libtiff keeps to what memory the picture needs, and takes no longer than for its pixels.
 _TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits")
-_TILE_WIDTH, _TILE_LENGTH, _ROWS_PER_STRIP = 322, 323, 278  # tags
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags
 _START_OF_SCAN, _END_OF_IMAGE = b"\xda", b"\xd9"
 
 
@@ -79,16 +79,14 @@ def check_tiff(img: TiffImageFile) -> None:
     """Refuses a TIFF whose decoder is not one of those known here, or would need too much memory.
 
     Raises:
-      OSError: its compression is another one, or its tiles and strips are larger than MAX_PIXELS.
+      OSError: its compression is another one, or its tiles are larger than MAX_PIXELS.
     """
     compression = str(img.info.get("compression"))
     if compression not in _TIFF_COMPRESSIONS:
         raise OSError(f"TIFF with {compression} compression is not read; save it as PNG")
-    # What is decoded at once is as large as these say, however few pixels the picture has.
-    tags = img.tag_v2
-    width, length = tags.get(_TILE_WIDTH, img.width), tags.get(_TILE_LENGTH, 0)
-    rows = min(tags.get(_ROWS_PER_STRIP, img.height), img.height)
-    if width * max(length, rows) > MAX_PIXELS:
+    # One is decoded at once, however few pixels the picture has.
+    width, length = (img.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH))
+    if not (isinstance(width, int) and isinstance(length, int) and width * length <= MAX_PIXELS):
         raise OSError("tiles larger than a picture may be")
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 # Each of these registers its format with Pillow, which otherwise loads them one by one on demand
 # and does not know the names in FORMATS before that.
-from PIL import AvifImagePlugin as _avif  # noqa: F401
+from PIL import AvifImagePlugin as _avif
 from PIL import BmpImagePlugin as _bmp  # noqa: F401
 from PIL import GifImagePlugin as _gif  # noqa: F401
 from PIL import Image
@@ -166,7 +166,9 @@ def _decode(
             reader.let_pixels_follow()
         if isinstance(img, _jpeg.JpegImageFile):
             check_scans(reader, n_pixels)
-        with _allowance.taking(n_pixels + besides):
+        # What an AVIF decodes may be larger than what it says of itself: two of them at a time.
+        n_taken = MAX_PIXELS if isinstance(img, _avif.AvifImageFile) else n_pixels
+        with _allowance.taking(n_taken + besides):
             return work(img)
 
 
