@@ -91,8 +91,9 @@ def _about_blocks(report: Findings) -> list[str]:
         return []
     flag = size if width != height else width
     return [
-        f"{_images(n_larger)} of {report.n_images}, made of equal blocks, look like pixel art made "
-        f"larger, most often from {size}: --image_size={flag} --unscale takes that back exactly."
+        f"{_images(n_larger)} of {report.n_images}, made of equal blocks, can be taken for pixel "
+        f"art made larger, most often from {size}: --image_size={flag} --unscale takes that back "
+        "exactly."
     ]
 
 

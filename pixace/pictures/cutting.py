@@ -176,6 +176,8 @@ def _frames(path: Path, img: Image.Image) -> list[bytes]:
             f"{shown(path)}: {n_frames:,} frames of {img.width}x{img.height} pixels are more than "
             f"the {MAX_FRAMES:,} frames and {MAX_ANIMATED_PIXELS // 10**6} million pixels allowed"
         )
+    if n_frames > 1 and img.format == "PNG":
+        img.seek(n_frames - 1)  # which only says how many there are
     first = int(getattr(img, "default_image", False))  # for those who show no animations
     frames = range(first, n_frames)
     return [Piece(path, str(frame + 1 - first), frame).encoded() for frame in frames]
