@@ -49,7 +49,10 @@ def define_flags(values: flags.FlagValues) -> None:
         "Divide the images: this share for validation, the rest for training (with --out).",
         flag_values=values,
     )
-    define_texts(values, out="New folder for --split: OUT/train and OUT/val, of links.")
+    define_texts(
+        values,
+        out="New folder for --split: OUT/train and OUT/val, of links, and of PNGs of what is cut.",
+    )
     define_switches(values, json="Print all figures, groups and advice as JSON.")
 
 
