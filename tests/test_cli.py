@@ -50,12 +50,14 @@ STEP = {
     "steps_per_epoch": "1000",
     "minutes": None,
 }
+READING = {"grid": None, "frames": "first", "unscale": "false"}
 COMMON = {"verbose": "false"}
 SWITCHES = {
     "verbose",
     "allow_private_urls",
     "recompute",
     "mirror",
+    "unscale",
     "preview",
     "measure",
     "json",
@@ -70,6 +72,7 @@ FLAGS = {
         **LOCATION,
         **NEW_MODEL,
         **STEP,
+        **READING,
         "val_images": "images/val",
         "n_epochs": "10000",
         "steps_per_eval": None,
@@ -87,7 +90,14 @@ FLAGS = {
         "num_processes": None,
         "process_id": None,
     },
-    "plan": {**NEW_MODEL, **STEP, "memory": None, "measure": "false", "json": "false"},
+    "plan": {
+        **NEW_MODEL,
+        **STEP,
+        **READING,
+        "memory": None,
+        "measure": "false",
+        "json": "false",
+    },
     "predict": {
         **LOCATION,
         **MODEL,
@@ -110,10 +120,12 @@ FLAGS = {
         "seed": None,
         "top_k": "0",
         "top_p": "1.0",
+        "unscale": "false",
     },
     "evaluate": {
         **LOCATION,
         **MODEL,
+        **READING,
         "batch_size": "8",
         "checkpoint": None,
         "images": None,
@@ -128,6 +140,7 @@ FLAGS = {
     },
     "report": {**LOCATION, "out": "report.html"},
     "quantize": {
+        **READING,
         "images": None,
         "bitdepth": None,
         "colours": None,

@@ -13,14 +13,17 @@ from pixace.commands.flags import (
     define_settings,
     define_switches,
     define_texts,
+    reading_settings,
     typed_settings,
 )
 from pixace.dataset.check import CheckedImages, check_images
 from pixace.dataset.contact_sheet import MOST
 from pixace.dataset.findings import Findings
 from pixace.errors import UsageError
+from pixace.pictures.cutting import spelled_counts
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ReadingSettings
 from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
 
@@ -35,6 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
         val_images="Folder of validation images; those that are also in --images are told.",
     )
     define_settings(values, ModelConfig, (*SCALING, "bitdepth", "colours"))
+    define_settings(values, ReadingSettings)
     define_texts(
         values,
         sheet=f"Draw up to {MOST} of the images in this file, each beside what the model will see.",
@@ -45,7 +49,10 @@ def define_flags(values: flags.FlagValues) -> None:
         "Divide the images: this share for validation, the rest for training (with --out).",
         flag_values=values,
     )
-    define_texts(values, out="New folder for --split: OUT/train and OUT/val, of links.")
+    define_texts(
+        values,
+        out="New folder for --split: OUT/train and OUT/val, of links, and of PNGs of what is cut.",
+    )
     define_switches(values, json="Print all figures, groups and advice as JSON.")
 
 
@@ -58,8 +65,9 @@ def run(values: flags.FlagValues) -> None:
     show = _print_json if values["json"].value else _print
     names = ("val_images", "sheet", "split", "out")
     others = {name: values[name].value for name in names}
+    reading = reading_settings(values)
     with progress_bar("img") as progress:
-        check_images(images, pictures, **others, show=show, progress=progress)
+        check_images(images, pictures, reading=reading, **others, show=show, progress=progress)
 
 
 def _print_json(checked: CheckedImages) -> None:
@@ -76,11 +84,20 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
         lines.append(f"validation        {findings.n_val_images}")
     lines.append(f"unreadable        {len(findings.unreadable)}")
     lines += _some(f"{shown(row['path'])}: {row['problem']}" for row in findings.unreadable)
+    if findings.n_cut:
+        lines.append(
+            f"cut into pictures {findings.n_cut} of {findings.n_files} files; "
+            f"{findings.n_empty} empty cells left out"
+        )
+    if findings.not_read:
+        lines.append(f"not read          {spelled_counts(findings.not_read)}")
     lines.append(f"sizes             {_counts(findings.sizes)}")
     lines.append(f"oblong            {findings.n_oblong}")
     lines.append(
         f"smaller           {findings.n_enlarged} than {findings.image_size}x{findings.image_size}"
     )
+    if findings.made_larger:
+        lines.append(f"made of blocks    {_counts(findings.made_larger)}")
     lines.append(f"modes             {_counts(findings.modes)}")
     lines.append(f"transparent       {_transparent(findings)}")
     lines.append(f"without colour    {findings.n_grey}")

@@ -10,6 +10,7 @@ from absl import flags
 from pixace.errors import UsageError
 from pixace.settings.fields import Setting, settings_of
 from pixace.settings.model import SETTING_NAMES
+from pixace.settings.reading import ReadingSettings
 from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
 from pixace.wording import spell
 
@@ -94,6 +95,7 @@ def define_measuring_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "batch_size", 8, "Images per pass; changes memory, not the result.", flag_values=values
     )
+    define_settings(values, ReadingSettings)
 
 
 def define_picture_file_flag(values: flags.FlagValues, default: str, also: str = "") -> None:
@@ -126,7 +128,18 @@ def measuring_arguments(command: str, values: flags.FlagValues) -> dict[str, Any
     if values["images"].value is None:
         raise UsageError(f"{command} needs --images=FOLDER")
     names = ("images", "model_name", "weights_dir", "checkpoint", "batch_size")
-    return {**{name: values[name].value for name in names}, **typed_settings(values)}
+    named = {name: values[name].value for name in names}
+    return {**named, "reading": reading_settings(values), **typed_settings(values)}
+
+
+def reading_settings(values: flags.FlagValues) -> ReadingSettings:
+    """Returns how the files of a folder become pictures.
+
+    Raises:
+      UsageError: a value is out of range.
+    """
+    names = (setting.name for setting in settings_of(ReadingSettings))
+    return ReadingSettings(**{name: values[name].value for name in names})
 
 
 def batch_size(values: flags.FlagValues) -> int | str:

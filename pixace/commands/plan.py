@@ -13,13 +13,15 @@ from pixace.commands.flags import (
     define_settings,
     define_switches,
     define_texts,
+    reading_settings,
     typed_settings,
 )
 from pixace.dataset.palette_finding import with_found_colours
 from pixace.errors import UsageError
-from pixace.pictures.folder import find_images
+from pixace.pictures.cutting import find_pictures
 from pixace.settings.model import ModelConfig, new_config
 from pixace.settings.model_types import NEW_TYPE
+from pixace.settings.reading import ReadingSettings
 from pixace.settings.training import TrainingSettings, require_no_epochs
 from pixace.system.command_clock import command_began
 from pixace.tokens.palette_names import with_palette
@@ -31,6 +33,7 @@ _STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
     define_settings(values, TrainingSettings, ("images", "batch_size", *_STEP_SETTINGS, "minutes"))
+    define_settings(values, ReadingSettings)
     define_settings(values, ModelConfig, model_type=NEW_TYPE)
     define_texts(
         values,
@@ -54,8 +57,9 @@ def run(values: flags.FlagValues) -> None:
     )
     memory = None if values["memory"].value is None else _bytes(values["memory"].value)
     folder = values["images"].value if values["images"].present else None
-    n_images = None if folder is None else len(find_images(folder))
-    config = with_found_colours(config, folder)
+    reading = reading_settings(values)
+    n_images = None if folder is None else len(find_pictures(folder, reading).paths)
+    config = with_found_colours(config, folder, reading)
 
     from pixace.training.planning import make_plan
 
@@ -78,8 +82,9 @@ def _print_minutes(values: flags.FlagValues) -> None:
     settings, sizes = TrainingSettings(**named), typed_settings(values)
     require_no_epochs(settings.minutes, named)
     folder = named.get("images")
-    n_images = None if folder is None else len(find_images(folder))
-    config = with_found_colours(new_config(with_palette(sizes)), folder)
+    reading = reading_settings(values)
+    n_images = None if folder is None else len(find_pictures(folder, reading).paths)
+    config = with_found_colours(new_config(with_palette(sizes)), folder, reading)
 
     from pixace.training.planning import plan_minutes
 

@@ -13,6 +13,7 @@ from pixace.commands.flags import (
     define_settings,
     define_texts,
     numbers,
+    reading_settings,
 )
 from pixace.dataset.quantisation import MAX_IMAGES, MIN_SCALE, quantisation_table
 from pixace.errors import UsageError
@@ -22,6 +23,7 @@ from pixace.settings.checks import require_int
 from pixace.settings.colours import PALETTE, brief, hsv
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ReadingSettings
 from pixace.wording import shown
 
 _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
@@ -43,6 +45,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     define_settings(values, ModelConfig, SCALING)
+    define_settings(values, ReadingSettings)
     flags.DEFINE_integer(
         "n_images", 8, f"Pictures to show, up to {MAX_IMAGES}; one row each.", flag_values=values
     )
@@ -64,13 +67,16 @@ def run(values: flags.FlagValues) -> None:
     words = values["bitdepth"].value or ([] if others else _BITDEPTHS)
     bit_depths = [hsv(tuple(numbers("bitdepth", word.split(","), int))) for word in words]
     colours = [*bit_depths, *others]
+    reading = reading_settings(values)
     palette_out = _palette_out(values["palette_out"].value, colours)
     scale = values["scale"].value
     require_int("scale", scale, MIN_SCALE, 4096)
     out = Path(values["out"].value)
     check_output(out, (scale, scale))  # before anything is read
     pictures = PictureSettings.of(**{name: values[name].value for name in SCALING})
-    table = quantisation_table(folder, pictures, colours, n_images=values["n_images"].value)
+    table = quantisation_table(
+        folder, pictures, colours, n_images=values["n_images"].value, reading=reading
+    )
     check_output(out, table.size(scale))
     write_picture(table.picture(scale), out, pictures.background)
     n_rows = len(table.rows)

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -23,6 +22,7 @@ from pixace.commands.flags import (
 from pixace.errors import UsageError
 from pixace.insight.measuring import score_images
 from pixace.insight.surprise import MAX_ROWS
+from pixace.pictures.folder import ImagePath
 from pixace.settings.model import ModelConfig
 from pixace.wording import shown
 
@@ -100,7 +100,7 @@ def _print_csv(ranking: Ranking) -> None:
         writer.writerow([number + 1, f"{value:.6f}", _cell(ranking.paths[number]), ""])
 
 
-def _cell(path: Path) -> str:
+def _cell(path: ImagePath) -> str:
     r"""Spells a path so that a spreadsheet does not take it for a formula, and it stays a path.
 
     Bytes that are no UTF-8 are spelt as in \xff.

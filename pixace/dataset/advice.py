@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pixace.dataset.findings import LONGER, Findings
+from pixace.settings.pictures import MAX_EDGE
 from pixace.wording import shown
 
 _FEW = 1000  # images; the model in the box learned from 2976
@@ -15,7 +16,12 @@ _SIZES = (8, 16, 24, 32, 48, 64)
 
 
 def advise(
-    report: Findings, background: str, *, alpha: bool = False, is_split: bool = False
+    report: Findings,
+    background: str,
+    *,
+    alpha: bool = False,
+    is_split: bool = False,
+    unscale: bool = False,
 ) -> list[str]:
     """Returns a sentence or two for each thing that deserves attention, and none for the rest.
 
@@ -24,6 +30,7 @@ def advise(
       background: colour behind transparent pixels.
       alpha: whether they stay transparent instead.
       is_split: whether the images are being divided into training and validation.
+      unscale: whether what was made larger by whole blocks is taken back.
     """
     n_images = report.n_images
     if not n_images:
@@ -46,6 +53,8 @@ def advise(
             "first."
         )
     advice += _about_sizes(report)
+    if not unscale:
+        advice += _about_blocks(report)
     advice += _about_transparency(report, background, alpha)
     if report.n_grey < n_images:
         advice += _about_colours(report)
@@ -94,6 +103,23 @@ def _about_sizes(report: Findings) -> list[str]:
         "detail."
     )
     return [advice + (f" Try --image_size={smaller}." if smaller < report.image_size else "")]
+
+
+def _about_blocks(report: Findings) -> list[str]:
+    """Proposes to take back what was made larger, where that is worth a word."""
+    n_larger = sum(report.made_larger.values())
+    if n_larger <= _SMALL_SHARE * report.n_images:
+        return []
+    size = next(iter(report.made_larger))
+    width, height = map(int, size.split("x"))
+    if max(width, height) > MAX_EDGE:
+        return []
+    flag = size if width != height else width
+    return [
+        f"{_images(n_larger)} of {report.n_images}, made of equal blocks, can be taken for pixel "
+        f"art made larger, most often from {size}: --image_size={flag} --unscale takes that back "
+        "exactly."
+    ]
 
 
 def _about_colours(report: Findings) -> list[str]:

@@ -31,6 +31,7 @@ from PIL import ImageColor
 from pixace.errors import PixaceError
 from pixace.pictures.folder import ImagePaths
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ReadingSettings
 from pixace.system.files import replacing
 from pixace.tokens.codec import codec_of
 from pixace.wording import shown
@@ -48,7 +49,7 @@ def token_dtype(pictures: PictureSettings) -> np.dtype:
 
 
 def fingerprints(paths: ImagePaths) -> np.ndarray:
-    """Returns uint64 (N,): of each file's name below the folder, size and time of change.
+    """Returns uint64 (N,): of each picture's name below the folder, its file's size and time.
 
     One of 64 bits is enough: with a million pictures, a changed one would be taken for one of the
     others once in 10**13 times.
@@ -59,7 +60,7 @@ def fingerprints(paths: ImagePaths) -> np.ndarray:
         name = paths.name(number)
         facts = b""
         with contextlib.suppress(OSError):  # reading it will tell
-            status = os.stat(folder + name)
+            status = os.stat(folder + paths.file_name(number))
             facts = b"%d %d" % (status.st_size, status.st_mtime_ns)
         digests += hashlib.blake2b(name + b"\0" + facts, digest_size=8).digest()
     return np.frombuffer(digests, "<u8")
@@ -172,6 +173,7 @@ class TokenCache:
       folder: the folder of images.
       pictures: shape, colours and background.
       share: which share of the images, of how many.
+      reading: how files become pictures.
 
     Attributes:
       path: the file.
@@ -183,6 +185,7 @@ class TokenCache:
         folder: Path | str,
         pictures: PictureSettings,
         share: tuple[int, int],
+        reading: ReadingSettings,
     ) -> None:
         self._dtype = token_dtype(pictures)
         self._n_pixels = pictures.n_pixels
@@ -191,6 +194,7 @@ class TokenCache:
         settings = {**pictures.to_dict(), "background": background}
         if "colours" in settings:  # those of a palette need not fit into the header
             settings["colours"] = hashlib.sha256(pictures.colours.encode()).hexdigest()
+        settings |= reading.unusual()
         self._made = {"format": _FORMAT, "pillow": PIL.__version__, **settings}
         # Not with the versions: what they made is to be replaced, not to be left behind.
         key = json.dumps([os.path.realpath(folder), settings, share]).encode()

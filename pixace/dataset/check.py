@@ -16,10 +16,12 @@ from pixace.dataset.findings import Findings, make_report
 from pixace.dataset.palette_finding import settled_colours
 from pixace.dataset.split import SIDES, check_split_folder, choose_val, make_split
 from pixace.errors import UsageError
-from pixace.pictures.folder import ImagePaths, find_images
+from pixace.pictures.cutting import FoundPictures, find_pictures
+from pixace.pictures.folder import ImagePaths
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_number
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ def check_images(
     pictures: PictureSettings,
     *,
     val_images: Path | str | None = None,
+    reading: ReadingSettings = ONE_EACH,
     sheet: Path | str | None = None,
     split: float | None = None,
     out: Path | str | None = None,
@@ -59,6 +62,7 @@ def check_images(
       images: the top folder.
       pictures: what a model is to make of them; their colours may be an open palette.
       val_images: folder of validation images, if there is one.
+      reading: how files become pictures; by default each is one.
       sheet: file in which some of the images are drawn, each beside what the model will see.
       split: share of the images to choose for validation; goes with `out`.
       out: new folder, in which `train` and `val` are made of links.
@@ -69,16 +73,23 @@ def check_images(
       UsageError: an argument out of range, or two that do not go together.
       ImageError: no images there, none to divide, or the sheet or the split cannot be written.
     """
-    paths = find_images(images)
-    val_paths = None if val_images is None else find_images(val_images, "val_images")
-    _check_split(images, val_images, split, out)
+    found = find_pictures(images, reading)
+    val_found = None if val_images is None else find_pictures(val_images, reading, "val_images")
+    _check_split(found, val_images, split, out)
     if sheet is not None:
         check_output(Path(sheet), sheet_size(MOST), "sheet")
-    train, val = _examine(paths, val_paths, pictures.background, progress)
+    pictures = dataclasses.replace(pictures, unscale=reading.unscale)
+    train, val = _examine(found, val_found, pictures.background, progress)
     colours = settled_colours(pictures.colours, train.paths, pictures)
     pictures = dataclasses.replace(pictures, colours=colours)
-    findings = make_report(train, val, pictures=pictures)
-    advice = advise(findings, pictures.background, alpha=pictures.alpha, is_split=split is not None)
+    findings = make_report(train, val, pictures=pictures, found=found)
+    advice = advise(
+        findings,
+        pictures.background,
+        alpha=pictures.alpha,
+        is_split=split is not None,
+        unscale=pictures.unscale,
+    )
     checked = CheckedImages(findings, advice)
     try:
         if sheet is not None:
@@ -91,7 +102,7 @@ def check_images(
 
 
 def _check_split(
-    images: Path | str, val_images: Path | str | None, share: float | None, out: Path | str | None
+    found: FoundPictures, val_images: Path | str | None, share: float | None, out: Path | str | None
 ) -> None:
     """Checks that the split can be made, if one is wanted.
 
@@ -105,17 +116,17 @@ def _check_split(
     if val_images is not None:
         raise UsageError("choose one of --val_images and --split")
     require_number("split", share, 0.001, 0.999)
-    check_split_folder(Path(out), Path(images))
+    check_split_folder(Path(out), found.paths.folder)
 
 
 def _examine(
-    paths: ImagePaths,
-    val_paths: ImagePaths | None,
+    found: FoundPictures,
+    val_found: FoundPictures | None,
     background: str,
     progress: Callable[[int, int], None],
 ) -> tuple[ExaminedFolder, ExaminedFolder | None]:
     """Examines the training and the validation images, if there are any, as one piece of work."""
-    n_total = len(paths) + len(val_paths or ())
+    n_total = len(found.paths) + (0 if val_found is None else len(val_found.paths))
     n_done = 0
 
     def count(n_images: int) -> None:
@@ -123,8 +134,11 @@ def _examine(
         n_done += n_images
         progress(n_done, n_total)
 
-    train = examine(paths, background, count)
-    return train, None if val_paths is None else examine(val_paths, background, count)
+    def examined(found: FoundPictures) -> ExaminedFolder:
+        result = examine(found.paths, background, count)
+        return result._replace(unreadable=found.unreadable + result.unreadable)
+
+    return examined(found), None if val_found is None else examined(val_found)
 
 
 def _draw(paths: ImagePaths, pictures: PictureSettings, sheet: Path) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Callable
 
 from PIL import Image
 
+from pixace.errors import ImageError
 from pixace.pictures.collage import collage
-from pixace.pictures.folder import ImagePaths
-from pixace.pictures.reading import open_fitted
+from pixace.pictures.fitting import drafted, fitted
+from pixace.pictures.folder import ImagePath, ImagePaths
+from pixace.pictures.many import read_in_order
 from pixace.settings.pictures import PictureSettings
-from pixace.system.threads import in_order
-from pixace.tokens.reading import tokens_of
+from pixace.tokens.reading import tokens_of_file
 from pixace.tokens.tiles import picture_of
 
 MOST = 40  # pictures
@@ -25,7 +26,7 @@ def contact_sheet(paths: ImagePaths, pictures: PictureSettings) -> Image.Image:
     """Lays out pictures, each squeezed into a square, with what the model sees at its right.
 
     Args:
-      paths: 1 to MOST image files.
+      paths: 1 to MOST pictures.
       pictures: what the model makes of them: shape, colours and background.
 
     Returns:
@@ -37,17 +38,30 @@ def contact_sheet(paths: ImagePaths, pictures: PictureSettings) -> Image.Image:
     edge = _TILE - 2  # the collage adds a border of one pixel
     squares = PictureSettings.of(edge, background=pictures.background, alpha=pictures.alpha)
 
-    def work(path: Path) -> list[Image.Image]:
-        seen = picture_of(tokens_of(path, pictures), pictures)
-        return [
-            open_fitted(path, squares),
-            seen.resize((edge, edge), Image.Resampling.NEAREST),
-        ]
+    def original(_: ImagePath, img: Image.Image) -> Image.Image:
+        return fitted(drafted(img, squares), squares)
 
-    tiles = [tile for pair in in_order(work, paths) for tile in pair]
+    def seen(_: ImagePath, img: Image.Image) -> Image.Image:
+        picture = picture_of(tokens_of_file(img, pictures), pictures)
+        return picture.resize((edge, edge), Image.Resampling.NEAREST)
+
+    pairs = zip(_made(paths, original), _made(paths, seen), strict=True)
+    tiles = [tile for pair in pairs for tile in pair]
     columns, rows = (length // _TILE for length in sheet_size(len(paths)))
     tiles += [Image.new("RGB", (edge, edge))] * (rows * columns - len(tiles))
     return collage([tiles[row * columns : (row + 1) * columns] for row in range(rows)], _TILE)
+
+
+def _made(
+    paths: ImagePaths, work: Callable[[ImagePath, Image.Image], Image.Image]
+) -> list[Image.Image]:
+    """Returns what becomes of each picture."""
+    results = []
+    for _, result in read_in_order(paths, range(len(paths)), work, MOST):
+        if isinstance(result, ImageError):
+            raise result
+        results.append(result)
+    return results
 
 
 def sheet_size(n_pictures: int) -> tuple[int, int]:

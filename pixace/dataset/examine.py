@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,23 +12,25 @@ from PIL import Image
 
 from pixace.dataset.duplicates import thumbnail
 from pixace.errors import ImageError
-from pixace.pictures.folder import ImagePaths, Unreadable
-from pixace.pictures.reading import read_image
+from pixace.pictures.exact import block_size
+from pixace.pictures.folder import ImagePath, ImagePaths, Unreadable
+from pixace.pictures.many import read_in_order
 from pixace.pictures.rgb import to_rgb
 from pixace.system.files import file_sha256
-from pixace.system.threads import in_order
-from pixace.wording import shown
+
+_PIECES = 4096  # of one file that are examined in one go
 
 
 class ImageFacts(NamedTuple):
-    """What is worth knowing of one image file.
+    """What is worth knowing of one picture.
 
     Attributes:
       size: width and height in pixels, of the picture turned upright.
       mode: Pillow's name of how the file stores pixels, such as RGB, RGBA, L or P.
       is_transparent: whether any pixel is, even a little.
       n_soft: pixels that are neither transparent nor opaque, but something between.
-      digest: SHA-256 of the file's bytes.
+      block: the edge of the equal blocks that it is made of; see `exact.block_size`.
+      digest: SHA-256 of the file's bytes, or of a piece's pixels.
       thumbnail: see `duplicates.thumbnail`.
     """
 
@@ -35,12 +38,13 @@ class ImageFacts(NamedTuple):
     mode: str
     is_transparent: bool
     n_soft: int
+    block: int
     digest: bytes
     thumbnail: np.ndarray
 
 
 class ExaminedFolder(NamedTuple):
-    """The image files of a folder.
+    """The pictures of a folder.
 
     Attributes:
       paths: the N that can be read, in order.
@@ -63,22 +67,19 @@ def examine(
     background: str = "black",
     progress: Callable[[int], None] = lambda n_images: None,
 ) -> ExaminedFolder:
-    """Reads all images of a folder, in parallel.
+    """Reads all pictures of a folder, in parallel.
 
     Args:
-      paths: its files.
+      paths: their own.
       background: colour behind transparent pixels.
-      progress: called after each image, with 1.
+      progress: called after each of them, with 1.
     """
     numbers, all_facts, unreadable = [], [], []
 
-    def work(number: int) -> ImageFacts | ImageError:
-        try:
-            return _facts(paths[number], background)
-        except ImageError as error:
-            return error
+    def work(path: ImagePath, img: Image.Image) -> ImageFacts:
+        return _facts(path, img, background)
 
-    for number, facts in enumerate(in_order(work, range(len(paths)))):
+    for number, facts in read_in_order(paths, range(len(paths)), work, _PIECES):
         if isinstance(facts, ImageError):
             unreadable.append(Unreadable.because(paths[number], facts))
         else:
@@ -88,25 +89,16 @@ def examine(
     return ExaminedFolder(paths.select(numbers), all_facts, unreadable)
 
 
-def _facts(path: Path, background: str) -> ImageFacts:
-    """Reads one image.
-
-    Raises:
-      ImageError: it cannot be read.
-    """
-
-    def work(img: Image.Image) -> tuple[tuple[int, int], str, bool, int, np.ndarray]:
-        mode, rgb = img.mode, to_rgb(img, background)
-        is_transparent, n_soft = False, 0
-        if img.has_transparency_data:
-            alpha = np.asarray(img.convert("RGBA"))[..., 3]
-            is_transparent = bool((alpha < 255).any())
-            n_soft = int(((alpha > 0) & (alpha < 255)).sum())
-        return rgb.size, mode, is_transparent, n_soft, thumbnail(rgb)
-
-    size, mode, is_transparent, n_soft, small = read_image(path, work)
-    try:
+def _facts(path: ImagePath, img: Image.Image, background: str) -> ImageFacts:
+    """Examines one picture."""
+    mode, rgb = img.mode, to_rgb(img, background)
+    is_transparent, n_soft, block = False, 0, block_size(rgb)
+    if img.has_transparency_data:
+        alpha = np.asarray(img.convert("RGBA"))[..., 3]
+        is_transparent = bool((alpha < 255).any())
+        n_soft = int(((alpha > 0) & (alpha < 255)).sum())
+    if isinstance(path, Path):
         digest = bytes.fromhex(file_sha256(path))
-    except OSError as error:  # it was there a moment ago
-        raise ImageError(f"{shown(path)}: {error.strerror}") from None
-    return ImageFacts(size, mode, is_transparent, n_soft, digest, small)
+    else:
+        digest = hashlib.sha256(repr((rgb.size, mode)).encode() + rgb.tobytes()).digest()
+    return ImageFacts(rgb.size, mode, is_transparent, n_soft, block, digest, thumbnail(rgb))

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pixace.dataset.duplicates import near_groups, same_groups
 from pixace.dataset.examine import ExaminedFolder
 from pixace.dataset.palette_finding import settled_colours
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
-from pixace.pictures.folder import ImagePaths
+from pixace.pictures.cutting import FoundPictures
+from pixace.pictures.folder import ImagePath, ImagePaths
+from pixace.pictures.many import read_in_order
 from pixace.settings.colours import label
 from pixace.settings.pictures import PictureSettings
-from pixace.system.threads import in_order
 from pixace.tokens.codec import codec_of
-from pixace.tokens.reading import pixels_of
+from pixace.tokens.reading import pixels_of_file
 
 LONGER = 4 / 3  # a picture is oblong if its long edge is this many times its short one
 TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
@@ -29,6 +32,7 @@ TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
 _COMPARED = ("hsv:3,2,2", "hsv:4,3,3", "hsv:5,4,4")
 _PALETTES = ("palette:auto:16", "palette:auto:64", "palette:auto:256")
 _GREY = 4  # of 255: channels that differ by no more show no colour, only a JPEG file's noise
+_SMALLEST_ART = 8  # pixels each way: flags and other plain shapes are made of fewer blocks
 _MAX_SAMPLE = 200  # pictures whose colours are compared
 
 
@@ -58,6 +62,12 @@ class Findings:
       quantisation: for it and some others, coarse ones first, how far colours are off; see
         `quantisation_errors`.
       palettes: the same for palettes of the images' own colours, as in "palette:auto:64".
+      n_files: image files, whether they can be read or not.
+      n_cut: files that were cut into pictures.
+      n_empty: cells of sheets that were left out as empty.
+      not_read: how many other files there are of which suffix.
+      made_larger: how many pictures are made of equal blocks, and so of which "WIDTHxHEIGHT" made
+        larger; the most frequent first.
     """
 
     n_images: int
@@ -79,6 +89,11 @@ class Findings:
     bitdepth: str
     quantisation: dict[str, float]
     palettes: dict[str, float]
+    n_files: int
+    n_cut: int
+    n_empty: int
+    not_read: dict[str, int]
+    made_larger: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures under the names that `check --json` prints."""
@@ -90,6 +105,7 @@ def make_report(
     val: ExaminedFolder | None = None,
     *,
     pictures: PictureSettings,
+    found: FoundPictures,
 ) -> Findings:
     """Sums up what `examine` has found.
 
@@ -97,6 +113,7 @@ def make_report(
       train: the training images.
       val: the validation images, if there are any.
       pictures: what a model will make of them: shape, colours and background.
+      found: the folder of the training images.
     """
     sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
     short, long = sizes.min(axis=1), sizes.max(axis=1)
@@ -132,7 +149,20 @@ def make_report(
         bitdepth=label(pictures.colours),
         quantisation=quantisation_errors(train.paths, pictures, bit_depths),
         palettes=_palette_errors(train.paths, pictures),
+        n_files=found.n_files,
+        n_cut=found.n_cut,
+        n_empty=found.n_empty,
+        not_read=found.others,
+        made_larger=_counted(_sizes_in_blocks(train)),
     )
+
+
+def _sizes_in_blocks(folder: ExaminedFolder) -> Iterator[str]:
+    """Yields the size of each picture that is made of blocks, with a pixel for each of them."""
+    for facts in folder.facts:
+        width, height = (length // facts.block for length in facts.size)
+        if facts.block > 1 and min(width, height) >= _SMALLEST_ART:
+            yield f"{width}x{height}"
 
 
 def _palette_errors(paths: ImagePaths, pictures: PictureSettings) -> dict[str, float]:
@@ -166,14 +196,15 @@ def quantisation_errors(
     names = sorted(by_name, key=lambda name: by_name[name].n_tokens)
     codecs = [by_name[name] for name in names]
 
-    def work(path: Path) -> list[float]:
-        try:
-            pixels = pixels_of(path, pictures)
-        except ImageError:  # it was there a moment ago
-            return []
+    def work(_: ImagePath, img: Image.Image) -> list[float]:
+        pixels = pixels_of_file(img, pictures)
         return [colour_error(pixels, codec.decode(codec.encode(pixels))) for codec in codecs]
 
-    errors = [row for row in in_order(work, paths.spread(_MAX_SAMPLE)) if row]
+    sample = paths.spread(_MAX_SAMPLE)
+    rows = read_in_order(sample, range(len(sample)), work, _MAX_SAMPLE)
+    errors = [
+        row for _, row in rows if not isinstance(row, ImageError)
+    ]  # all were there a while ago
     means = np.mean(errors, axis=0) if errors else np.zeros(len(codecs))
     return dict(zip(names, means.tolist(), strict=True))
 
@@ -191,7 +222,7 @@ def _shared(train: ExaminedFolder, val: ExaminedFolder) -> list[list[str]]:
 
 
 def _names(paths: ImagePaths) -> list[Path]:
-    return [path.relative_to(paths.folder) for path in paths]
+    return [Path(os.fsdecode(paths.file_name(number))) for number in range(len(paths))]
 
 
 def _class_of(name: Path) -> str:

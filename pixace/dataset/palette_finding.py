@@ -14,17 +14,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import lab, nearest_points
-from pixace.pictures.folder import ImagePaths, find_images, spread_numbers
+from pixace.pictures.cutting import find_pictures
+from pixace.pictures.folder import ImagePath, ImagePaths, spread_numbers
+from pixace.pictures.many import PIECES_PIXELS, read_in_order
 from pixace.pictures.rgb import OPAQUE
 from pixace.settings.colours import is_open, label, most_colours, palette
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
-from pixace.system.threads import in_order
+from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.tokens.palette_names import colours_named
-from pixace.tokens.reading import pixels_of
+from pixace.tokens.reading import pixels_of_file
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -85,12 +88,15 @@ def settled_colours(words: str, paths: ImagePaths, pictures: PictureSettings) ->
     return found_colours(paths, dataclasses.replace(pictures, colours=colours))
 
 
-def with_found_colours(config: ModelConfig, folder: Path | str | None) -> ModelConfig:
+def with_found_colours(
+    config: ModelConfig, folder: Path | str | None, reading: ReadingSettings = ONE_EACH
+) -> ModelConfig:
     """Returns settings of a new model whose palette is no longer open; others as they are.
 
     Args:
       config: the settings.
       folder: of the images to find it in; None takes some palette, as large as it may become.
+      reading: how its files become pictures.
 
     Raises:
       ImageError: there is no such folder, or no image in it that can be read.
@@ -98,7 +104,8 @@ def with_found_colours(config: ModelConfig, folder: Path | str | None) -> ModelC
     if not is_open(config.pictures.colours):
         return config
     if folder is not None:
-        colours = found_colours(find_images(folder), config.pictures)
+        pictures = dataclasses.replace(config.pictures, unscale=reading.unscale)
+        colours = found_colours(find_pictures(folder, reading).paths, pictures)
         _log.info("colours: %s", label(colours))
     else:
         colours = palette([f"{code:06x}" for code in range(most_colours(config.colours))])
@@ -111,16 +118,16 @@ def _pixels(paths: ImagePaths, pictures: PictureSettings) -> Iterator[np.ndarray
     Those that are mostly transparent are left out where pixels can be transparent.
     """
 
-    def work(path: Path) -> np.ndarray | None:
-        try:
-            pixels = pixels_of(path, pictures).astype(np.int64)
-        except ImageError:  # which reading the tokens will tell
-            return None
+    def work(_: ImagePath, img: Image.Image) -> np.ndarray:
+        pixels = pixels_of_file(img, pictures).astype(np.int64)
         if pictures.alpha:
             pixels = pixels[pixels[..., 3] >= OPAQUE]
         return (pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]).reshape(-1)
 
-    return (codes for codes in in_order(work, paths) if codes is not None)
+    n_pieces = max(1, PIECES_PIXELS // pictures.n_pixels)
+    for _, codes in read_in_order(paths, range(len(paths)), work, n_pieces):
+        if not isinstance(codes, ImageError):  # which reading the tokens will tell
+            yield codes
 
 
 def _few(images: Iterator[np.ndarray], most: int) -> np.ndarray | None:

@@ -14,13 +14,16 @@ from pixace.dataset.palette_finding import settled_colours
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.collage import collage
 from pixace.pictures.colour_error import colour_error
-from pixace.pictures.folder import find_images
+from pixace.pictures.cutting import find_pictures
+from pixace.pictures.folder import ImagePath, ImagePaths
+from pixace.pictures.many import read_in_order
 from pixace.settings.checks import require_int
 from pixace.settings.colours import PALETTE
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.tokens.codec import Codec, codec_of
 from pixace.tokens.palette_names import colours_named
-from pixace.tokens.reading import pixels_of
+from pixace.tokens.reading import pixels_of_file
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -79,6 +82,7 @@ def quantisation_table(
     colours: Sequence[str],
     *,
     n_images: int = 8,
+    reading: ReadingSettings = ONE_EACH,
 ) -> QuantisationTable:
     """Quantises pictures from all over a folder with each of several codecs.
 
@@ -88,6 +92,7 @@ def quantisation_table(
       colours: those of each column, as users name them; at most MAX_COLUMNS. An open palette is
         found in all images of the folder.
       n_images: how many pictures to show, up to MAX_IMAGES; fewer where there are fewer.
+      reading: how files become pictures; by default each is one.
 
     Raises:
       UsageError: a setting is out of range.
@@ -98,16 +103,18 @@ def quantisation_table(
     if not 1 <= len(colours) <= MAX_COLUMNS:
         raise UsageError(f"name 1 to {MAX_COLUMNS} bitdepths and colours, not {len(colours)}")
     named = [colours_named(each) for each in colours]  # what is wrong with one is found at once
+    paths = find_pictures(folder, reading).paths
+    pictures = dataclasses.replace(pictures, unscale=reading.unscale)
     codecs = []
     for each in named:
-        settled = settled_colours(each, find_images(folder), pictures)
+        settled = settled_colours(each, paths, pictures)
         codecs.append(codec_of(dataclasses.replace(pictures, colours=settled)))
     palettes = [each for each in named if each.startswith(PALETTE)]
     if palettes:  # which have a say in how pictures are scaled
         pictures = dataclasses.replace(pictures, colours=palettes[0])
     pixels = [
         [original, *(codec.decode(codec.encode(original)) for codec in codecs)]
-        for original in _originals(folder, pictures, n_images)
+        for original in _originals(paths, pictures, n_images)
     ]
     first, *others = (np.stack(column) for column in zip(*pixels, strict=True))
     errors = [colour_error(first, other) for other in others]
@@ -124,20 +131,23 @@ def _title(name: str) -> str:
     return f"{kind.upper()} {words.replace(',', '')}"
 
 
-def _originals(folder: Path | str, pictures: PictureSettings, n_images: int) -> list[np.ndarray]:
+def _originals(paths: ImagePaths, pictures: PictureSettings, n_images: int) -> list[np.ndarray]:
     """Returns pictures from all over a folder, at even distances, each as uint8 (H, W, C).
 
     Raises:
-      ImageError: no such folder, no image in it, or none that can be read.
+      ImageError: none of them can be read.
     """
-    paths = find_images(folder)
-    count = min(n_images, len(paths))
+
+    def work(_: ImagePath, img: Image.Image) -> np.ndarray:
+        return pixels_of_file(img, pictures)
+
+    chosen = paths.spread(n_images)
     originals = []
-    for path in paths.spread(count):
-        try:
-            originals.append(pixels_of(path, pictures))
-        except ImageError as error:
-            _log.warning("skipped %s", error)
+    for _, pixels in read_in_order(chosen, range(len(chosen)), work, MAX_IMAGES):
+        if isinstance(pixels, ImageError):
+            _log.warning("skipped %s", pixels)
+        else:
+            originals.append(pixels)
     if not originals:
-        raise ImageError(f"{shown(folder)}: none of {count} image files can be read")
+        raise ImageError(f"{shown(paths.folder)}: none of {len(chosen)} image files can be read")
     return originals

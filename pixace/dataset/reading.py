@@ -7,25 +7,30 @@ on disk (see `cache`). From then on batches are gathered from that array, in an 
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import itertools
 import logging
 import operator
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from pixace.dataset.cache import TokenCache, TokenRows, fingerprints, token_dtype
 from pixace.errors import ImageError
-from pixace.pictures.folder import ImagePaths, find_images
+from pixace.pictures.cutting import find_pictures
+from pixace.pictures.folder import ImagePath, ImagePaths
+from pixace.pictures.many import PIECES_PIXELS, Numbers, portions, read_portion
 from pixace.settings.checks import require_int
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.system.threads import in_order
-from pixace.tokens.reading import encoded, pixels_of
+from pixace.tokens.reading import encoded, pixels_of_file
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -39,8 +44,8 @@ class ImageSet(NamedTuple):
     Attributes:
       tokens: unsigned integers (N, L), in the narrowest type that holds the vocabulary; in memory,
         or in a file.
-      paths: the N files, in the same order.
-      skipped: one line for each file that could not be read.
+      paths: the N pictures, in the same order.
+      skipped: one line for each that could not be read.
     """
 
     tokens: TokenRows
@@ -54,17 +59,19 @@ def load_images(
     *,
     cache_dir: Path | str | None = None,
     share: tuple[int, int] = (0, 1),
+    reading: ReadingSettings = ONE_EACH,
 ) -> ImageSet:
     """Reads all images of a folder and its sub-folders as tokens.
 
-    Files that cannot be read are left out, logged by name, and listed in the result.
+    What cannot be read is left out, logged by name, and listed in the result.
 
     Args:
       folder: the top folder.
       config: the model's settings, of which those of its pictures count.
       cache_dir: where to keep the tokens, so that later only new and changed files are read; the
         tokens then stay on disk. None keeps them in memory.
-      share: (index, count) reads every `count`-th file, from number `index` on.
+      share: (index, count) reads every `count`-th picture, from number `index` on.
+      reading: how files become pictures; by default each is one.
 
     Raises:
       ImageError: no such folder, fewer images in it than shares, or none that can be read.
@@ -74,27 +81,32 @@ def load_images(
     index, count = share
     require_int("the number of shares", count, 1)
     require_int("the share", index, 0, count - 1)
-    paths = find_images(folder)
+    found = find_pictures(folder, reading)
+    paths = found.paths
     if len(paths) < count:
         few = "1 image is" if len(paths) == 1 else f"{len(paths)} images are"
         raise ImageError(f"{shown(folder)}: {few} too few for {count} processes")
     if count > 1:
         paths = paths[index::count]
     skipped: list[str] = []
+    if index == 0:
+        found.tell()
+        _skip((f"{shown(path)}: {problem}" for path, problem in found.unreadable), skipped)
+    pictures = dataclasses.replace(config.pictures, unscale=reading.unscale)
     numbers: Iterable[int]
     tokens: TokenRows
     if cache_dir is None:
-        images = _read(paths, range(len(paths)), config.pictures, skipped)
-        numbers, tokens = _collect(images, len(paths), config.pictures)
+        images = _read(paths, range(len(paths)), pictures, skipped)
+        numbers, tokens = _collect(images, len(paths), pictures)
     else:
-        cache = TokenCache(cache_dir, folder, config.pictures, share)
-        numbers, tokens = _read_through(cache, paths, config.pictures, skipped)
+        cache = TokenCache(cache_dir, folder, pictures, share, reading)
+        numbers, tokens = _read_through(cache, paths, pictures, skipped)
     if not len(tokens):
         reason = f"; the first: {skipped[0]}" if skipped else ""
         raise ImageError(
             f"{shown(folder)}: none of its {len(paths)} image files can be read{reason}"
         )
-    return ImageSet(tokens, paths.select(numbers) if skipped else paths, skipped)
+    return ImageSet(tokens, paths.select(numbers) if len(tokens) < len(paths) else paths, skipped)
 
 
 def _collect(
@@ -136,10 +148,7 @@ def _read_through(
 
 
 def _read(
-    paths: ImagePaths,
-    numbers: Sequence[int] | np.ndarray,
-    pictures: PictureSettings,
-    skipped: list[str],
+    paths: ImagePaths, numbers: Numbers, pictures: PictureSettings, skipped: list[str]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yields the number of each file that can be read, and its tokens (L,).
 
@@ -148,42 +157,49 @@ def _read(
     """
     for number, row in read_tokens(paths, numbers, pictures):
         if isinstance(row, ImageError):
-            _log.warning("skipped %s", row)
-            skipped.append(str(row))
+            _skip([str(row)], skipped)
         else:
             yield number, row
 
 
+def _skip(lines: Iterable[str], skipped: list[str]) -> None:
+    """Says in the log what is left out, and notes it."""
+    for line in lines:
+        _log.warning("skipped %s", line)
+        skipped.append(line)
+
+
 def read_tokens(
-    paths: ImagePaths, numbers: Sequence[int] | np.ndarray, pictures: PictureSettings
+    paths: ImagePaths, numbers: Numbers, pictures: PictureSettings
 ) -> Iterator[tuple[int, np.ndarray | ImageError]]:
     """Reads images in parallel, one after another as far as the caller can see.
 
     Args:
-      paths: the files of a folder.
+      paths: the pictures of a folder.
       numbers: which of them to read.
       pictures: shape, colours and background.
 
     Yields:
-      The number of each file, in the order given, and its tokens, unsigned integers (L,), or else
+      The number of each, in the order given, and its tokens, unsigned integers (L,), or else
       what is wrong with it.
     """
     dtype = token_dtype(pictures)
 
-    def read(chunk: Sequence[int] | np.ndarray) -> list[tuple[int, np.ndarray | ImageError]]:
-        results: dict[int, np.ndarray | ImageError] = {}
-        for number in map(int, chunk):
-            try:
-                results[number] = pixels_of(paths[number], pictures)
-            except ImageError as error:
-                results[number] = error
+    def pixels_in(_: ImagePath, img: Image.Image) -> np.ndarray:
+        return pixels_of_file(img, pictures)
+
+    step = max(1, _CHUNK_PIXELS // pictures.n_pixels)
+
+    def read(portion: list[int]) -> list[tuple[int, np.ndarray | ImageError]]:
+        results = dict(read_portion(paths, portion, work=pixels_in))
         good = [number for number, pixels in results.items() if isinstance(pixels, np.ndarray)]
-        pixels = np.array([results[number] for number in good], np.uint8)
-        tokens = encoded(pixels.reshape(-1, *pictures.shape, pictures.n_channels), pictures)
-        return [*(results | dict(zip(good, tokens.astype(dtype), strict=True))).items()]
+        for start in range(0, len(good), step):
+            chunk = good[start : start + step]
+            pixels = np.array([results[number] for number in chunk], np.uint8)
+            results |= zip(chunk, encoded(pixels, pictures).astype(dtype), strict=True)
+        return [*results.items()]
 
     # Not by `tf.data`: measuring a model reads images, too, and should not wait for TensorFlow.
-    step = max(1, _CHUNK_PIXELS // pictures.n_pixels)
-    chunks = (numbers[start : start + step] for start in range(0, len(numbers), step))
-    for results in in_order(read, chunks):
+    n_pieces = max(1, PIECES_PIXELS // pictures.n_pixels)
+    for results in in_order(read, portions(paths, numbers, step, n_pieces)):
         yield from results

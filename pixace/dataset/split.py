@@ -1,21 +1,28 @@
-"""A folder of images divided into training and validation, by links."""
+"""A folder of images divided into training and validation, by links to its files."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from pixace.errors import ImageError, UsageError
-from pixace.pictures.folder import ImagePaths
+from pixace.pictures.folder import ImagePath, ImagePaths
+from pixace.pictures.many import read_in_order
+from pixace.pictures.pieces import Piece
 from pixace.settings.checks import require_path
 from pixace.wording import shown
 
 SIDES = ("train", "val")
+
+_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # that a PNG has
+_TOGETHER = 256  # pieces that are in memory at once, of each file
 
 
 def choose_val(
@@ -70,35 +77,62 @@ def check_split_folder(out: Path, images: Path) -> None:
 def make_split(paths: ImagePaths, is_val: np.ndarray, out: Path) -> None:
     """Makes `out/train` and `out/val`: links to the files, in the same sub-folders; all or nothing.
 
+    What is only a part of a file, as of a sheet, becomes a PNG of its own.
+
     The links are symbolic: they take no space, work across disks, and say where the file is. They
     are relative, so that they still lead there when both folders are moved together, or seen from
     inside a container.
 
     Args:
-      paths: N files.
+      paths: N pictures.
       is_val: bool (N,).
       out: the folder to make; it may exist if it is empty.
 
     Raises:
-      ImageError: it cannot be written.
+      ImageError: it cannot be written, or a part of a file cannot be read.
     """
     out = Path(os.path.realpath(out))
-    source = os.path.realpath(paths.folder)
     temporary = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name[:60]}."))
         top = temporary / "split"  # with the rights of an ordinary folder
+        pieces = []
         for number, side in enumerate(is_val):
-            name = Path(SIDES[int(side)], os.fsdecode(paths.name(number)))
+            name = Path(SIDES[int(side)], os.fsdecode(paths.file_name(number)))
             (top / name).parent.mkdir(parents=True, exist_ok=True)
+            path = paths[number]
+            if isinstance(path, Piece):
+                pieces.append(number)
+                continue
             # A folder on the way may itself be a link, which ".." would not lead back through.
-            folder = os.path.realpath(Path(source, os.fsdecode(paths.name(number))).parent)
-            target = Path(folder, name.name)
+            target = Path(os.path.realpath(path.parent), name.name)
             (top / name).symlink_to(os.path.relpath(target, (out / name).parent))
+        _write_pieces(paths, pieces, is_val, top)
         top.rename(out)
     except OSError as error:
         raise ImageError(f"{shown(out)}: cannot write: {error.strerror or error}") from None
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_pieces(paths: ImagePaths, numbers: list[int], is_val: np.ndarray, top: Path) -> None:
+    """Writes parts of files as PNGs, such as train/tiles.png-0001.png.
+
+    Raises:
+      ImageError: one cannot be read.
+      OSError: one cannot be written.
+    """
+
+    def work(_: ImagePath, img: Image.Image) -> Image.Image:
+        return img.copy() if img.mode in _MODES else img.convert("RGB")
+
+    counts = Counter[bytes]()
+    for number, picture in read_in_order(paths, numbers, work, _TOGETHER):
+        if isinstance(picture, ImageError):
+            raise picture
+        name = paths.file_name(number)
+        counts[name] += 1
+        path = top / SIDES[int(is_val[number])] / f"{os.fsdecode(name)}-{counts[name]:04}.png"
+        picture.save(path)

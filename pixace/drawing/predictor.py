@@ -79,6 +79,7 @@ class Predictor:
         top_k: int = 0,
         top_p: float = 1.0,
         best_of: int = 1,
+        unscale: bool = False,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
     ) -> Drawing:
@@ -99,6 +100,7 @@ class Predictor:
           top_k: draw only from the k likeliest colours; 0 means all.
           top_p: draw only from the fewest colours that hold this share of the probability.
           best_of: candidates for each tile, of which the likeliest is kept.
+          unscale: take prompts back exactly that were made larger by whole blocks.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
 
@@ -115,12 +117,12 @@ class Predictor:
             top_k=top_k,
             top_p=top_p,
             best_of=best_of,
+            unscale=unscale,
         )
         sources = listed(prompts)
         n_kept = settings.kept_pixels(self.config.n_pixels, len(sources))
-        opened = open_prompts(
-            sources, self.config.pictures, n_kept, allow_private_urls=allow_private_urls
-        )
+        pictures = dataclasses.replace(self.config.pictures, unscale=settings.unscale)
+        opened = open_prompts(sources, pictures, n_kept, allow_private_urls=allow_private_urls)
         return self.draw_as(settings, opened, progress)
 
     @_with_signature_of(draw)

@@ -212,9 +212,8 @@ def _plan(request: DrawRequest) -> _Plan:
         find_images(request.nearest, "nearest")
     elif request.cache_dir is not None:
         raise UsageError("cache_dir needs --nearest=FOLDER, whose images' tokens it keeps")
-    prompts = open_prompts(
-        sources, config.pictures, n_kept, allow_private_urls=request.allow_private_urls
-    )
+    pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
+    prompts = open_prompts(sources, pictures, n_kept, allow_private_urls=request.allow_private_urls)
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
     return _Plan(model_name, weights, is_named, settings, drawing, prompts, tile, outputs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import os
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +18,11 @@ from pixace.errors import ImageError
 from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.insight.surprise import Surprise
 from pixace.models.stored import StoredModel, open_model
-from pixace.pictures.folder import ImagePaths, Unreadable, find_images
+from pixace.pictures.cutting import find_pictures
+from pixace.pictures.folder import ImagePaths, Unreadable
 from pixace.settings.checks import require_int
+from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 
 
@@ -54,19 +56,22 @@ class Evaluator:
         self._model = stored.build("eval", batch_size=1)
         self._scorer = Scorer(self._model)
 
-    def evaluate(self, images: Path | str, batch_size: int = 8) -> Likelihood:
+    def evaluate(
+        self, images: Path | str, batch_size: int = 8, reading: ReadingSettings = ONE_EACH
+    ) -> Likelihood:
         """Measures the mean likelihood of all images of a folder.
 
         Args:
           images: the top folder.
           batch_size: pictures per pass; memory grows with it, the result does not change.
+          reading: how files become pictures; by default each is one.
 
         Raises:
           ImageError: no image can be read there.
           UsageError: batch_size below 1.
         """
         require_int("batch_size", batch_size, 1)
-        image_set = load_images(images, self._stored.config)
+        image_set = load_images(images, self._stored.config, reading=reading)
         tokens = image_set.tokens
         size = min(batch_size, len(tokens))  # an incomplete pass would be filled up
         likelihood = self._scorer.likelihood(self._model.weights, tokens, size)
@@ -77,6 +82,7 @@ class Evaluator:
         self,
         images: Path | str,
         batch_size: int = 8,
+        reading: ReadingSettings = ONE_EACH,
         *,
         n_surprises: int = 0,
         progress: Callable[[int], None] = lambda n_images: None,
@@ -88,6 +94,7 @@ class Evaluator:
         Args:
           images: the top folder.
           batch_size: pictures per pass; memory grows with it, the result does not change.
+          reading: how files become pictures; by default each is one.
           n_surprises: for how many of the most surprising images to keep all pixels' surprise.
           progress: called after each pass with the number of images done since the last call.
 
@@ -96,11 +103,14 @@ class Evaluator:
           UsageError: batch_size below 1.
         """
         require_int("batch_size", batch_size, 1)
-        paths = find_images(images)
+        found = find_pictures(images, reading)
+        found.tell()
+        paths, unreadable = found.paths, [*found.unreadable]
+        pictures = self._stored.config.pictures
+        pictures = dataclasses.replace(pictures, unscale=reading.unscale)
         size = min(batch_size, len(paths))
         numbers, nats, surprises = array("q"), array("d"), []
-        unreadable: list[Unreadable] = []
-        readable = self._readable(paths, unreadable)
+        readable = self._readable(paths, pictures, unreadable)
         while batch := list(itertools.islice(readable, size)):
             # Always of one size, as another would be compiled anew.
             tokens = np.resize([row for _, row in batch], (size, self._stored.config.n_pixels))
@@ -109,7 +119,7 @@ class Evaluator:
                 numbers.append(number)
                 nats.append(row_nats.mean())
                 if n_surprises:
-                    name = os.fsdecode(paths.name(number))
+                    name = paths.label(number)
                     surprises.append(Surprise(name, row, row_nats))
             # A stable sort of what came in the order of the paths.
             surprises.sort(key=lambda surprise: -surprise.nats.mean())
@@ -120,10 +130,10 @@ class Evaluator:
         return Ranking(ranked, np.array(nats)[order], unreadable, surprises)
 
     def _readable(
-        self, paths: ImagePaths, unreadable: list[Unreadable]
+        self, paths: ImagePaths, pictures: PictureSettings, unreadable: list[Unreadable]
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Yields the number and the tokens (L,) of each file that can be read; notes the others."""
-        for number, row in read_tokens(paths, range(len(paths)), self._stored.config.pictures):
+        for number, row in read_tokens(paths, range(len(paths)), pictures):
             if isinstance(row, ImageError):
                 unreadable.append(Unreadable.because(paths[number], row))
             else:

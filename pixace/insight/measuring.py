@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
 from pixace.insight.surprise import MAX_ROWS, sheet_size, surprise_sheet
-from pixace.pictures.folder import find_images
+from pixace.pictures.cutting import FoundPictures, find_pictures
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_int
 from pixace.settings.model import resolve_config
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
@@ -33,6 +34,7 @@ def evaluate_images(
     weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
     checkpoint: str | None = None,
     batch_size: int = 8,
+    reading: ReadingSettings = ONE_EACH,
     **settings: Any,
 ) -> Likelihood:
     """Measures the mean likelihood of a folder's images: does what `pixace evaluate` does.
@@ -43,6 +45,7 @@ def evaluate_images(
       weights_dir: top folder of all models.
       checkpoint: a file, a step, "latest" or "best".
       batch_size: pictures per pass; memory grows with it, the result does not change.
+      reading: how files become pictures; by default each is one.
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
         needed only where none are stored beside the weights.
 
@@ -51,12 +54,12 @@ def evaluate_images(
       ImageError: no image can be read there.
       CheckpointError: no such model, or its file cannot be used.
     """
-    path, _ = _found(images, model_name, weights_dir, checkpoint, batch_size, settings)
+    path, _ = _found(images, reading, model_name, weights_dir, checkpoint, batch_size, settings)
 
     from pixace.insight.evaluator import Evaluator
     from pixace.models.stored import open_model
 
-    return Evaluator(open_model(path, settings)).evaluate(images, batch_size)
+    return Evaluator(open_model(path, settings)).evaluate(images, batch_size, reading)
 
 
 def score_images(
@@ -66,6 +69,7 @@ def score_images(
     weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
     checkpoint: str | None = None,
     batch_size: int = 8,
+    reading: ReadingSettings = ONE_EACH,
     surprise: Path | str | None = None,
     show: Callable[[Ranking], None] = lambda ranking: None,
     progress: Callable[[int, int], None] = lambda n_done, n_total: None,
@@ -79,6 +83,7 @@ def score_images(
       weights_dir: see `evaluate_images`.
       checkpoint: see `evaluate_images`.
       batch_size: see `evaluate_images`.
+      reading: see `evaluate_images`.
       surprise: file in which the most surprising images are drawn, each beside a heat map.
       show: is given the ranking, also where that file then cannot be written.
       progress: called after each pass with how many images are done, and how many there are.
@@ -89,7 +94,7 @@ def score_images(
       ImageError: no images there, or the file cannot be written.
       CheckpointError: no such model, or its file cannot be used.
     """
-    path, n_files = _found(images, model_name, weights_dir, checkpoint, batch_size, settings)
+    path, found = _found(images, reading, model_name, weights_dir, checkpoint, batch_size, settings)
     if surprise is not None:
         check_output(Path(surprise), sheet_size(MAX_ROWS), "surprise")
 
@@ -102,11 +107,13 @@ def score_images(
     def count(n_images: int) -> None:
         nonlocal n_done
         n_done += n_images
-        progress(n_done, n_files)
+        progress(n_done, len(found.paths))
 
     n_surprises = 0 if surprise is None else MAX_ROWS
-    ranking = Evaluator(stored).score(images, batch_size, n_surprises=n_surprises, progress=count)
-    progress(n_files, n_files)  # those that cannot be read included
+    ranking = Evaluator(stored).score(
+        images, batch_size, reading, n_surprises=n_surprises, progress=count
+    )
+    progress(len(found.paths), len(found.paths))  # those that cannot be read included
     try:
         if surprise is not None:
             _draw(ranking, stored.config.pictures, Path(surprise))
@@ -117,22 +124,23 @@ def score_images(
 
 def _found(
     images: Path | str,
+    reading: ReadingSettings,
     model_name: str | None,
     weights_dir: Path | str,
     checkpoint: str | None,
     batch_size: int,
     settings: Mapping[str, Any],
-) -> tuple[Path, int]:
+) -> tuple[Path, FoundPictures]:
     """Finds wrong all that can be found so before trax is imported.
 
     Returns:
-      The file of weights, and the number of image files.
+      The file of weights, and the pictures.
     """
-    n_files = len(find_images(images))
+    found = find_pictures(images, reading)
     path = locate(model_name, weights_dir, checkpoint)
     resolve_config(stored_config(path), with_palette(settings), source=path.parent)
     require_int("batch_size", batch_size, 1)
-    return path, n_files
+    return path, found
 
 
 def _draw(ranking: Ranking, pictures: PictureSettings, path: Path) -> None:

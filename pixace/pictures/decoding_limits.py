@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import os
 import re
 import threading
 from collections.abc import Iterator
+
+from PIL.TiffImagePlugin import TiffImageFile
 
 MAX_PIXELS = 50_000_000  # beyond that a picture of a few kilobytes can claim gigabytes of memory
 MAX_FILE_BYTES = 250_000_000  # Pillow reads the whole of a WebP; 50 million plain pixels are less
@@ -23,10 +26,16 @@ MAX_READS = 300_000
 MAX_HEADER_BYTES = 32_000_000
 # A progressive JPEG passes over its pixels once for each scan, 10 times as a rule.
 MAX_SCANNED_PIXELS = 1_000_000_000
+# An animation's frames are decoded one after another, and each anew to come to a later one.
+MAX_FRAMES = 10_000
+MAX_ANIMATED_PIXELS = 1_000_000_000
 _MAX_SEGMENTS = 100_000
 # A marker of a JPEG; 0xff inside of compressed pixels is followed by a zero or is a restart. Any
 # number of 0xff may come before it: one at a time, or a run without a marker takes hours.
 _MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
+# In which libtiff keeps to what memory the picture needs, and takes no longer than for its pixels.
+_TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits")
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags
 _START_OF_SCAN, _END_OF_IMAGE = b"\xda", b"\xd9"
 
 
@@ -44,6 +53,11 @@ class LimitedReader(io.BufferedReader):
         """Ends the bound on bytes: what comes before the pixels has been read."""
         self.bytes_left = math.inf
 
+    def let_twice_the_file_follow(self) -> None:
+        """Widens that bound: in a TIFF, what is no pixel may come after them, and many times."""
+        self.bytes_left += 2 * self.seek(0, os.SEEK_END)
+        self.seek(0)
+
     def read(self, size: int | None = -1, /) -> bytes:
         """Reads as any file does.
 
@@ -59,6 +73,21 @@ class LimitedReader(io.BufferedReader):
         if self.bytes_left < 0:
             raise OSError(f"more than {MAX_HEADER_BYTES // 10**6} MB come before the pixels")
         return data
+
+
+def check_tiff(img: TiffImageFile) -> None:
+    """Refuses a TIFF whose decoder is not one of those known here, or would need too much memory.
+
+    Raises:
+      OSError: its compression is another one, or its tiles are larger than MAX_PIXELS.
+    """
+    compression = str(img.info.get("compression"))
+    if compression not in _TIFF_COMPRESSIONS:
+        raise OSError(f"TIFF with {compression} compression is not read; save it as PNG")
+    # One is decoded at once, however few pixels the picture has.
+    width, length = (img.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH))
+    if not (isinstance(width, int) and isinstance(length, int) and width * length <= MAX_PIXELS):
+        raise OSError("tiles larger than a picture may be")
 
 
 def check_scans(file: io.BufferedReader, n_pixels: int) -> None:

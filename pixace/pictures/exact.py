@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 _MAX_COLOURS = 256  # of a PNG with a palette
+_STRIP = 64  # rows compared at once: most pictures show in the first that they are no blocks
 
 
 def enlarged(picture: Image.Image, times: int) -> Image.Image:
@@ -30,6 +32,35 @@ def shrunk(picture: Image.Image, size: tuple[int, int]) -> Image.Image | None:
         return None
     small = picture.resize(size, Image.Resampling.NEAREST)
     return small if enlarged(small, times).tobytes() == picture.tobytes() else None
+
+
+def block_size(picture: Image.Image) -> int:
+    """Returns how often `enlarged` may have repeated each pixel: the edge of the largest blocks.
+
+    Args:
+      picture: a picture of any mode.
+
+    Returns:
+      1 where it is not made of equal square blocks; of one colour, it is one block or several.
+    """
+    size = math.gcd(*picture.size)
+    pixels = np.asarray(picture)
+    row = pixels[0]
+    for top in range(0, len(pixels), _STRIP):
+        if size == 1:
+            break
+        strip = pixels[top : top + _STRIP]
+        above = np.concatenate([row[None], strip[:-1]])
+        row = strip[-1]
+        size = math.gcd(size, *_changes(strip != above, (1, 2), top))
+        size = math.gcd(size, *_changes(strip[:, 1:] != strip[:, :-1], (0, 2), 1))
+    return size
+
+
+def _changes(is_other: np.ndarray, axes: tuple[int, ...], first: int) -> list[int]:
+    """Returns in which rows or columns, numbered from `first`, there is any change."""
+    axes = axes if is_other.ndim == 3 else axes[:1]
+    return [*map(int, np.flatnonzero(is_other.any(axis=axes)) + first)]
 
 
 def tiled(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:

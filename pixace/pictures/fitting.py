@@ -19,7 +19,8 @@ def fitted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
     """Makes a picture one that the model knows.
 
     What pixace has enlarged exactly comes back exactly. A photograph may be made of equal blocks,
-    too, and is scaled as it has always been: what pixace has drawn carries its recipe.
+    too, and is scaled as it has always been, unless `unscale` asks for it: what pixace has drawn
+    carries its recipe.
 
     Args:
       img: a picture of any mode and size.
@@ -29,7 +30,7 @@ def fitted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
       RGB, or RGBA where pixels can be transparent, of the model's size.
     """
     plain = to_rgba(img) if pictures.alpha else to_rgb(img, pictures.background)
-    small = shrunk(plain, pictures.size) if is_drawn(plain) else None
+    small = shrunk(plain, pictures.size) if pictures.unscale or is_drawn(plain) else None
     return _scaled(plain, pictures) if small is None else small
 
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are images."""
+"""Which files of a folder are images, and which pictures are in them."""
 
 from __future__ import annotations
 
@@ -6,30 +6,40 @@ import contextlib
 import logging
 import os
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
+from PIL import features
 
 from pixace.errors import ImageError
+from pixace.pictures.pieces import Piece
 from pixace.settings.checks import require_path
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *([".avif"] if features.check("avif") else []),
+)
+NO_SUFFIX = "no suffix"
+
+ImagePath: TypeAlias = Path | Piece  # of a picture: its file, or a part of one
 
 
-class ImagePaths(Sequence[Path]):
-    """The image files of one folder: a million of them in some 40 MB.
+class ImagePaths(Sequence[ImagePath]):
+    """The pictures of one folder: a million of them in some 40 MB.
 
     As a list of paths they would take ten times that. Here their names lie in one piece, and a
     path is made when it is asked for.
 
     Args:
       folder: the top folder.
-      names: the files' names, relative to it.
+      names: the files' names, relative to it; behind that of a file and a NUL, which no name has,
+        stands what part of it is meant, as `Piece.encoded` spells it.
     """
 
     def __init__(self, folder: Path, names: Iterable[bytes]) -> None:
@@ -44,25 +54,37 @@ class ImagePaths(Sequence[Path]):
         return len(self._ends) - 1
 
     @overload
-    def __getitem__(self, index: int) -> Path: ...
+    def __getitem__(self, index: int) -> ImagePath: ...
     @overload
     def __getitem__(self, index: slice) -> ImagePaths: ...
-    def __getitem__(self, index: int | slice) -> Path | ImagePaths:
+    def __getitem__(self, index: int | slice) -> ImagePath | ImagePaths:
         chosen = range(len(self))[index]
         if isinstance(chosen, range):
             return self.select(chosen)
-        return Path(self.folder, os.fsdecode(self.name(chosen)))
+        file_name, is_piece, piece = self.name(chosen).partition(b"\0")
+        path = Path(self.folder, os.fsdecode(file_name))
+        return Piece.decoded(path, piece) if is_piece else path
 
     def name(self, number: int) -> bytes:
-        """Returns the name of one file, counted from 0, relative to the folder."""
+        """Returns the name of one picture, counted from 0; see the class."""
         return bytes(self._names[self._ends[number] : self._ends[number + 1]])
 
+    def file_name(self, number: int) -> bytes:
+        """Returns the name of the file that one picture is in, relative to the folder."""
+        return self.name(number).partition(b"\0")[0]
+
+    def label(self, number: int) -> str:
+        """Returns what to call one picture: its path, relative to the folder."""
+        path = self[number]
+        file_name = os.fsdecode(self.file_name(number))
+        return f"{file_name}#{path.label}" if isinstance(path, Piece) else file_name
+
     def select(self, numbers: Iterable[int]) -> ImagePaths:
-        """Returns the files with these numbers, in that order."""
+        """Returns the pictures with these numbers, in that order."""
         return ImagePaths(self.folder, map(self.name, numbers))
 
     def spread(self, most: int) -> ImagePaths:
-        """Returns at most so many of the files, from all over the folder."""
+        """Returns at most so many of the pictures, from all over the folder."""
         return self.select(spread_numbers(len(self), min(most, len(self))))
 
 
@@ -75,26 +97,43 @@ def spread_numbers(n_items: int, count: int) -> np.ndarray:
 
 
 class Unreadable(NamedTuple):
-    """An image file that cannot be read.
+    """A picture that cannot be read.
 
     Attributes:
-      path: the file.
+      path: its own.
       problem: what is wrong with it.
     """
 
-    path: Path
+    path: ImagePath
     problem: str
 
     @classmethod
-    def because(cls, path: Path, error: ImageError) -> Unreadable:
+    def because(cls, path: ImagePath, error: ImageError) -> Unreadable:
         """Takes the problem from the error, whose message also names the file."""
         return cls(path, str(error).removeprefix(f"{shown(path)}: "))
 
 
-def find_images(folder: Path | str, flag: str = "images") -> ImagePaths:
-    """Lists the image files of a folder and its sub-folders, in the order of their paths.
+class FolderListing(NamedTuple):
+    """The files of a folder and its sub-folders.
 
-    Files are chosen by suffix, any letter case. Links to folders are followed, each folder once.
+    Attributes:
+      paths: the image files, in the order of their paths.
+      others: how many other files there are of each suffix, hidden ones left out.
+    """
+
+    paths: ImagePaths
+    others: Counter[str]
+
+
+def find_images(folder: Path | str, flag: str = "images") -> ImagePaths:
+    """Lists the image files of a folder; see `list_folder`."""
+    return list_folder(folder, flag).paths
+
+
+def list_folder(folder: Path | str, flag: str = "images") -> FolderListing:
+    """Lists the files of a folder and its sub-folders.
+
+    Images are told by suffix, any letter case. Links to folders are followed, each folder once.
 
     Args:
       folder: the top folder.
@@ -108,15 +147,21 @@ def find_images(folder: Path | str, flag: str = "images") -> ImagePaths:
     folder = Path(folder)
     if not os.path.isdir(folder):
         raise ImageError(f"{shown(folder)}: no such folder of images")
-    found = ImagePaths(folder, map(os.fsencode, _walk(folder)))
+    others = Counter[str]()
+    found = ImagePaths(folder, map(os.fsencode, _walk(folder, others)))
     if not found:
         raise ImageError(f"{shown(folder)}: no images in this folder ({', '.join(SUFFIXES)})")
     _log.debug("%s: %d image files", shown(folder), len(found))
-    return found
+    return FolderListing(found, others)
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    """Yields the names of the image files below a folder, relative to it, in order."""
+def _walk(folder: Path, others: Counter[str]) -> Iterator[str]:
+    """Yields the names of the image files below a folder, relative to it, in order.
+
+    Args:
+      folder: the folder.
+      others: gets the suffixes of the other files.
+    """
     seen: set[tuple[int, int]] = set()
     left = [""]  # what is still to come, the next one last; a folder ends with a slash
     while left:
@@ -131,15 +176,19 @@ def _walk(folder: Path) -> Iterator[str]:
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(path) as entries:
-                inside = [name + label for label in map(_label, entries) if label]
+                inside = [name + label for entry in entries if (label := _label(entry, others))]
             left += sorted(inside, key=lambda label: label.rstrip("/"), reverse=True)
 
 
-def _label(entry: os.DirEntry[str]) -> str:
-    """Returns a folder's name with a slash, an image file's name, or nothing."""
+def _label(entry: os.DirEntry[str], others: Counter[str]) -> str:
+    """Returns a folder's name with a slash, an image file's name, or nothing; see `_walk`."""
     try:
         if entry.is_dir():
             return f"{entry.name}/"
     except OSError:  # a link that leads nowhere, which opening it will tell
         pass
-    return entry.name if entry.name.lower().endswith(SUFFIXES) else ""
+    if entry.name.lower().endswith(SUFFIXES):
+        return entry.name
+    if not entry.name.startswith("."):
+        others[os.path.splitext(entry.name)[1].lower() or NO_SUFFIX] += 1
+    return ""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 # Each of these registers its format with Pillow, which otherwise loads them one by one on demand
 # and does not know the names in FORMATS before that.
+from PIL import AvifImagePlugin as _avif
 from PIL import BmpImagePlugin as _bmp  # noqa: F401
 from PIL import GifImagePlugin as _gif  # noqa: F401
 from PIL import Image
 from PIL import JpegImagePlugin as _jpeg
 from PIL import PngImagePlugin as _png  # noqa: F401
+from PIL import TiffImagePlugin as _tiff
 from PIL import WebPImagePlugin as _webp  # noqa: F401
 
 from pixace.errors import ImageError
@@ -26,6 +29,7 @@ from pixace.pictures.decoding_limits import (
     LimitedReader,
     PixelAllowance,
     check_scans,
+    check_tiff,
 )
 from pixace.pictures.fitting import drafted, fitted
 from pixace.pictures.folder import SUFFIXES
@@ -38,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 # Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
 # foreign programs (EPS) or that nobody needs here.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF")
 _allowance = PixelAllowance(2 * MAX_PIXELS)
 
 T = TypeVar("T")
@@ -88,12 +92,13 @@ def _read(source: Path | str, work: Callable[[Image.Image], T], allow_private_ur
     return read_image(source, work)
 
 
-def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:
+def read_image(source: Path | str, work: Callable[[Image.Image], T], *, besides: int = 0) -> T:
     """Opens an image file safely, and returns what `work` makes of it.
 
     Args:
       source: its path.
       work: gets the picture in its own mode, not yet decoded.
+      besides: pixels that the work has in memory beside the file's own, at most MAX_PIXELS.
 
     Raises:
       ImageError: it cannot be read, is of no supported format, damaged, or larger than MAX_PIXELS;
@@ -107,7 +112,7 @@ def read_image(source: Path | str, work: Callable[[Image.Image], T]) -> T:
                     f"{shown(source)}: {n_bytes:,} bytes are more than the "
                     f"{MAX_FILE_BYTES // 10**6} million allowed"
                 )
-            return _decode(file, shown(source), work)
+            return _decode(file, shown(source), work, besides)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{shown(source)}: {reason}") from None
@@ -133,24 +138,49 @@ def _read_url(url: str, work: Callable[[Image.Image], T], allow_private_urls: bo
         raise ImageError(f"{error}; the server calls it {fetched.kind}") from None
 
 
-def _decode(file: io.RawIOBase | io.BytesIO, name: str, work: Callable[[Image.Image], T]) -> T:
+def _decode(
+    file: io.RawIOBase | io.BytesIO,
+    name: str,
+    work: Callable[[Image.Image], T],
+    besides: int = 0,
+) -> T:
     """Does the work of `read_image` on an open file, which messages call `name`."""
     _log.debug("opening %s", name)
-    try:
-        with LimitedReader(file) as reader, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of oddities that do not matter here
-            img = Image.open(reader, formats=FORMATS)
+    with (
+        reasons_named(name),
+        LimitedReader(file) as reader,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # Pillow warns of oddities that do not matter here
+        img = Image.open(reader, formats=FORMATS)
+        n_pixels = img.width * img.height
+        if n_pixels > MAX_PIXELS:
+            raise ImageError(
+                f"{name}: {img.width}x{img.height} pixels are more than the "
+                f"{MAX_PIXELS // 10**6} million allowed"
+            )
+        if isinstance(img, _tiff.TiffImageFile):
+            check_tiff(img)
+            reader.let_twice_the_file_follow()
+        else:
             reader.let_pixels_follow()
-            n_pixels = img.width * img.height
-            if n_pixels > MAX_PIXELS:
-                raise ImageError(
-                    f"{name}: {img.width}x{img.height} pixels are more than the "
-                    f"{MAX_PIXELS // 10**6} million allowed"
-                )
-            if isinstance(img, _jpeg.JpegImageFile):
-                check_scans(reader, n_pixels)
-            with _allowance.taking(n_pixels):
-                return work(img)
+        if isinstance(img, _jpeg.JpegImageFile):
+            check_scans(reader, n_pixels)
+        # What an AVIF decodes may be larger than what it says of itself: two of them at a time.
+        n_taken = MAX_PIXELS if isinstance(img, _avif.AvifImageFile) else n_pixels
+        with _allowance.taking(n_taken + besides):
+            return work(img)
+
+
+@contextlib.contextmanager
+def reasons_named(name: str) -> Iterator[None]:
+    """Makes one line of whatever a decoder raises, which begins with the name of the picture.
+
+    Raises:
+      ImageError: something was raised.
+    """
+    try:
+        yield
     except ImageError:
         raise
     except MemoryError:

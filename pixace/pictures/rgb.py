@@ -24,13 +24,13 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
     Returns:
       A picture of mode RGB.
     """
-    img = _upright(img)
+    img = _eight_bits(img)
     return on_background(img, background) if img.has_transparency_data else img.convert("RGB")
 
 
 def to_rgba(img: Image.Image) -> Image.Image:
     """Converts a picture of any mode to RGBA, as `to_rgb` does but for what is transparent."""
-    img = _upright(img)
+    img = _eight_bits(img)
     return (img if img.has_transparency_data else img.convert("RGB")).convert("RGBA")
 
 
@@ -41,15 +41,21 @@ def on_background(img: Image.Image, background: str) -> Image.Image:
     return canvas.convert("RGB")
 
 
-def _upright(img: Image.Image) -> Image.Image:
+def _eight_bits(img: Image.Image) -> Image.Image:
     """Decodes a picture, turns it upright, and scales deep greys to eight bits."""
+    img = upright(img)
+    if img.mode.startswith("I") or img.mode == "F":
+        img = _deep_grey_to_8_bits(img)
+    return img
+
+
+def upright(img: Image.Image) -> Image.Image:
+    """Decodes a picture, and turns it as its EXIF says."""
     img.load()
     # Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
     with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
         if img.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT:
-            img = ImageOps.exif_transpose(img)
-    if img.mode.startswith("I") or img.mode == "F":
-        img = _deep_grey_to_8_bits(img)
+            return ImageOps.exif_transpose(img)
     return img
 
 

@@ -57,6 +57,9 @@ class DrawingSettings:
         "Draw this many candidates for each tile and keep the one that the model finds likeliest.",
         bounds=(1, 1000),
     )
+    unscale: bool = setting(
+        False, "Take prompts back exactly that were made larger by whole blocks."
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -27,6 +27,8 @@ class PictureSettings:
       colours: the codec that makes an integer of a pixel, as it spells itself: "hsv:5,4,4".
       background: colour that shows through transparent pixels, as Pillow spells colours.
       alpha: whether pixels can be transparent, too; then nothing shows through them.
+      unscale: whether what is this shape made larger by whole blocks is taken back exactly. That is
+        of the pictures at hand, not of the model.
 
     Raises:
       UsageError: a value of the wrong type or out of range.
@@ -37,6 +39,7 @@ class PictureSettings:
     colours: str
     background: str = BACKGROUND
     alpha: bool = False
+    unscale: bool = False
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
@@ -83,6 +86,7 @@ class PictureSettings:
             **colours,
             "background": self.background,
             **({"alpha": True} if self.alpha else {}),
+            **({"unscale": True} if self.unscale else {}),
         }
 
     @property

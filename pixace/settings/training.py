@@ -8,7 +8,8 @@ from typing import Any
 
 from pixace.errors import UsageError
 from pixace.settings.checks import MANY, MAX_SEED, require_path
-from pixace.settings.fields import check_settings, setting, settings_of
+from pixace.settings.fields import setting, settings_of
+from pixace.settings.reading import ReadingSettings
 
 AUTO = "auto"  # a batch size: the largest that fits
 PRECISIONS = ("float32", "bfloat16")
@@ -26,12 +27,17 @@ ALWAYS_STORED = (
 )
 
 _COUNTED_IN_EPOCHS = ("n_epochs", "steps_per_epoch")
-_OF_EACH_RUN = ("images", "val_images", "checkpoint", "cache_dir", "seed", "minutes")
+_OF_EACH_RUN = (
+    *("images", "val_images", "checkpoint", "cache_dir", "seed", "minutes"),
+    *(about.name for about in settings_of(ReadingSettings)),
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(ReadingSettings):
     """How to train a model; unlike `ModelConfig`, these may change from one run to the next.
+
+    How the folders' files become pictures is part of it: it is of the images, not of the model.
 
     Raises:
       UsageError: a value of the wrong type or out of range.
@@ -125,7 +131,7 @@ class TrainingSettings:
     )
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         for name in ("images", "val_images", "checkpoint", "cache_dir"):
             if name == "images" or getattr(self, name) is not None:
                 require_path(name, getattr(self, name))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pixace.pictures.fitting import fitted
+from pixace.pictures.fitting import drafted, fitted
 from pixace.pictures.metadata import is_drawn
 from pixace.pictures.reading import open_fitted
 from pixace.settings.pictures import PictureSettings
@@ -35,7 +35,16 @@ def tokens_of(
     Raises:
       ImageError: it cannot be fetched or read; the message names it.
     """
-    img = _picture_of(source, pictures, allow_private_urls)
+    return _tokens(_picture_of(source, pictures, allow_private_urls), pictures)
+
+
+def tokens_of_file(img: Image.Image, pictures: PictureSettings) -> np.ndarray:
+    """Returns the same of a file that has just been opened, and is not yet decoded."""
+    return _tokens(fitted(drafted(img, pictures), pictures), pictures)
+
+
+def _tokens(img: Image.Image, pictures: PictureSettings) -> np.ndarray:
+    """Returns the tokens, int32 (L,), of a picture of the model's shape."""
     tokens = encoded(np.asarray(img), pictures)
     return _exactly(img, tokens, pictures) if is_drawn(img) else tokens
 
@@ -52,6 +61,11 @@ def pixels_of(
       uint8 (H, W, C): RGB, or RGBA where pixels can be transparent.
     """
     return np.asarray(_picture_of(source, pictures, allow_private_urls))
+
+
+def pixels_of_file(img: Image.Image, pictures: PictureSettings) -> np.ndarray:
+    """Returns the same of a file that has just been opened, and is not yet decoded."""
+    return np.asarray(fitted(drafted(img, pictures), pictures))
 
 
 def _picture_of(

@@ -104,7 +104,7 @@ def _with_colours(
             f"{config.colours} is for a new training; {shown(start.path)} was trained with colours "
             "that it does not tell: name them"
         )
-    return with_found_colours(config, settings.images)
+    return with_found_colours(config, settings.images, settings)
 
 
 def _require_fitting(start: StartingPoint, config: ModelConfig, settings: TrainingSettings) -> None:

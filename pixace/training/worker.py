@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,7 +169,10 @@ def _load_images(
       PixaceError: the cache's folder cannot be written.
     """
     share = peers.index, peers.size
-    images = load_images(settings.images, config, cache_dir=settings.cache_dir, share=share)
+    load = partial(
+        load_images, config=config, cache_dir=settings.cache_dir, share=share, reading=settings
+    )
+    images = load(settings.images)
     val_folder = settings.val_images
     if val_folder is None and Path(DEFAULT_VAL_IMAGES).is_dir():
         val_folder = DEFAULT_VAL_IMAGES
@@ -178,4 +182,4 @@ def _load_images(
             "--val_images to see how well the model does on pictures it has not seen"
         )
         return images, images
-    return images, load_images(val_folder, config, cache_dir=settings.cache_dir, share=share)
+    return images, load(val_folder)

@@ -43,7 +43,8 @@ def test_as_a_user_runs_it(folder):
     assert lines[:4] == [
         "images            31",
         "unreadable        1",
-        "    images/text.png: not an image of a known kind (jpg, jpeg, png, webp, bmp, gif)",
+        "    images/text.png: not an image of a known kind "
+        "(jpg, jpeg, jfif, png, webp, bmp, gif, tif, tiff, avif)",
         "sizes             12x12 (31)",
     ]
     assert "exact duplicates  2 in 1 group" in lines

@@ -25,6 +25,11 @@ FLAWLESS = Findings(
     bitdepth="5,4,4",
     quantisation={"3,2,2": 10.0, "4,3,3": 4.5, "5,4,4": 2.0},
     palettes={"palette:auto:16": 7.0, "palette:auto:64": 3.0, "palette:auto:256": 1.5},
+    n_files=5000,
+    n_cut=0,
+    n_empty=0,
+    not_read={},
+    made_larger={},
 )
 
 

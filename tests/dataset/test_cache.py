@@ -6,10 +6,12 @@ import json
 import logging
 import os
 import zlib
+from collections import Counter
 
 import numpy as np
 import PIL
 import pytest
+from PIL import Image
 
 from pixace.dataset.batches import padded_batches, spread_rows, training_batches
 from pixace.dataset.cache import TokenCache, TokenFile, fingerprints
@@ -17,6 +19,7 @@ from pixace.dataset.reading import load_images
 from pixace.errors import ImageError, PixaceError
 from pixace.pictures.folder import find_images
 from pixace.settings.model import ModelConfig
+from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.tokens.order import order_of
 from tests.conftest import assert_same_state, paint, train_tiny
 from tests.tools.small_disk import NoSmallDisk, small_disk
@@ -373,7 +376,7 @@ def test_two_at_once_do_not_disturb_each_other(album, cache_dir):
                 load(album, cache_dir)
             yield number, row
 
-    cache = TokenCache(cache_dir, album, CONFIG.pictures, (0, 1))
+    cache = TokenCache(cache_dir, album, CONFIG.pictures, (0, 1), ONE_EACH)
     numbers, tokens = cache.write(rows(), fingerprints(plain.paths))
     assert list(numbers) == list(range(12))
     np.testing.assert_array_equal(tokens, plain.tokens)
@@ -398,3 +401,48 @@ def test_training_does_not_depend_on_the_cache(painted, weights_dir, tmp_path):
     folder = train_tiny(painted, tmp_path, "m", "transformer", cache_dir=str(cache_dir))
     assert len(os.listdir(cache_dir)) == 2  # training and validation images
     assert_same_state(folder, weights_dir / "transformer")
+
+
+# --- sheets, frames and pixel art made larger -----------------------------------------------------
+
+
+def tile_sheet(path, seed, size=(36, 24)):
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.mark.parametrize("reading", [{"grid": "12x12"}, {"grid": "6x6+0+1"}, {"unscale": True}])
+def test_each_way_of_reading_has_a_file_of_its_own(album, cache_dir, reading):
+    reading = ReadingSettings(**reading)
+    tile_sheet(album / "tiles.png", 0)
+    plain = load(album, cache_dir)
+    before = only_file(cache_dir).read_bytes()
+    cut = load_images(album, CONFIG, cache_dir=cache_dir, reading=reading)
+    expected = load_images(album, CONFIG, reading=reading)
+    assert list(cut.paths) == list(expected.paths)
+    np.testing.assert_array_equal(cut.tokens[:], expected.tokens)
+    assert len(list(cache_dir.iterdir())) == 2
+    np.testing.assert_array_equal(load(album, cache_dir).tokens[:], plain.tokens[:])
+    assert before in [path.read_bytes() for path in cache_dir.iterdir()]
+
+
+def test_only_the_pictures_of_a_changed_sheet_are_read_again(album, cache_dir, caplog):
+    reading = ReadingSettings(grid="12x12")
+    for name in ("tiles.png", "more.png"):
+        tile_sheet(album / name, len(name))
+    load_images(album, CONFIG, cache_dir=cache_dir, reading=reading)
+    tile_sheet(album / "tiles.png", 7)
+    with caplog.at_level(logging.DEBUG, "pixace.pictures.reading"):
+        cut = load_images(album, CONFIG, cache_dir=cache_dir, reading=reading)
+    opened = Counter(line.rpartition("/")[2] for line in caplog.messages if "opening" in line)
+    assert (opened["tiles.png"], opened["more.png"]) == (2, 1), "one to find the cells"
+    np.testing.assert_array_equal(cut.tokens[:], load_images(album, CONFIG, reading=reading).tokens)
+
+
+def test_another_json_beside_a_sheet_is_noticed(album, cache_dir):
+    tile_sheet(album / "tiles.png", 0)
+    for left in (0, 5):
+        frame = {"frame": {"x": left, "y": 0, "w": 9, "h": 9}}
+        (album / "tiles.json").write_text(json.dumps({"frames": {"one": frame}}))
+        images = load(album, cache_dir)
+        assert images.paths[-1].box == (left, 0, left + 9, 9)

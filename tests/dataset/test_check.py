@@ -2,6 +2,7 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -9,6 +10,7 @@ from pixace.dataset.check import check_images
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import find_images
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ReadingSettings
 from tests.conftest import paint
 
 PICTURES = PictureSettings(16, 16, "hsv:2,2,2")
@@ -77,3 +79,48 @@ def test_what_is_wrong_is_found_before_an_image_is_read(folder, arguments, wordi
         check_images("images", PICTURES, progress=lambda *counts: seen.append(counts), **arguments)
     assert seen == []
     assert [path.name for path in folder.iterdir()] == ["images"]
+
+
+def test_sheets_pixel_art_and_other_files(tmp_path):
+    """Cells are counted, and shown as the model will see them; what is no image is named."""
+    rng = np.random.default_rng(0)
+    art = [rng.integers(0, 256, (8, 8, 3), np.uint8) for _ in range(12)]
+    sheet = np.zeros((2 * 16, 7 * 16, 3), np.uint8)
+    for number, pixels in enumerate(art):
+        row, column = divmod(number, 7)
+        large = pixels.repeat(2, 0).repeat(2, 1)
+        sheet[16 * row : 16 * row + 16, 16 * column : 16 * column + 16] = large
+    (tmp_path / "images").mkdir()
+    Image.fromarray(sheet).save(tmp_path / "images" / "tiles.png")
+    (tmp_path / "images" / "tiles.psd").touch()
+    pictures = PictureSettings(8, 8, "palette:auto:4096")
+    reading = ReadingSettings(grid="16x16")
+    checked = check_images(tmp_path / "images", pictures, reading=reading)
+    findings = checked.findings
+    assert (findings.n_images, findings.n_files, findings.n_cut, findings.n_empty) == (12, 1, 1, 2)
+    assert (findings.not_read, findings.made_larger) == ({".psd": 1}, {"8x8": 12})
+    assert findings.classes == {"(top folder)": 12}
+    proposal = "from 8x8: --image_size=8 --unscale takes that back exactly"
+    assert any(proposal in sentence for sentence in checked.advice)
+    checked = check_images(
+        tmp_path / "images",
+        pictures,
+        reading=ReadingSettings(grid="16x16", unscale=True),
+        sheet=tmp_path / "sheet.png",
+    )
+    assert not any("--unscale" in sentence for sentence in checked.advice)
+    with Image.open(tmp_path / "sheet.png") as drawn:
+        for number, pixels in enumerate(art):
+            row, column = divmod(number, 4)
+            place = (100 * (2 * column + 1) + 1, 100 * row + 1)
+            tile = drawn.crop((*place, place[0] + 98, place[1] + 98)).resize((8, 8), 0)
+            np.testing.assert_array_equal(np.asarray(tile), pixels)
+
+
+def test_files_that_are_refused_are_named(tmp_path):
+    Image.new("RGB", (3, 3)).save(tmp_path / "small.png")
+    Image.effect_noise((8, 4), 90).save(tmp_path / "tiles.png")
+    checked = check_images(tmp_path, PICTURES, reading=ReadingSettings(grid="4x4"))
+    (unreadable,) = checked.findings.unreadable
+    assert unreadable["path"] == f"{tmp_path}/small.png"
+    assert checked.findings.n_images == 2

@@ -7,6 +7,7 @@ from PIL import Image
 from pixace.dataset.examine import examine
 from pixace.dataset.findings import make_report, quantisation_errors
 from pixace.errors import ImageError
+from pixace.pictures.cutting import find_pictures
 from pixace.pictures.folder import find_images
 from pixace.settings.pictures import PictureSettings
 from tests.conftest import paint
@@ -35,7 +36,9 @@ def test_the_report(mixed):
     done = []
     pictures = PictureSettings(16, 16, "hsv:4,3,3")
     report = make_report(
-        examine(find_images(mixed), progress=done.append), pictures=pictures
+        examine(find_images(mixed), progress=done.append),
+        pictures=pictures,
+        found=find_pictures(mixed),
     ).to_dict()
     assert sum(done) == 14
     assert report["n_images"] == 12
@@ -73,7 +76,10 @@ def test_what_is_in_training_and_validation(mixed, tmp_path):
     (tmp_path / "bad.jpg").write_text("")
     pictures = PictureSettings(6, 6, "hsv:2,1,2")
     report = make_report(
-        examine(find_images(mixed)), examine(find_images(tmp_path)), pictures=pictures
+        examine(find_images(mixed)),
+        examine(find_images(tmp_path)),
+        pictures=pictures,
+        found=find_pictures(mixed),
     )
     assert report.n_val_images == 4
     assert report.shared_with_val == [
@@ -106,7 +112,9 @@ def test_nothing_to_read(tmp_path):
         examine(find_images(tmp_path))
     (tmp_path / "bad.png").write_text("")
     report = make_report(
-        examine(find_images(tmp_path)), pictures=PictureSettings(8, 8, "hsv:3,2,2")
+        examine(find_images(tmp_path)),
+        pictures=PictureSettings(8, 8, "hsv:3,2,2"),
+        found=find_pictures(tmp_path),
     )
     assert report.n_images == 0 and len(report.unreadable) == 1
     assert np.isfinite([*report.quantisation.values()]).all()

@@ -9,6 +9,7 @@ from pixace.dataset.quantisation import quantisation_table
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ReadingSettings
 from pixace.tokens import image_to_tokens, tokens_to_image
 from tests.conftest import paint
 
@@ -146,3 +147,15 @@ def test_a_folder_without_a_readable_image(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(ImageError, match="none of 1 image files can be read"):
         quantisation_table(tmp_path, TINY, ["hsv:5,4,4"])
+
+
+def test_cells_of_sheets_are_pictures(tmp_path):
+    """Taken back exactly, they have few enough colours for their own palette."""
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 18, 3), np.uint8)
+    Image.fromarray(pixels.repeat(3, 0).repeat(3, 1)).save(tmp_path / "tiles.png")
+    reading = ReadingSettings(grid="18x18", unscale=True)
+    table = quantisation_table(tmp_path, TINY, ["palette:auto:108"], reading=reading)
+    assert table.errors == [0]
+    for number, (original, quantised) in enumerate(table.rows):
+        assert original == quantised
+        np.testing.assert_array_equal(original, pixels[:, 6 * number : 6 * number + 6])

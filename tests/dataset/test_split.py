@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pixace.dataset.split import check_split_folder, choose_val, make_split
 from pixace.errors import ImageError, UsageError
+from pixace.pictures.cutting import find_pictures
 from pixace.pictures.folder import find_images
 from pixace.pictures.reading import open_image
+from pixace.settings.reading import ReadingSettings
 from tests.conftest import paint
 
 
@@ -117,3 +120,25 @@ def test_a_failure_leaves_nothing_behind(classes):
         make_split(paths, np.array([True, False, False]), full)
     assert [entry.name for entry in full.iterdir()] == ["disc-000.png"]
     assert not [entry for entry in classes.iterdir() if entry.name.startswith(".")]
+
+
+def test_what_is_cut_from_a_sheet_becomes_pictures(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 12, 4), np.uint8)
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    Image.fromarray(pixels).save(tmp_path / "images" / "a" / "tiles.png")
+    Image.fromarray(pixels[:, :4]).save(tmp_path / "images" / "b.png")
+    paths = find_pictures(tmp_path / "images", ReadingSettings(grid="4x4")).paths
+    make_split(paths, np.array([False, True, False, True]), tmp_path / "out")
+    made = sorted(
+        str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.png")
+    )
+    assert made == [
+        "train/a/tiles.png-0001.png",
+        "train/a/tiles.png-0003.png",
+        "val/a/tiles.png-0002.png",
+        "val/b.png",
+    ]
+    assert [(tmp_path / "out" / name).is_symlink() for name in made] == [False] * 3 + [True]
+    for number, name in ((0, made[0]), (2, made[1]), (1, made[2])):
+        with Image.open(tmp_path / "out" / name) as img:
+            np.testing.assert_array_equal(np.asarray(img), pixels[:, 4 * number : 4 * number + 4])

@@ -1,5 +1,6 @@
 """Prompts: each is opened once, knows what it is called and which of its pixels are kept."""
 
+import dataclasses
 import functools
 import http.server
 import threading
@@ -104,3 +105,14 @@ def test_prompts_that_cannot_be_completed_together_are_told():
 def test_a_prompt_says_of_every_pixel_whether_it_is_kept():
     with pytest.raises(ValueError, match="kept"):
         Prompt(None, np.zeros(4, np.int32), np.ones(3, bool))
+
+
+def test_prompts_made_larger_are_taken_back_where_that_is_asked_for():
+    small = Image.fromarray(np.random.default_rng(0).integers(0, 256, (3, 3, 3), np.uint8))
+    large = small.resize((24, 24), Image.Resampling.NEAREST)
+    unscaled = dataclasses.replace(PICTURES, unscale=True)
+    (exact,) = open_prompts([small], PICTURES, 9)
+    (taken_back,) = open_prompts([large], unscaled, 9)
+    (scaled,) = open_prompts([large], PICTURES, 9)
+    np.testing.assert_array_equal(taken_back.tokens, exact.tokens)
+    assert (scaled.tokens != exact.tokens).any()

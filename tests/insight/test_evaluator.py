@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import math
 import subprocess
@@ -5,12 +7,15 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pixace.checkpoints.config_file import load_config
+from pixace.cli import main
 from pixace.dataset.reading import load_images
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.insight.evaluator import get_evaluator
 from pixace.models.stored import open_model
+from pixace.settings.reading import ReadingSettings
 
 
 @pytest.mark.parametrize(
@@ -66,3 +71,32 @@ def test_errors(painted, weights_dir, tmp_path):
     missing = evaluate("--model_name=reformer", f"--weights_dir={weights_dir}")
     assert (missing.returncode, missing.stdout) == (2, "")
     assert missing.stderr == "pixace: evaluate needs --images=FOLDER\n"
+
+
+def test_cells_of_sheets_are_measured_as_pictures(tmp_path, weights_dir):
+    """The same as those pictures in files of their own."""
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 18, 3), np.uint8)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "sheet").mkdir()
+    Image.fromarray(pixels.repeat(2, 0).repeat(2, 1)).save(tmp_path / "sheet" / "tiles.png")
+    for number in range(3):
+        cell = Image.fromarray(pixels[:, 6 * number : 6 * number + 6])
+        cell.save(tmp_path / "files" / f"{number}.png")
+    reading = ReadingSettings(grid="12x12", unscale=True)
+    evaluator = get_evaluator("transformer", weights_dir=weights_dir)
+    measured = evaluator.evaluate(tmp_path / "sheet", reading=reading)
+    assert measured == evaluator.evaluate(tmp_path / "files")
+    ranking = evaluator.score(tmp_path / "sheet", reading=reading, n_surprises=3)
+    plain = evaluator.score(tmp_path / "files")
+    np.testing.assert_array_equal(ranking.nats_per_pixel, plain.nats_per_pixel)
+    order = [int(path.stem) + 1 for path in plain.paths]
+    assert [*map(str, ranking.paths)] == [f"{tmp_path}/sheet/tiles.png#1,{n}" for n in order]
+    assert [surprise.name for surprise in ranking.surprises] == [f"tiles.png#1,{n}" for n in order]
+    words = ["score", f"--images={tmp_path}/sheet", "--model_name=transformer", "--csv"]
+    words += [f"--weights_dir={weights_dir}", "--grid=12x12", "--unscale"]
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert main([*words, f"--surprise={tmp_path}/surprise.png"]) == 0
+    assert [line.rpartition("tiles.png")[2] for line in out.getvalue().splitlines()[1:]] == [
+        f'#1,{n}",' for n in order
+    ]

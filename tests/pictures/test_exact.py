@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixace.pictures.exact import enlarged, indexed, shrunk, tiled
+from pixace.pictures.exact import block_size, enlarged, indexed, shrunk, tiled
 from pixace.pictures.metadata import RECIPE_KEY
 
 
@@ -100,3 +100,23 @@ def test_the_recipe_stays_with_the_picture():
     picture = noise(2, 2)
     picture.info[RECIPE_KEY] = "{}"
     assert indexed(picture).info == {RECIPE_KEY: "{}"}
+
+
+@pytest.mark.parametrize("times", [1, 2, 5, 30])
+@pytest.mark.parametrize("bands", [3, 4])
+def test_the_size_of_blocks_is_found(times, bands):
+    large = enlarged(noise(9, 6, bands), times)
+    assert block_size(large) == times
+    assert block_size(large.convert("L")) == times
+    off = large.copy()
+    off.putpixel((0, off.height - 1), (1,) * bands)
+    assert block_size(off) == 1
+
+
+def test_blocks_must_fill_the_picture_and_be_squares():
+    large = enlarged(noise(9, 6), 4)
+    assert block_size(large.crop((1, 0, 24, 36))) == 1
+    assert block_size(large.crop((0, 0, 22, 36))) == 2
+    assert block_size(large.resize((48, 36), Image.Resampling.NEAREST)) == 4
+    assert block_size(Image.new("RGB", (12, 18), "red")) == 6, "of one colour"
+    assert block_size(Image.new("RGB", (1, 1))) == 1

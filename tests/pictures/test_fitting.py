@@ -1,5 +1,6 @@
 """Pictures made whole: their size, the exact way back, large JPEGs that are not all decoded."""
 
+import dataclasses
 import io
 import subprocess
 import sys
@@ -48,6 +49,21 @@ def test_only_what_pixace_has_drawn_is_taken_back():
     large.info[RECIPE_KEY] = "{}"
     assert fitted(large, shape(4, 4)).tobytes() == small.tobytes()
     assert fitted(large, shape(5, 5)).tobytes() == large.resize((5, 5)).tobytes()
+
+
+@pytest.mark.parametrize("times", [1, 2, 7])
+def test_whatever_was_made_larger_is_taken_back_where_that_is_asked_for(times):
+    small = noise((6, 4))
+    unscaled = dataclasses.replace(shape(6, 4), unscale=True)
+    assert fitted(enlarged(small, times), unscaled).tobytes() == small.tobytes()
+    other = enlarged(noise((5, 4)), times)
+    assert fitted(other, unscaled).tobytes() == fitted(other, shape(6, 4)).tobytes()
+
+
+def test_that_of_coarser_pixel_art_some_blocks_are_left():
+    small = noise((3, 2))
+    unscaled = dataclasses.replace(shape(6, 4), unscale=True)
+    assert fitted(enlarged(small, 8), unscaled).tobytes() == enlarged(small, 2).tobytes()
 
 
 # --- transparency -------------------------------------------------------------------------------

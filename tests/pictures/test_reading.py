@@ -287,7 +287,8 @@ def found(folder):
 
 def test_images_are_found_in_sub_folders_in_any_letter_case_and_in_order(tmp_path):
     names = ["a/1.png", "a/2.JPG", "a/b/1.png", "b/1.png", "b/x.Jpeg", "c.WebP", "d.bmp", "e.gif"]
-    others = ["a/1.txt", "png", "b/1.png.part", "c.tiff", "d.svg", "config.json"]
+    names += ["f.tif", "f.tiff", "g.JFIF", "h.avif"]
+    others = ["a/1.txt", "png", "b/1.png.part", "c.psd", "d.svg", "config.json"]
     touch(tmp_path, *reversed(names), *others)
     assert found(tmp_path) == names
     assert list(find_images(str(tmp_path))) == list(find_images(tmp_path))
@@ -393,7 +394,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, kind):
         refusal(path)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 def test_a_file_cut_near_its_end_is_refused_or_whole(tmp_path, kind):
     data = encode(noise(), kind)
     path = tmp_path / "cut"
@@ -420,7 +421,7 @@ HOSTILE = {
     "text.png": b"hello\n" * 100,
     "page.jpg": b"<!DOCTYPE html><html><body>404</body></html>",
     "postscript.png": encode(Image.new("RGB", (4, 4)), "EPS"),
-    "tiff.png": encode(Image.new("RGB", (4, 4)), "TIFF"),
+    "fax.tif": encode(Image.new("1", (4, 4)), "TIFF", compression="group4"),
     "icon.png": encode(Image.new("RGB", (16, 16)), "ICO"),
     "bad-crc.png": encode(noise(), "PNG")[:20] + b"\xff" + encode(noise(), "PNG")[21:],
     "no-pixels.png": encode(Image.new("RGB", (4, 4)), "PNG").replace(

@@ -125,6 +125,9 @@ def _image_seeds() -> Iterator[bytes]:
             ("GIF", {"save_all": True, "append_images": [colours]}),
             ("BMP", {}),
             ("WEBP", {"exif": exif}),
+            ("TIFF", {"exif": exif, "compression": "tiff_lzw"}),
+            ("TIFF", {}),
+            ("AVIF", {"exif": exif}),
         ):
             file = io.BytesIO()
             try:

@@ -49,6 +49,7 @@ def hostile_images() -> list[Hostile]:
         *_damaged_jpegs(),
         *_large_jpegs(),
         *_odd_gifs_and_bmps(),
+        *_odd_tiffs(),
         *_noise(),
     ]
     written = [
@@ -117,9 +118,15 @@ def _cut() -> Contents:
         ("WEBP", {"lossless": True}),
         ("BMP", {}),
         ("GIF", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("AVIF", {}),
     ):
         data = encode(_picture(), kind, **options)
-        label = "-".join([kind.lower(), *options])
+        label = "-".join(
+            [kind.lower(), *options, *(value for value in options.values() if value is not True)]
+        )
         for place in (2, 6, 12, 20, 27, 40, *(len(data) * n // 10 for n in (3, 5, 7, 9))):
             yield f"cut-{label}-{place:04d}.{kind.lower()}", data[:place], False
 
@@ -127,7 +134,7 @@ def _cut() -> Contents:
 def _renamed() -> Contents:
     """Yields other files under the names of images, and images under names of other formats."""
     small = Image.new("RGB", (16, 16), "red")
-    for kind in ("TIFF", "ICO", "EPS", "PPM", "TGA", "PDF", "PCX", "SGI", "IM", "AVIF", "JPEG2000"):
+    for kind in ("ICO", "EPS", "PPM", "TGA", "PDF", "PCX", "SGI", "IM", "JPEG2000"):
         yield f"renamed-{kind.lower()}.png", encode(small, kind), False
     for name, data in {
         "page": b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
@@ -141,7 +148,10 @@ def _renamed() -> Contents:
         "ones": b"\xff" * 4096,
     }.items():
         yield f"renamed-{name}.jpg", data, False
-    for kind, suffix in (("PNG", "jpg"), ("JPEG", "gif"), ("WEBP", "bmp"), ("BMP", "png")):
+    for kind, suffix in (
+        *(("PNG", "jpg"), ("JPEG", "gif"), ("WEBP", "bmp"), ("BMP", "png")),
+        *(("TIFF", "jpeg"), ("AVIF", "tif")),
+    ):
         yield f"renamed-{kind.lower()}.{suffix}", encode(small, kind), True
 
 
@@ -327,6 +337,41 @@ def _odd_gifs_and_bmps() -> Contents:
     rle[30:34] = struct.pack("<I", 1)
     yield "bmp-rle-cut.bmp", bytes(rle) + b"\x20\x01" * 3, False
     yield "bmp-rle-jump.bmp", bytes(rle) + b"\0\2\xff\xff" * 9 + b"\0\1", False
+
+
+def tiff(tags: dict[int, int], data: bytes = b"", kinds: dict[int, int] | None = None) -> bytes:
+    """Returns a TIFF of grey pixels.
+
+    Args:
+      tags: each a number, beside those that every picture has.
+      data: follows them, at offset 1024.
+      kinds: type of a tag that is none of 4 bytes, and how many of it there are, at offset 1024.
+    """
+    usual = {256: 10, 257: 10, 258: 8, 259: 1, 262: 1, 273: 1024, 277: 1, 278: 10, 279: len(data)}
+    entries = sorted((usual | tags).items())
+    body = struct.pack("<H", len(entries))
+    for tag, value in entries:
+        body += struct.pack("<HHII", tag, *(kinds or {}).get(tag, (4, 1)), value)
+    return (b"II*\0\x08\0\0\0" + body).ljust(1024, b"\0") + data
+
+
+def _odd_tiffs() -> Contents:
+    """Yields TIFFs that need other decoders, or much memory, or hold what is no picture."""
+    yield "plain.tif", tiff({}, bytes(100)), True
+    zeros = deflated_zeros(100 << 20)
+    for edge in (16000, 2**31 - 16):
+        tiles = {259: 8, 322: edge, 323: edge, 324: 1024, 325: len(zeros)}
+        yield f"flood-tiles-{edge}.tif", tiff(tiles, zeros), False
+    yield "flood-strip.tif", tiff({259: 8, 278: 2**32 - 1}, zeros), True
+    yield "huge.tif", tiff({256: 20000, 257: 20000}, bytes(100)), False
+    yield "two-tile-widths.tif", tiff({322: 1024}, bytes(100), {322: (4, 2)}), True
+    large = dict.fromkeys(range(1000, 1060), (1, 9000000))
+    yield "flood-tags.tif", tiff(dict.fromkeys(large, 1024), bytes(9_000_000), large), True
+    for kind in ("jpeg", "zstd", "lzma"):
+        yield f"compressed-{kind}.tif", encode(_picture(), "TIFF", compression=kind), False
+    pages = [Image.new("RGB", (12, 12), colour) for colour in ("red", "blue")]
+    two = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    yield "two-pages.tiff", two, True
 
 
 def _noise() -> Contents:

@@ -1,9 +1,11 @@
 """One process's part in a training: images, steps, validations."""
 
+import logging
 import signal
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pixace.dataset.reading import load_images
 from pixace.errors import ImageError
@@ -11,6 +13,7 @@ from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.system.signals import StopRequest
+from pixace.tokens.reading import encoded
 from pixace.training.peers import Peers
 from pixace.training.worker import Worker
 from tests.tools.tiny import TINY
@@ -93,3 +96,25 @@ def test_folders_that_cannot_be_read(painted, tmp_path):
         worker_on(tmp_path, None)
     with pytest.raises(ImageError, match="no images"):
         worker_on(painted / "train", str(tmp_path))
+
+
+def test_it_trains_on_the_cells_of_sheets(tmp_path, caplog):
+    """Of which each is taken back exactly, where that is asked for."""
+    art = np.random.default_rng(0).integers(0, 256, (6, 18, 3), np.uint8)
+    (tmp_path / "train").mkdir()
+    (tmp_path / "val").mkdir()
+    sheet = Image.fromarray(art.repeat(2, 0).repeat(2, 1))
+    sheet.save(tmp_path / "train" / "tiles.png")
+    sheet.crop((0, 0, 24, 12)).save(tmp_path / "val" / "tiles.png")
+    (tmp_path / "train" / "notes.txt").touch()
+    with caplog.at_level(logging.INFO):
+        worker = worker_on(tmp_path / "train", str(tmp_path / "val"), grid="12x12", unscale=True)
+    assert worker.n_images == [3, 2, 0]
+    expected = encoded(art.reshape(6, 3, 6, 3).swapaxes(0, 1), CONFIG.pictures)
+    np.testing.assert_array_equal(worker.images.tokens, expected)
+    assert worker.described()["grid"] == "12x12"
+    lines = [line for line in caplog.messages if line.startswith(f"{tmp_path}/train: ")]
+    assert [line.partition(": ")[2] for line in lines] == [
+        "1 of 1 image files cut into pictures, 3 in all; 0 empty cells left out",
+        "not read, as no images: 1 .txt",
+    ]
