@@ -10,6 +10,7 @@ from PIL import Image
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.order import order_of
+from pixace.tokens.palette import PaletteCodec
 from pixace.tokens.vocabulary import FILL_ID
 
 
@@ -30,3 +31,22 @@ def token_rows(columns: Sequence[np.ndarray], pictures: PictureSettings) -> list
         for column in columns
     ]
     return [[picture_of(tokens, pictures) for tokens in row] for row in zip(*filled, strict=True)]
+
+
+def recoloured(rows: Sequence[Sequence[Image.Image]], colours: str) -> list[list[Image.Image]]:
+    """Gives each pixel of pictures, RGB or RGBA, the nearest of some colours in CIELAB.
+
+    Nothing is dithered, and the alpha of a pixel stays.
+
+    Args:
+      rows: rows of pictures.
+      colours: rrggbb,rrggbb,...
+    """
+    codec = PaletteCodec.from_words(colours)
+
+    def work(picture: Image.Image) -> Image.Image:
+        pixels = np.array(picture)
+        pixels[..., :3] = codec.decode(codec.encode(pixels[..., :3]))
+        return Image.fromarray(pixels)
+
+    return [[work(picture) for picture in row] for row in rows]
