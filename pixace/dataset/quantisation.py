@@ -90,8 +90,7 @@ def quantisation_table(
       n_images: how many pictures to show, up to MAX_IMAGES; fewer where there are fewer.
 
     Raises:
-      UsageError: a setting is out of range.
-      PixaceError: a palette's file cannot be read.
+      UsageError: a setting is out of range, or a palette's file cannot be read.
       ImageError: no such folder, no image in it, or none that can be read.
     """
     require_int("n_images", n_images, 1, MAX_IMAGES)

@@ -94,7 +94,7 @@ def test_palettes_stand_beside_bit_depths(painted, tmp_path, capsys):
             2,
             "palette:nes is neither a palette's file nor",
         ),
-        (["--images={}", "--colours=palette:no.gpl"], 1, "no.gpl: No such file"),
+        (["--images={}", "--colours=palette:no.gpl"], 2, "no.gpl: No such file"),
         (["--images={}", "--palette_out=a.gpl"], 2, "palette_out needs one --colours=palette:"),
         (
             ["--images={}", "--colours=palette:db16", "--palette_out=a.txt"],
