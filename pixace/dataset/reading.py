@@ -25,7 +25,7 @@ from pixace.settings.checks import require_int
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
 from pixace.system.threads import in_order
-from pixace.tokens.reading import encoded, pixels_of
+from pixace.tokens.reading import tokens_of_each
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -171,16 +171,12 @@ def read_tokens(
     dtype = token_dtype(pictures)
 
     def read(chunk: Sequence[int] | np.ndarray) -> list[tuple[int, np.ndarray | ImageError]]:
-        results: dict[int, np.ndarray | ImageError] = {}
-        for number in map(int, chunk):
-            try:
-                results[number] = pixels_of(paths[number], pictures)
-            except ImageError as error:
-                results[number] = error
-        good = [number for number, pixels in results.items() if isinstance(pixels, np.ndarray)]
-        pixels = np.array([results[number] for number in good], np.uint8)
-        tokens = encoded(pixels.reshape(-1, *pictures.shape, 3), pictures)
-        return [*(results | dict(zip(good, tokens.astype(dtype), strict=True))).items()]
+        files = [*map(int, chunk)]
+        rows = tokens_of_each((paths[number] for number in files), pictures)
+        return [
+            (number, row if isinstance(row, ImageError) else row.astype(dtype))
+            for number, row in zip(files, rows, strict=True)
+        ]
 
     # Not by `tf.data`: measuring a model reads images, too, and should not wait for TensorFlow.
     step = max(1, _CHUNK_PIXELS // pictures.n_pixels)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from pixace.errors import ImageError
 from pixace.pictures.fitting import fitted
 from pixace.pictures.metadata import is_drawn
 from pixace.pictures.reading import open_fitted
@@ -38,6 +40,36 @@ def tokens_of(
     img = _picture_of(source, pictures, allow_private_urls)
     tokens = encoded(np.asarray(img), pictures)
     return _exactly(img, tokens, pictures) if is_drawn(img) else tokens
+
+
+def tokens_of_each(
+    paths: Iterable[Path], pictures: PictureSettings
+) -> list[np.ndarray | ImageError]:
+    """Reads files as `tokens_of` does, but quantises them together, which takes less time.
+
+    Args:
+      paths: the files.
+      pictures: see `tokens_of`.
+
+    Returns:
+      The tokens of each, int32 (L,), or else what is wrong with it.
+    """
+    found: list[Image.Image | ImageError] = []
+    for path in paths:
+        try:
+            found.append(_picture_of(path, pictures, False))
+        except ImageError as error:
+            found.append(error)
+    good = [img for img in found if isinstance(img, Image.Image)]
+    rows = iter(encoded(np.stack([np.asarray(img) for img in good]), pictures) if good else ())
+    results: list[np.ndarray | ImageError] = []
+    for img in found:
+        if isinstance(img, Image.Image):
+            tokens = next(rows)
+            results.append(_exactly(img, tokens, pictures) if is_drawn(img) else tokens)
+        else:
+            results.append(img)
+    return results
 
 
 def pixels_of(

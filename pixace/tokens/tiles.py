@@ -36,7 +36,7 @@ def token_rows(columns: Sequence[np.ndarray], pictures: PictureSettings) -> list
 def recoloured(rows: Sequence[Sequence[Image.Image]], colours: str) -> list[list[Image.Image]]:
     """Gives each pixel of pictures, RGB or RGBA, the nearest of some colours in CIELAB.
 
-    Nothing is dithered, and the alpha of a pixel stays.
+    Nothing is dithered. The alpha of a pixel stays, and one that cannot be seen stays whole.
 
     Args:
       rows: rows of pictures.
@@ -46,7 +46,8 @@ def recoloured(rows: Sequence[Sequence[Image.Image]], colours: str) -> list[list
 
     def work(picture: Image.Image) -> Image.Image:
         pixels = np.array(picture)
-        pixels[..., :3] = codec.decode(codec.encode(pixels[..., :3]))
+        is_seen = pixels[..., 3:].any(axis=-1) | (pixels.shape[-1] == 3)
+        pixels[is_seen, :3] = codec.decode(codec.encode(pixels[is_seen, :3]))
         return Image.fromarray(pixels)
 
     return [[work(picture) for picture in row] for row in rows]

@@ -9,7 +9,7 @@ from pixace.pictures.writing import write_picture
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens import image_to_tokens
 from pixace.tokens.codec import codec_of
-from pixace.tokens.reading import encoded, pixels_of, tokens_of
+from pixace.tokens.reading import encoded, pixels_of, tokens_of, tokens_of_each
 from pixace.tokens.tiles import picture_of
 from tests.conftest import paint_stripes
 
@@ -83,6 +83,24 @@ def test_what_pixace_has_drawn_comes_back_exactly(tmp_path, colours, times):
             assert (tokens.dtype, tokens.shape) == (np.int32, (16 * 32,))
             np.testing.assert_array_equal(palette[tokens], palette[ids])
             assert (tokens >= 2).all()
+
+
+def test_files_read_together_have_the_tokens_of_each(noise, tmp_path):
+    pictures = PictureSettings(16, 32, "hsv:5,4,4")
+    drawn = picture_of(np.arange(16 * 32) + 2 + 16 * 32, pictures)  # of the least value
+    drawn.save(tmp_path / "photo.png")
+    drawn.info["pixace"] = "{}"
+    write_picture(drawn, tmp_path / "drawn.png")
+    noise.save(tmp_path / "noise.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    names = ("noise.png", "bad.png", "drawn.png", "photo.png")
+    noise_row, error, *rows = tokens_of_each([tmp_path / name for name in names], pictures)
+    assert isinstance(error, ImageError) and "bad.png: not an image" in str(error)
+    for name, row in zip(("noise.png", "drawn.png", "photo.png"), (noise_row, *rows), strict=True):
+        assert row.dtype == np.int32
+        np.testing.assert_array_equal(row, tokens_of(tmp_path / name, pictures))
+    assert (rows[0] != rows[1]).any()
+    assert [type(each) for each in tokens_of_each([tmp_path / "bad.png"], pictures)] == [ImageError]
 
 
 def test_a_photograph_of_those_colours_is_read_as_ever():

