@@ -88,6 +88,8 @@ def _request(values: flags.FlagValues) -> DrawRequest:
             drawing["scale"] = int(drawing["scale"])
     if "temperature" in drawing:
         drawing["temperature"] = numbers("temperature", drawing["temperature"], float)
+    if drawing.get("palette") == "":  # where a recipe names one
+        drawing["palette"] = None
     prompts = values["prompt"].value if values["prompt"].present else None
     if prompts == []:
         raise UsageError("flag --prompt= is empty; name an image file or a URL")

@@ -78,8 +78,7 @@ def settled_colours(words: str, paths: ImagePaths, pictures: PictureSettings) ->
       pictures: their shape and background.
 
     Raises:
-      UsageError: they name no colours.
-      PixaceError: a palette's file cannot be read.
+      UsageError: they name no colours, or a palette's file cannot be read.
       ImageError: none of the images can be.
     """
     colours = colours_named(words)

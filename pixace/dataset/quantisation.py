@@ -95,8 +95,7 @@ def quantisation_table(
       reading: how files become pictures; by default each is one.
 
     Raises:
-      UsageError: a setting is out of range.
-      PixaceError: a palette's file cannot be read.
+      UsageError: a setting is out of range, or a palette's file cannot be read.
       ImageError: no such folder, no image in it, or none that can be read.
     """
     require_int("n_images", n_images, 1, MAX_IMAGES)

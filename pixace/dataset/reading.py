@@ -30,7 +30,7 @@ from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.system.threads import in_order
-from pixace.tokens.reading import encoded, pixels_of_file
+from pixace.tokens.reading import picture_of_file, tokens_of_each
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -185,19 +185,22 @@ def read_tokens(
     """
     dtype = token_dtype(pictures)
 
-    def pixels_in(_: ImagePath, img: Image.Image) -> np.ndarray:
-        return pixels_of_file(img, pictures)
+    def picture_in(_: ImagePath, img: Image.Image) -> Image.Image:
+        return picture_of_file(img, pictures)
 
     step = max(1, _CHUNK_PIXELS // pictures.n_pixels)
 
     def read(portion: list[int]) -> list[tuple[int, np.ndarray | ImageError]]:
-        results = dict(read_portion(paths, portion, work=pixels_in))
-        good = [number for number, pixels in results.items() if isinstance(pixels, np.ndarray)]
+        found = read_portion(paths, portion, work=picture_in)
+        results: dict[int, np.ndarray | ImageError] = {
+            number: img for number, img in found if isinstance(img, ImageError)
+        }
+        good = [(number, img) for number, img in found if not isinstance(img, ImageError)]
         for start in range(0, len(good), step):
-            chunk = good[start : start + step]
-            pixels = np.array([results[number] for number in chunk], np.uint8)
-            results |= zip(chunk, encoded(pixels, pictures).astype(dtype), strict=True)
-        return [*results.items()]
+            numbers, imgs = zip(*good[start : start + step], strict=True)
+            tokens = tokens_of_each(imgs, pictures).astype(dtype)
+            results |= zip(numbers, tokens, strict=True)
+        return [(number, results[number]) for number, _ in found]
 
     # Not by `tf.data`: measuring a model reads images, too, and should not wait for TensorFlow.
     n_pieces = max(1, PIECES_PIXELS // pictures.n_pixels)

@@ -15,7 +15,7 @@ from pixace.drawing.recipe import Recipe
 from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.metadata import RECIPE_KEY
-from pixace.tokens.tiles import token_rows
+from pixace.tokens.tiles import recoloured, token_rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,11 +74,30 @@ class Drawing:
         Args:
           more_columns: int tokens (N, L) to show at the right, of which the recipe says nothing.
         """
-        rows = token_rows([*self.columns, *more_columns], self.recipe.config.pictures)
+        rows = self.tile_pictures(more_columns)
         scale, times = self.recipe.drawing.scale, self.recipe.drawing.times
         sheet = enlarged(tiled(rows), times) if times else collage(rows, int(scale))
         sheet.info[RECIPE_KEY] = self.recipe.to_text()
         return sheet
+
+    def tile_pictures(self, more_columns: Sequence[np.ndarray] = ()) -> list[list[Image.Image]]:
+        """Returns the tiles of the collage at the model's size, as N rows.
+
+        Where the recipe names a palette, the results have its colours, the pixels kept of a prompt
+        included. The other columns show what the model knows, in the model's colours.
+
+        Args:
+          more_columns: see `collage`.
+        """
+        rows = token_rows([*self.columns, *more_columns], self.recipe.config.pictures)
+        colours = self.recipe.drawing.palette
+        if colours is None:
+            return rows
+        first, last = len(self.columns) - len(self.tokens), len(self.columns)
+        results = recoloured([row[first:last] for row in rows], colours)
+        return [
+            [*row[:first], *result, *row[last:]] for row, result in zip(rows, results, strict=True)
+        ]
 
     def pictures(self) -> list[list[Image.Image]]:
         """Returns the results themselves, without prompts, as N rows of C pictures.
@@ -87,7 +106,7 @@ class Drawing:
         such as "4x"; each has the text of a recipe of its own in `info["pixace"]`. They are RGB, or
         RGBA where pixels can be transparent.
         """
-        rows = token_rows(self.tokens, self.recipe.config.pictures)
+        rows = [row[len(self.columns) - len(self.tokens) :] for row in self.tile_pictures()]
         times = self.recipe.drawing.times or 1
         results = [[enlarged(picture, times) for picture in row] for row in rows]
         layout = self.recipe.layout

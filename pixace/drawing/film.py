@@ -14,7 +14,6 @@ from pixace.errors import UsageError
 from pixace.pictures.metadata import RECIPE_KEY
 from pixace.pictures.writing import check_output, write_picture
 from pixace.tokens.order import order_of
-from pixace.tokens.tiles import token_rows
 from pixace.wording import shown
 
 _MAX_FRAMES = 600
@@ -85,7 +84,7 @@ def _frames(drawing: Drawing, times: list[int]) -> Iterator[Image.Image]:
     width, height = drawing.recipe.drawing.tile_size(pictures.size)
     border = _border(drawing)
     # As small as it can be: one pixel of the collage for each pixel that was drawn.
-    tiles = [[np.asarray(tile) for tile in row] for row in token_rows(drawing.columns, pictures)]
+    tiles = [[np.asarray(tile) for tile in row] for row in drawing.tile_pictures()]
     indices, palette = _indexed(_with_borders(tiles, 0, border))
     appears = _first_times(drawing)
     rows, columns = (

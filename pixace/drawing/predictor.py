@@ -18,7 +18,7 @@ from pixace.drawing.batching import batch_size_for
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.prompts import Prompt, PromptSource, listed, n_first_kept, open_prompts
-from pixace.drawing.recipe import Recipe, names_that_fit
+from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.stream import DrawingStep, LikeliestPictures, drawing_steps, whole_prompts
 from pixace.errors import UsageError
@@ -28,6 +28,7 @@ from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.system.files import file_sha256
+from pixace.tokens.palette_names import with_palette
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Predictor:
         top_p: float = 1.0,
         best_of: int = 1,
         unscale: bool = False,
+        palette: Path | str | None = None,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
     ) -> Drawing:
@@ -101,14 +103,17 @@ class Predictor:
           top_p: draw only from the fewest colours that hold this share of the probability.
           best_of: candidates for each tile, of which the likeliest is kept.
           unscale: take prompts back exactly that were made larger by whole blocks.
+          palette: give each pixel of the results the nearest colour of this palette: a file of one,
+            a name such as "pico-8", or its colours, "000000,ff004d".
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
 
         Raises:
-          UsageError: an argument out of range.
+          UsageError: an argument out of range, or a palette that cannot be read.
           ImageError: a prompt that cannot be read.
         """
         settings = DrawingSettings.of(
+            **with_palette({"palette": palette}),
             batch_size=batch_size,
             cut=cut,
             temperature=temperature,
@@ -231,16 +236,17 @@ class Predictor:
         tile: tuple[int, int] | None,
     ) -> Recipe:
         """Returns what draws the same again."""
-        return Recipe(
+        recipe = Recipe(
             model_name=self._model_name,
             checkpoint=self._stored.path.name,
             sha256=self._sha256,
             step=self._stored.step,
             config=self.config,
             drawing=settings,
-            prompts=names_that_fit([prompt.name for prompt in prompts]),
+            prompts=(None,) * len(prompts),
             tile=tile,
         )
+        return with_names(recipe, [prompt.name for prompt in prompts])
 
     def _sampler(self, batch_size: int, top_k: int, top_p: float) -> Sampler:
         """Returns the sampler of this shape, built on first use."""

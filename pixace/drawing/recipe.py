@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_TEXT = 64_000  # JPEG's EXIF ends at 65,533 bytes
 _MAX_NAMES = 30_000  # of them for the names of prompts
+_TILE = 100  # of them that the recipe of a single picture has more than that of all
 _MAX_NAME, _MAX_PATH = 255, 4096  # characters, of files and of prompts
 _MAX_STEP = 2**31
 _MAX_REASON = 200
@@ -164,9 +165,17 @@ class Recipe:
             raise UsageError("it is not complete") from None
 
 
-def names_that_fit(names: Sequence[str | None]) -> tuple[str | None, ...]:
-    """Returns the names of prompts, or as many times None where a file could not carry them all."""
-    return tuple(names) if len(json.dumps(names)) <= _MAX_NAMES else (None,) * len(names)
+def with_names(recipe: Recipe, names: Sequence[str | None]) -> Recipe:
+    """Returns a recipe that names its prompts, or the same where a file could not carry all names.
+
+    Args:
+      recipe: whose prompts have no names.
+      names: as many.
+    """
+    if len(json.dumps(names)) > _MAX_NAMES:
+        return recipe
+    named = dataclasses.replace(recipe, prompts=tuple(names))
+    return named if len(named.to_text()) <= _MAX_TEXT - _TILE else recipe
 
 
 def read_recipe(path: Path | str) -> Recipe:

@@ -196,7 +196,7 @@ def _plan(request: DrawRequest) -> _Plan:
     """Finds wrong what is cheap to find wrong, before trax is imported and the model read."""
     recipe = None if request.like is None else read_recipe(request.like)
     named = {} if recipe is None else dataclasses.asdict(recipe.drawing)
-    drawing = DrawingSettings.of(**{**named, **request.drawing})
+    drawing = DrawingSettings.of(**{**named, **with_palette(request.drawing)})
     model_name, weights = _model(request, recipe)
     stored = stored_config(weights)
     settings = with_palette(request.settings)

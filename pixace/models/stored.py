@@ -56,8 +56,7 @@ def open_model(
 
     Raises:
       CheckpointError: the file cannot be used.
-      UsageError: a setting contradicts the stored one.
-      PixaceError: a palette's file cannot be read.
+      UsageError: a setting contradicts the stored one, or a palette's file cannot be read.
     """
     stored = stored or read_checkpoint(path)
     named = with_palette(settings)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pixace.errors import ImageError, PixaceError, UsageError
+from pixace.errors import ImageError, UsageError
 from pixace.pictures.reading import read_image
 from pixace.pictures.rgb import OPAQUE
 from pixace.settings.checks import require_path
@@ -35,9 +35,8 @@ def read_palette(path: Path | str) -> list[str]:
       Each colour once, as rrggbb, in the order of the file; of a picture, as they come row by row.
 
     Raises:
-      UsageError: the suffix is not that of a palette.
-      PixaceError: the file cannot be read, is no palette, or has no colour or more than
-        MAX_COLOURS; the message names it.
+      UsageError: the suffix is not that of a palette; or the file, which the message names, cannot
+        be read, is no palette, or has no colour or more than MAX_COLOURS.
     """
     suffix, path = check_palette_file(path), Path(path)
     if suffix == ".png":
@@ -45,13 +44,13 @@ def read_palette(path: Path | str) -> list[str]:
     try:
         data = read_small(path, _MAX_BYTES)
     except OSError as error:
-        raise PixaceError(f"{shown(path)}: {error.strerror or error}") from None
+        raise UsageError(f"{shown(path)}: {error.strerror or error}") from None
     lines = enumerate(data.decode("utf-8-sig", "replace").split("\n"), 1)
     numbered = ((number, line.strip()) for number, line in lines)
     try:
         return _distinct(_READERS[suffix](numbered))
     except ValueError as error:
-        raise PixaceError(f"{shown(path)}: {error}") from None
+        raise UsageError(f"{shown(path)}: {error}") from None
 
 
 def write_palette(colours: Sequence[str], path: Path) -> None:
@@ -115,11 +114,14 @@ def _of_picture(path: Path) -> list[str]:
             )
         return np.asarray(img.convert("RGBA")).reshape(-1, 4)
 
-    pixels, first = np.unique(read_image(path, work), axis=0, return_index=True)
+    try:
+        pixels, first = np.unique(read_image(path, work), axis=0, return_index=True)
+    except ImageError as error:  # which a folder's picture is; this one is named by a flag
+        raise UsageError(str(error)) from None
     try:
         return _distinct(map(tuple, pixels[np.argsort(first)].tolist()))
     except ValueError as error:
-        raise PixaceError(f"{shown(path)}: {error}") from None
+        raise UsageError(f"{shown(path)}: {error}") from None
 
 
 Lines = Iterator[tuple[int, str]]  # counted from 1, without the spaces around them

@@ -9,6 +9,7 @@ from typing import Any
 
 from pixace.errors import UsageError
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
+from pixace.settings.colours import palette_colours
 from pixace.settings.fields import check_settings, setting, stored_values
 from pixace.wording import quoted
 
@@ -60,12 +61,21 @@ class DrawingSettings:
     unscale: bool = setting(
         False, "Take prompts back exactly that were made larger by whole blocks."
     )
+    # Here, and in recipes, its colours: "000000,ff004d". Users name them otherwise, too, see
+    # `tokens.palette_names.with_palette`.
+    palette: str | None = setting(
+        None,
+        "Give each pixel drawn the nearest colour of this palette: a file (.gpl, .hex, .pal or "
+        ".png), or a name such as pico-8.",
+        unset="the model's own colours",
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
         if not isinstance(self.temperature, list | tuple) or len(self.temperature) > _MAX_COLUMNS:
             raise UsageError(f"temperature must be at most {_MAX_COLUMNS} numbers")
         check_sampling(self.temperature, top_k=self.top_k, top_p=self.top_p)
+        _check_palette(self.palette)
         object.__setattr__(self, "scale", _checked_scale(self.scale))
         # NumPy's numbers go into no JSON.
         object.__setattr__(self, "temperature", tuple(map(float, self.temperature)))
@@ -122,6 +132,22 @@ class DrawingSettings:
         if not n_prompts:
             return 0
         return n_pixels // 2 if self.cut is None else self.cut
+
+
+def _check_palette(colours: Any) -> None:
+    """Checks that a palette is one as settings hold it.
+
+    Raises:
+      UsageError: it is not.
+    """
+    if colours is None:
+        return
+    if not isinstance(colours, str):
+        raise UsageError(f"palette must be such as 000000,ff004d, not {quoted(colours)}")
+    try:
+        palette_colours(colours)
+    except UsageError as error:
+        raise UsageError(f"palette: {error}") from None
 
 
 def _checked_scale(scale: Any) -> int | str:

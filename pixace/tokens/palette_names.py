@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pixace.errors import UsageError
 from pixace.pictures.known_palettes import KNOWN_PALETTES
 from pixace.pictures.palettes import read_palette
-from pixace.settings.colours import PALETTE, check_colours, is_open, palette
+from pixace.settings.colours import PALETTE, check_colours, is_open, palette_colours
 from pixace.wording import quoted
 
 
@@ -16,15 +17,17 @@ def with_palette(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns settings in which no palette is named by its file or its name, but by its colours.
 
     Args:
-      settings: by the names of `ModelConfig`, as a user names them; None means "not named".
+      settings: by the names of `ModelConfig` or of `DrawingSettings`, as a user names them; None
+        means "not named".
 
     Raises:
-      UsageError: there is no palette of that name.
-      PixaceError: the palette's file cannot be read.
+      UsageError: there is no palette of that name, or its file cannot be read.
     """
     named = dict(settings)
     if isinstance(named.get("colours"), str):
         named["colours"] = colours_named(named["colours"])
+    if isinstance(named.get("palette"), str | Path):
+        named["palette"] = _entries("palette=", str(named["palette"]), KNOWN_PALETTES)
     return named
 
 
@@ -34,18 +37,30 @@ def colours_named(words: str) -> str:
     Args:
       words: as `settings.colours` spells colours, or "palette:" and a file or a known name.
     """
-    name = words.removeprefix(PALETTE)
     if not words.startswith(PALETTE) or is_open(words):
         return check_colours(words)
+    name = words.removeprefix(PALETTE)
+    return PALETTE + _entries("colours=palette:", name, ["auto", *KNOWN_PALETTES])
+
+
+def _entries(flag: str, name: str, words: Iterable[str]) -> str:
+    """Returns the colours of a palette, rrggbb,rrggbb,...
+
+    Args:
+      flag: what the user has typed before the name.
+      name: a file, a known name, or the colours themselves.
+      words: that the name could have been.
+
+    Raises:
+      UsageError: it is none of these, or the file cannot be read.
+    """
     if name.lower() in KNOWN_PALETTES:
-        return palette(KNOWN_PALETTES[name.lower()])
+        return ",".join(KNOWN_PALETTES[name.lower()])
     if "." in name:
-        return palette(read_palette(name))
+        return ",".join(read_palette(name))
     try:
-        return check_colours(words)
+        return ",".join(palette_colours(name))
     except UsageError:
-        known = ", ".join(KNOWN_PALETTES)
         raise UsageError(
-            f"colours=palette:{quoted(name)[1:-1]} is neither a palette's file nor one of auto, "
-            f"{known}"
+            f"{flag}{quoted(name)[1:-1]} is neither a palette's file nor one of {', '.join(words)}"
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,18 +36,31 @@ def tokens_of(
     Raises:
       ImageError: it cannot be fetched or read; the message names it.
     """
-    return _tokens(_picture_of(source, pictures, allow_private_urls), pictures)
+    img = _picture_of(source, pictures, allow_private_urls)
+    return tokens_of_each([img], pictures)[0]
 
 
 def tokens_of_file(img: Image.Image, pictures: PictureSettings) -> np.ndarray:
     """Returns the same of a file that has just been opened, and is not yet decoded."""
-    return _tokens(fitted(drafted(img, pictures), pictures), pictures)
+    return tokens_of_each([picture_of_file(img, pictures)], pictures)[0]
 
 
-def _tokens(img: Image.Image, pictures: PictureSettings) -> np.ndarray:
-    """Returns the tokens, int32 (L,), of a picture of the model's shape."""
-    tokens = encoded(np.asarray(img), pictures)
-    return _exactly(img, tokens, pictures) if is_drawn(img) else tokens
+def picture_of_file(img: Image.Image, pictures: PictureSettings) -> Image.Image:
+    """Returns the picture, of the model's shape, of a file that has just been opened."""
+    return fitted(drafted(img, pictures), pictures)
+
+
+def tokens_of_each(imgs: Sequence[Image.Image], pictures: PictureSettings) -> np.ndarray:
+    """Quantises pictures of the model's shape together, which takes less time than one by one.
+
+    Returns:
+      int32 (N, L).
+    """
+    tokens = encoded(np.stack([np.asarray(img) for img in imgs]), pictures)
+    for row, img in zip(tokens, imgs, strict=True):
+        if is_drawn(img):
+            row[:] = _exactly(img, row, pictures)
+    return tokens
 
 
 def pixels_of(
@@ -65,7 +79,7 @@ def pixels_of(
 
 def pixels_of_file(img: Image.Image, pictures: PictureSettings) -> np.ndarray:
     """Returns the same of a file that has just been opened, and is not yet decoded."""
-    return np.asarray(fitted(drafted(img, pictures), pictures))
+    return np.asarray(picture_of_file(img, pictures))
 
 
 def _picture_of(

@@ -10,6 +10,7 @@ from PIL import Image
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.order import order_of
+from pixace.tokens.palette import PaletteCodec
 from pixace.tokens.vocabulary import PAD_ID
 
 
@@ -33,3 +34,23 @@ def token_rows(columns: Sequence[np.ndarray], pictures: PictureSettings) -> list
         for column in columns
     ]
     return [[picture_of(tokens, pictures) for tokens in row] for row in zip(*filled, strict=True)]
+
+
+def recoloured(rows: Sequence[Sequence[Image.Image]], colours: str) -> list[list[Image.Image]]:
+    """Gives each pixel of pictures, RGB or RGBA, the nearest of some colours in CIELAB.
+
+    Nothing is dithered. The alpha of a pixel stays, and one that cannot be seen stays whole.
+
+    Args:
+      rows: rows of pictures.
+      colours: rrggbb,rrggbb,...
+    """
+    codec = PaletteCodec.from_words(colours)
+
+    def work(picture: Image.Image) -> Image.Image:
+        pixels = np.array(picture)
+        is_seen = pixels[..., 3:].any(axis=-1) | (pixels.shape[-1] == 3)
+        pixels[is_seen, :3] = codec.decode(codec.encode(pixels[is_seen, :3]))
+        return Image.fromarray(pixels)
+
+    return [[work(picture) for picture in row] for row in rows]

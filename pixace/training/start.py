@@ -93,8 +93,7 @@ def training_folder(
 
     Raises:
       UsageError: the name is not a plain folder name; a setting is out of range or contradicts
-        the stored one.
-      PixaceError: a palette's file cannot be read.
+        the stored one; a palette's file cannot be read.
       CheckpointError: no such checkpoint, or the stored settings cannot be used.
     """
     reader, settings = reader or CheckpointReader(), with_palette(settings)

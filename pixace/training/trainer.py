@@ -138,8 +138,8 @@ def get_trainer(
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`.
 
     Raises:
-      UsageError: a setting is out of range or contradicts the stored one.
-      PixaceError: a palette's file cannot be read.
+      UsageError: a setting is out of range or contradicts the stored one; or a palette's file
+        cannot be read.
       CheckpointError: the stored settings cannot be used.
     """
     checkpoint = None if checkpoint is None else str(checkpoint)

@@ -189,3 +189,16 @@ def test_outputs_that_cannot_be_are_told_in_one_line(run, words, message):
     assert (code, messages.count("\n")) == (2, 1)
     assert messages.startswith(message)
     assert [path.name for path in Path().iterdir()] == ["a.png"]
+
+
+def test_a_palette_is_drawn_again_or_left_out(run):
+    words = ("--model_name=transformer", "--n_images=2", "--seed=1", "--scale=1x")
+    assert run(*words, "--out=free.png") == (0, "")
+    assert run(*words, "--palette=Gameboy", "--out=a.png") == (0, "")
+    assert run("--like=a.png", "--out=b.png") == (0, "")
+    assert run("--like=a.png", "--palette=", "--out=c.png") == (0, "")
+    with Image.open("a.png") as img:
+        colours = {colour for _, colour in img.getcolors()}
+    assert colours <= {(15, 56, 15), (48, 98, 48), (139, 172, 15), (155, 188, 15)}
+    assert Path("b.png").read_bytes() == Path("a.png").read_bytes()
+    assert Path("c.png").read_bytes() == Path("free.png").read_bytes()

@@ -123,7 +123,7 @@ def test_transparency_is_shown_and_no_colour(icons, tmp_path, capsys):
             2,
             "palette:nes is neither a palette's file nor",
         ),
-        (["--images={}", "--colours=palette:no.gpl"], 1, "no.gpl: No such file"),
+        (["--images={}", "--colours=palette:no.gpl"], 2, "no.gpl: No such file"),
         (["--images={}", "--palette_out=a.gpl"], 2, "palette_out needs one --colours=palette:"),
         (
             ["--images={}", "--colours=palette:db16", "--palette_out=a.txt"],

@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pixace.drawing.layout import Layout
-from pixace.drawing.recipe import Recipe, names_that_fit, read_recipe
+from pixace.drawing.recipe import Recipe, read_recipe, with_names
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.pictures.writing import write_picture
 from pixace.settings.model import ModelConfig
@@ -199,12 +199,14 @@ def test_files_that_are_no_pictures(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif"])
 def test_more_names_than_a_file_can_carry_are_left_out(tmp_path, suffix):
-    some = names_that_fit([f"pictures/{i:04d}-\u00e9.png" for i in range(900)])
-    assert some[-1] == "pictures/0899-\u00e9.png"
-    many = names_that_fit([f"pictures/{i:04d}-\u00e9.png" for i in range(9000)])
-    assert many == (None,) * 9000
-    for names in (some, many):
-        recipe = a_recipe(prompts=names, temperature=(1 / 3,) * 100)
+    names = [f"pictures/{i:04d}-\u00e9.png" for i in range(9000)]
+    some, many = (
+        with_names(a_recipe(prompts=(None,) * n, temperature=(1 / 3,) * 100), names[:n])
+        for n in (900, 9000)
+    )
+    assert some.prompts[-1] == "pictures/0899-\u00e9.png"
+    assert many.prompts == (None,) * 9000
+    for recipe in (some, many):
         write_picture(picture(recipe.to_text()), tmp_path / f"out{suffix}")
         assert read_recipe(tmp_path / f"out{suffix}") == recipe
 
@@ -251,9 +253,26 @@ def test_the_model_s_settings_are_inside():
 def test_the_largest_palette_and_the_longest_names_fit(tmp_path, suffix):
     colours = "palette:" + ",".join(f"{number:06x}" for number in range(4096))
     config = dataclasses.replace(RECIPE.config, bitdepth=None, colours=colours)
-    prompts = names_that_fit(["x" * 290] * 101)
     drawing = dataclasses.replace(RECIPE.drawing, temperature=(0.123456789012345678,) * 100)
-    recipe = dataclasses.replace(RECIPE, config=config, prompts=prompts, drawing=drawing)
-    assert prompts[0] is not None and len(recipe.to_text()) > 60_000
+    recipe = dataclasses.replace(RECIPE, config=config, prompts=(None,) * 101, drawing=drawing)
+    recipe = with_names(recipe, ["x" * 290] * 101)
+    assert recipe.prompts[0] is not None and len(recipe.to_text()) > 60_000
     write_picture(picture(recipe.to_text()), tmp_path / f"out{suffix}")
     assert read_recipe(tmp_path / f"out{suffix}") == recipe
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".gif"])
+def test_the_largest_palettes_of_model_and_drawing_fit_and_names_give_way(tmp_path, suffix):
+    colours = ",".join(f"{number:06x}" for number in range(4096))
+    config = dataclasses.replace(RECIPE.config, bitdepth=None, colours=f"palette:{colours}")
+    temperature = (0.123456789012345678,) * 100
+    drawing = dataclasses.replace(RECIPE.drawing, temperature=temperature, palette=colours)
+    bare = dataclasses.replace(RECIPE, config=config, prompts=(None,) * 5, drawing=drawing)
+    assert with_names(bare, ["x" * 290] * 5).prompts == ("x" * 290,) * 5
+    room = 64_000 - len(bare.to_text())
+    for length in (room // 5 - 50, room // 5 + 50):
+        recipe = with_names(bare, ["x" * length] * 5)
+        one = dataclasses.replace(recipe, tile=(4, 99))
+        write_picture(picture(one.to_text()), tmp_path / f"out{suffix}")
+        assert read_recipe(tmp_path / f"out{suffix}") == one
+    assert recipe.prompts == (None,) * 5

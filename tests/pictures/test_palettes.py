@@ -103,7 +103,7 @@ BAD = {
 def test_a_bad_file_is_one_line_that_names_it(name, palette):
     data, message = BAD[name]
     path = palette(name, data)
-    with pytest.raises(PixaceError) as caught:
+    with pytest.raises(UsageError) as caught:
         read_palette(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
@@ -112,22 +112,22 @@ def test_a_bad_file_is_one_line_that_names_it(name, palette):
 
 def test_a_picture_that_is_no_palette(tmp_path):
     Image.new("RGB", (1025, 1024)).save(tmp_path / "large.png")
-    with pytest.raises(PixaceError, match="1025x1024 pixels are too many for a palette"):
+    with pytest.raises(UsageError, match="1025x1024 pixels are too many for a palette"):
         read_palette(tmp_path / "large.png")
     noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "photo.png")
-    with pytest.raises(PixaceError, match="more than 4096 colours"):
+    with pytest.raises(UsageError, match="more than 4096 colours"):
         read_palette(tmp_path / "photo.png")
 
 
 def test_what_is_no_file(tmp_path):
-    with pytest.raises(PixaceError, match="No such file"):
+    with pytest.raises(UsageError, match="No such file"):
         read_palette(tmp_path / "a.gpl")
     os.mkfifo(tmp_path / "pipe.hex")
-    with pytest.raises(PixaceError, match="not a regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         read_palette(tmp_path / "pipe.hex")
     (tmp_path / "folder.pal").mkdir()
-    with pytest.raises(PixaceError, match="not a regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         read_palette(tmp_path / "folder.pal")
 
 

@@ -31,3 +31,20 @@ def test_a_scale_is_the_edge_of_a_tile_or_how_often_to_repeat_a_pixel(scale, tim
 def test_other_scales_are_refused_by_name(scale):
     with pytest.raises(UsageError, match=r"^scale must be "):
         DrawingSettings(scale=scale)
+
+
+def test_a_palette_is_its_colours():
+    settings = DrawingSettings(palette="000000,ff004d")
+    assert settings.to_dict()["palette"] == "000000,ff004d"
+    assert "palette" not in DrawingSettings().to_dict()
+
+
+@pytest.mark.parametrize(
+    "palette",
+    ["", "pico-8", "a.gpl", "palette:000000", "FF004D", "000000,000000", "000000,", 7, ["000000"]]
+    + [",".join(f"{number:06x}" for number in range(4097))],
+)
+def test_other_palettes_are_refused_by_name(palette):
+    with pytest.raises(UsageError, match=r"^palette") as caught:
+        DrawingSettings(palette=palette)
+    assert len(str(caught.value)) < 200

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixace.errors import PixaceError, UsageError
+from pixace.errors import UsageError
 from pixace.pictures.palettes import write_palette
 from pixace.tokens.palette_names import colours_named, with_palette
 
@@ -28,7 +28,14 @@ def test_what_settings_hold_stays(words):
 def test_settings_of_other_names_stay():
     assert with_palette({"colours": None, "seed": 3}) == {"colours": None, "seed": 3}
     assert with_palette({}) == {}
-    assert with_palette({"colours": "palette:gameboy"})["colours"].count(",") == 3
+    assert with_palette({"palette": None, "seed": 3}) == {"palette": None, "seed": 3}
+
+
+def test_settings_name_palettes_by_their_colours():
+    colours = "0f380f,306230,8bac0f,9bbc0f"
+    assert with_palette({"colours": "palette:gameboy"}) == {"colours": f"palette:{colours}"}
+    assert with_palette({"palette": "Gameboy"}) == {"palette": colours}
+    assert with_palette({"palette": colours}) == {"palette": colours}
 
 
 @pytest.mark.parametrize(
@@ -51,5 +58,5 @@ def test_what_is_no_palette(words, message):
 
 
 def test_a_file_that_is_not_there():
-    with pytest.raises(PixaceError, match="nowhere.hex: No such file"):
+    with pytest.raises(UsageError, match="nowhere.hex: No such file"):
         colours_named("palette:nowhere.hex")

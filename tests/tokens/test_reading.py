@@ -11,7 +11,7 @@ from pixace.pictures.writing import write_picture
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens import image_to_tokens
 from pixace.tokens.codec import codec_of
-from pixace.tokens.reading import encoded, pixels_of, tokens_of
+from pixace.tokens.reading import encoded, picture_of_file, pixels_of, tokens_of, tokens_of_each
 from pixace.tokens.tiles import picture_of
 from pixace.tokens.vocabulary import N_RESERVED, TRANSPARENT_ID
 from tests.conftest import paint_stripes
@@ -109,6 +109,21 @@ def test_a_transparent_picture_is_still_one_for_models_that_know_none(noise):
     assert (tokens >= N_RESERVED).all()
     seen = tokens_of(noise, dataclasses.replace(WIDE, alpha=True))
     assert (seen == TRANSPARENT_ID).any() and (seen >= N_RESERVED).any()
+
+
+def test_files_read_together_have_the_tokens_of_each(noise, tmp_path):
+    pictures = PictureSettings(16, 32, "hsv:5,4,4")
+    drawn = picture_of(np.arange(16 * 32) + 2 + 16 * 32, pictures)  # of the least value
+    drawn.save(tmp_path / "photo.png")
+    drawn.info["pixace"] = "{}"
+    write_picture(drawn, tmp_path / "drawn.png")
+    noise.save(tmp_path / "noise.png")
+    paths = [tmp_path / name for name in ("noise.png", "drawn.png", "photo.png")]
+    rows = tokens_of_each([picture_of_file(Image.open(path), pictures) for path in paths], pictures)
+    assert rows.dtype == np.int32
+    for path, row in zip(paths, rows, strict=True):
+        np.testing.assert_array_equal(row, tokens_of(path, pictures))
+    assert (rows[1] != rows[2]).any()
 
 
 def test_a_photograph_of_those_colours_is_read_as_ever():

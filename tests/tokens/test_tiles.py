@@ -3,7 +3,7 @@ from PIL import Image
 
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.reading import tokens_of
-from pixace.tokens.tiles import picture_of, token_rows
+from pixace.tokens.tiles import picture_of, recoloured, token_rows
 
 PICTURES = PictureSettings(2, 3, "hsv:4,2,2")
 RED, BLUE, BLACK = [255, 0, 0], [0, 0, 255], [0, 0, 0]
@@ -28,3 +28,14 @@ def test_columns_of_tokens_become_rows_of_pictures():
         [[RED] * 6, [RED] + [BLACK] * 5, [BLACK] * 6],
         [[BLUE] * 6, [BLUE] + [BLACK] * 5, [BLACK] * 6],
     ]
+
+
+def test_each_pixel_takes_the_nearest_colour_and_keeps_its_alpha():
+    pixels = np.array([[[250, 5, 5], [9, 9, 250], [3, 3, 3]]], np.uint8)
+    ((picture,),) = recoloured([[Image.fromarray(pixels)]], "000000,ff0000,0000ff")
+    assert np.asarray(picture).tolist() == [[RED, BLUE, BLACK]]
+    alpha = np.array([[[255], [0], [128]]], np.uint8)
+    ((picture,),) = recoloured(
+        [[Image.fromarray(np.concatenate([pixels, alpha], axis=-1))]], "000000,ff0000,0000ff"
+    )
+    assert np.asarray(picture).tolist() == [[[*RED, 255], [9, 9, 250, 0], [*BLACK, 128]]]

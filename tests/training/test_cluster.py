@@ -11,11 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pixace.checkpoints.config_file import load_config
 from pixace.checkpoints.file import read_checkpoint
 from pixace.dataset.batches import Batch
+from pixace.dataset.palette_finding import found_colours
 from pixace.insight.evaluator import get_evaluator
+from pixace.pictures.folder import find_images
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
+from pixace.settings.pictures import PictureSettings
 from pixace.settings.training import TrainingSettings
 from pixace.training.learner import Learner
 from tests.conftest import assert_same_state, flags_of, wait_for
@@ -99,6 +103,24 @@ def test_by_minutes_both_train_what_the_first_has_chosen(painted, tmp_path):
     checkpoint = read_checkpoint(tmp_path / "m" / "model.pkl.gz")
     assert checkpoint.step == checkpoint.resume.plan.last_step
     assert len(checkpoint.history.validations()) == 4
+
+
+@pytest.mark.slow
+def test_both_train_on_the_palette_that_the_first_has_found(painted, tmp_path):
+    flags = {"images": painted / "train", "val_images": painted / "val", "weights_dir": tmp_path}
+    sizes = {"model_type": "transformer", "d_model": 16, "d_ff": 16, "n_layers": 1, "n_heads": 2}
+    length = {"batch_size": 4, "steps_per_epoch": 3, "n_epochs": 1, "steps_per_eval": 5}
+    words = [f"--{name}={value}" for name, value in {**flags, **sizes, **length}.items()]
+    command = [sys.executable, "-m", "pixace", "train", *words, "--model_name=m", "--image_size=4"]
+    ended = ends(start_both([[*command, "--colours=palette:auto:8"]] * 2))
+    assert [code for code, _, _ in ended] == [0, 0], ended
+    config = load_config(tmp_path / "m")
+    pictures = PictureSettings.of(4, colours="palette:auto:8")
+    assert config.colours == found_colours(find_images(painted / "train"), pictures)
+    # Of half of these images the second process has made the tokens.
+    _, nats = read_checkpoint(tmp_path / "m" / "model.pkl.gz").history.validations()[-1]
+    likelihood = get_evaluator("m", weights_dir=tmp_path).evaluate(painted / "val", batch_size=4)
+    assert nats == pytest.approx(likelihood.nats_per_pixel, rel=1e-5)
 
 
 @pytest.mark.slow
