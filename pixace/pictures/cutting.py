@@ -112,7 +112,7 @@ def find_pictures(
     unreadable: list[Unreadable] = []
     counts = Counter[str]()
 
-    def names() -> Iterator[bytes]:
+    def names() -> Iterator[bytes]:  # one after another, as there may be a million
         for number, taken in enumerate(in_order(partial(_taken, reading, has_data), files)):
             unreadable.extend(taken.refused)
             counts["cut"] += bool(taken.pieces)
@@ -127,15 +127,21 @@ def find_pictures(
     if reading.grid is not None or reading.frames == ALL or has_data:
         paths = ImagePaths(files.folder, names())
     if not paths:
-        reason = "every cell is empty"
-        if unreadable:
-            reason = f"the first: {shown(unreadable[0].path)}: {unreadable[0].problem}"
-        raise ImageError(
-            f"{shown(folder)}: no picture can be taken from its {len(files)} image files; {reason}"
-        )
+        raise _nothing_in(files, unreadable)
     others[sheet_frames.SUFFIX] -= counts["described"]
     not_read = {suffix: count for suffix, count in others.most_common() if count > 0}
     return FoundPictures(paths, unreadable, len(files), counts["cut"], counts["empty"], not_read)
+
+
+def _nothing_in(files: ImagePaths, unreadable: list[Unreadable]) -> ImageError:
+    """Returns what is wrong with a folder of which no picture can be taken."""
+    reason = "every cell is empty"
+    if unreadable:
+        reason = f"the first: {shown(unreadable[0].path)}: {unreadable[0].problem}"
+    return ImageError(
+        f"{shown(files.folder)}: no picture can be taken from its {len(files)} image files; "
+        f"{reason}"
+    )
 
 
 def _taken(reading: ReadingSettings, has_data: bool, path: ImagePath) -> _Taken:

@@ -19,8 +19,8 @@ def fitted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
     """Makes a picture one that the model knows.
 
     What pixace has enlarged exactly comes back exactly. A photograph may be made of equal blocks,
-    too, and is scaled as it has always been, unless `unscale` asks for it: what pixace has drawn
-    carries its recipe.
+    too, and is scaled as it has always been: what pixace has drawn carries its recipe. `unscale`
+    asks for the same with all pictures.
 
     Args:
       img: a picture of any mode and size.
@@ -30,7 +30,7 @@ def fitted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
       RGB, or RGBA where pixels can be transparent, of the model's size.
     """
     plain = to_rgba(img) if pictures.alpha else to_rgb(img, pictures.background)
-    small = shrunk(plain, pictures.size) if pictures.unscale or is_drawn(plain) else None
+    small = shrunk(plain, pictures.size) if is_drawn(plain) else None
     return _scaled(plain, pictures) if small is None else small
 
 
@@ -38,9 +38,12 @@ def _scaled(plain: Image.Image, pictures: PictureSettings) -> Image.Image:
     """Scales a picture with Pillow's default filter (bicubic), which premultiplies RGBA.
 
     Where no new colours must come, and the new edges are multiples of the old ones, each pixel
-    becomes a block.
+    becomes a block. What is made of so many blocks becomes one pixel of each, if that is wanted.
     """
     width, height = pictures.size
+    small = shrunk(plain, pictures.size) if pictures.unscale else None
+    if small is not None:
+        return small
     if pictures.in_blocks and width % plain.width == height % plain.height == 0:
         return plain.resize(pictures.size, Image.Resampling.NEAREST)
     return plain.resize(pictures.size)

@@ -40,6 +40,8 @@ STAND_INS = {
     "emoji/train": "faces/train",
     "emoji/val": "faces/val",
     "--checkpoint=600": "--checkpoint=3",
+    "--images=tilesets": "--images=faces/train",
+    "--grid=16x16+1+2": "--grid=6x6",
     "--background=white": "--background=black",  # as the tiny model was trained
 }
 
