@@ -16,6 +16,12 @@ files, with their tokens in memory or on disk. Linux only.
 measures instead what it takes to scale JPEG pictures of these sizes, beside Pillow, which decodes
 every pixel of them; and by how much the scaled pictures differ.
 
+    python benchmarks/pipeline.py --colours hsv:5,4,4 palette:auto:64 palette:auto:256
+                                  [--images=FOLDER]
+
+measures instead how long each of several codecs takes to make tokens of pictures, of which it knows
+no colour before, beside the first one, and to read the files besides.
+
 Prints a Markdown table.
 """
 
@@ -38,17 +44,21 @@ from PIL import Image, ImageDraw
 
 from pixace.backend.door import jax
 from pixace.dataset.batches import training_batches
+from pixace.dataset.palette_finding import settled_colours
 from pixace.dataset.reading import load_images
 from pixace.pictures.folder import find_images
 from pixace.pictures.reading import open_fitted
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.tokens.codec import codec_of
+from pixace.tokens.reading import pixels_of
 from pixace.training.learner import Learner
 
 SMALL_EDGE = 40  # of the PNG files: a little more than the 32 pixels they become
 MEASURED_SECONDS = 3.0
 PHOTOS = 5
+CODEC_ROUNDS = 5
+CHUNK_PIXELS = 2**14  # quantised together, as when a folder is read
 
 
 def paint_photos(
@@ -186,6 +196,58 @@ def compare_with_all_pixels(sizes: list[str]) -> None:
             )
 
 
+def compare_codecs(images: Path | None, n_jpegs: int, edge: int, names: list[str]) -> None:
+    """Prints the table of codecs, all of which take turns; the processor's time counts."""
+    with tempfile.TemporaryDirectory() as painted:
+        if images is None:
+            paint_photos(Path(painted), n_jpegs, (edge, edge))
+        folder = images or Path(painted)
+        paths = find_images(folder)
+        config = ModelConfig()
+        pixels = np.stack([pixels_of(path, config.pictures) for path in paths])
+        chunks = np.array_split(pixels, max(1, pixels.size // 3 // CHUNK_PIXELS))
+        configs = []
+        for name in names:
+            colours = settled_colours(name, paths, config.pictures)
+            configs.append(ModelConfig(colours=colours))
+        times = np.array(
+            [
+                [codec_seconds(folder, config, chunks) for config in configs]
+                for _ in range(CODEC_ROUNDS)
+            ]
+        )
+    colours = np.unique(pixels.reshape(-1, 3) @ [1 << 16, 1 << 8, 1])
+    print(f"{len(pixels)} pictures of {len(colours)} colours\n")
+    print("| colours | tokens | ns per pixel | times the first | with reading | times the first |")
+    print("| --- |" + " ---: |" * 5)
+    ratios = np.median(times / times[:, :1], axis=0)
+    seconds = np.median(times, axis=0) / (pixels.size / 3) * 1e9
+    for name, config, (alone, read), (slower, slower_read) in zip(
+        names, configs, seconds, ratios, strict=True
+    ):
+        print(
+            f"| `{name}` | {codec_of(config.pictures).n_tokens} | {alone:.0f} | {slower:.2f} | "
+            f"{read:.0f} | {slower_read:.2f} |"
+        )
+
+
+def codec_seconds(
+    folder: Path, config: ModelConfig, chunks: list[np.ndarray]
+) -> tuple[float, float]:
+    """Returns the processor's seconds to encode pixels, and to read a folder and encode it."""
+    codec_of.cache_clear()  # the next one knows no colour of these pictures
+    codec = codec_of(config.pictures)
+    times = [time.process_time()]
+    for chunk in chunks:
+        codec.encode(chunk)
+    times.append(time.process_time())
+    codec_of.cache_clear()
+    times.append(time.process_time())
+    load_images(folder, config)
+    times.append(time.process_time())
+    return times[1] - times[0], times[3] - times[2]
+
+
 class Start(NamedTuple):
     """What it took to get from a folder to the first batch.
 
@@ -276,9 +338,12 @@ def main() -> None:
     parser.add_argument("--edge", type=int, default=256)
     parser.add_argument("--n_images", type=int, nargs="+")
     parser.add_argument("--photos", nargs="+")
+    parser.add_argument("--colours", nargs="+")
     arguments = parser.parse_args()
     if arguments.n_images:
         compare_sizes(arguments.n_images)
+    elif arguments.colours:
+        compare_codecs(arguments.images, arguments.n_jpegs, arguments.edge, arguments.colours)
     elif arguments.photos:
         compare_with_all_pixels(arguments.photos)
     else:

@@ -15,6 +15,8 @@ _XYZ = np.array(
     ]
 )
 _WHITE = _XYZ.sum(axis=1)
+_ENCODED = np.arange(256) / 255.0
+_LINEAR = np.where(_ENCODED <= 0.04045, _ENCODED / 12.92, ((_ENCODED + 0.055) / 1.055) ** 2.4)
 _AT_ONCE = 1 << 16  # distances at a time, which a processor's cache holds
 
 
@@ -58,16 +60,17 @@ def nearest_points(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     points = np.column_stack([points, np.ones(len(points))])
     step = max(1, _AT_ONCE // len(others))
     found = np.empty(len(points), np.int64)
+    distances = np.empty((step, len(others)))
     for start in range(0, len(points), step):
-        (points[start : start + step] @ factors).argmin(axis=1, out=found[start : start + step])
+        some = points[start : start + step]
+        np.matmul(some, factors, out=distances[: len(some)])
+        distances[: len(some)].argmin(axis=1, out=found[start : start + step])
     return found
 
 
 def lab(pixels: np.ndarray) -> np.ndarray:
     """Converts uint8 sRGB of shape (..., 3) to float64 CIELAB of the same shape."""
-    encoded = pixels / 255.0
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    relative = linear @ _XYZ.T / _WHITE
+    relative = _LINEAR[pixels] @ _XYZ.T / _WHITE
     bent = np.where(
         relative > (6 / 29) ** 3, np.cbrt(relative), relative / (3 * (6 / 29) ** 2) + 4 / 29
     )
