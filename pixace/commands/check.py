@@ -20,7 +20,7 @@ from pixace.dataset.contact_sheet import MOST
 from pixace.dataset.findings import Findings
 from pixace.errors import UsageError
 from pixace.settings.model import ModelConfig
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import PictureSettings, spelled_size
 from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
 
@@ -79,7 +79,7 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
     lines.append(f"sizes             {_counts(findings.sizes)}")
     lines.append(f"oblong            {findings.n_oblong}")
     lines.append(
-        f"smaller           {findings.n_enlarged} than {findings.image_size}x{findings.image_size}"
+        f"smaller           {findings.n_enlarged} than {spelled_size(findings.image_size)}"
     )
     lines.append(f"modes             {_counts(findings.modes)}")
     lines.append(f"transparent       {findings.n_transparent}")

@@ -13,6 +13,7 @@ from pixace.commands.flags import (
     define_settings,
     define_texts,
     numbers,
+    typed_settings,
 )
 from pixace.dataset.quantisation import MAX_IMAGES, MIN_SCALE, quantisation_table
 from pixace.errors import UsageError
@@ -69,7 +70,7 @@ def run(values: flags.FlagValues) -> None:
     require_int("scale", scale, MIN_SCALE, 4096)
     out = Path(values["out"].value)
     check_output(out, (scale, scale))  # before anything is read
-    pictures = PictureSettings.of(values["image_size"].value, background=values["background"].value)
+    pictures = PictureSettings.of(**typed_settings(values, SCALING))
     table = quantisation_table(folder, pictures, colours, n_images=values["n_images"].value)
     check_output(out, table.size(scale))
     write_picture(table.picture(scale), out)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from pixace.pictures.collage import collage
+from pixace.pictures.collage import collage, in_square
 from pixace.pictures.folder import ImagePaths
 from pixace.pictures.reading import open_fitted
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import PictureSettings, as_image_size, scaled_to
 from pixace.system.threads import in_order
 from pixace.tokens.reading import tokens_of
 from pixace.tokens.tiles import picture_of
@@ -22,11 +22,11 @@ _TILE = 100  # pixels, edge of a picture on the sheet
 
 
 def contact_sheet(paths: ImagePaths, pictures: PictureSettings) -> Image.Image:
-    """Lays out pictures, each squeezed into a square, with what the model sees at its right.
+    """Lays out pictures, each made of the model's shape, with what the model sees at its right.
 
     Args:
       paths: 1 to MOST image files.
-      pictures: what the model makes of them: shape, colours and background.
+      pictures: what the model makes of them.
 
     Returns:
       An RGB picture of `sheet_size(len(paths))`.
@@ -35,14 +35,12 @@ def contact_sheet(paths: ImagePaths, pictures: PictureSettings) -> Image.Image:
       ImageError: one of them cannot be read.
     """
     edge = _TILE - 2  # the collage adds a border of one pixel
-    squares = PictureSettings.of(edge, background=pictures.background)
+    large = as_image_size(scaled_to(pictures.size, edge))
+    originals = PictureSettings.of(large, background=pictures.background, fit=pictures.fit)
 
     def work(path: Path) -> list[Image.Image]:
         seen = picture_of(tokens_of(path, pictures), pictures)
-        return [
-            open_fitted(path, squares),
-            seen.resize((edge, edge), Image.Resampling.NEAREST),
-        ]
+        return [in_square(open_fitted(path, originals), edge), in_square(seen, edge)]
 
     tiles = [tile for pair in in_order(work, paths) for tile in pair]
     columns, rows = (length // _TILE for length in sheet_size(len(paths)))

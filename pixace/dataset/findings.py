@@ -13,16 +13,16 @@ import numpy as np
 from pixace.dataset.duplicates import near_groups, same_groups
 from pixace.dataset.examine import ExaminedFolder
 from pixace.dataset.palette_finding import settled_colours
+from pixace.dataset.shapes import enlarged, other_shapes, suitable_size
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.folder import ImagePaths
 from pixace.settings.colours import label
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import PictureSettings, as_image_size
 from pixace.system.threads import in_order
 from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import pixels_of
 
-LONGER = 4 / 3  # a picture is oblong if its long edge is this many times its short one
 TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
 
 # Tried besides the user's colours.
@@ -41,8 +41,8 @@ class Findings:
       unreadable: path and problem of the others.
       sizes: how many pictures have which "WIDTHxHEIGHT", the most frequent first.
       n_oblong: pictures whose long edge is at least 4/3 of the short one.
-      image_size: the longer edge of what they will be scaled to.
-      n_enlarged: pictures with an edge shorter than that.
+      image_size: the edge of the squares that they will be made, or such as "32x18".
+      n_enlarged: pictures that are smaller, or have an edge that is.
       median_short_edge: of all pictures, in pixels.
       modes: how many files store their pixels in which of Pillow's modes.
       n_transparent: pictures with transparent pixels.
@@ -57,13 +57,16 @@ class Findings:
       quantisation: for it and some others, coarse ones first, how far colours are off; see
         `quantisation_errors`.
       palettes: the same for palettes of the images' own colours, as in "palette:auto:64".
+      fit: how pictures of other shapes become of the model's.
+      n_other_shapes: pictures whose width by height is 4/3 times the model's, or more, or less.
+      suitable_size: an image_size that would suit most pictures better; None if there is none.
     """
 
     n_images: int
     unreadable: list[dict[str, str]]
     sizes: dict[str, int]
     n_oblong: int
-    image_size: int
+    image_size: int | str
     n_enlarged: int
     median_short_edge: float
     modes: dict[str, int]
@@ -77,6 +80,9 @@ class Findings:
     bitdepth: str
     quantisation: dict[str, float]
     palettes: dict[str, float]
+    fit: str
+    n_other_shapes: int
+    suitable_size: int | str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures under the names that `check --json` prints."""
@@ -97,7 +103,7 @@ def make_report(
       pictures: what a model will make of them: shape, colours and background.
     """
     sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
-    short, long = sizes.min(axis=1), sizes.max(axis=1)
+    suitable = suitable_size(sizes, pictures)
     small = train.thumbnails.astype(int)
     unreadable = train.unreadable + (val.unreadable if val else [])
     digests = [facts.digest for facts in train.facts]
@@ -113,10 +119,10 @@ def make_report(
         n_images=len(train.paths),
         unreadable=[{"path": str(path), "problem": problem} for path, problem in unreadable],
         sizes=_counted(f"{width}x{height}" for width, height in sizes),
-        n_oblong=int((long >= LONGER * short).sum()),
-        image_size=max(pictures.size),
-        n_enlarged=int((sizes < pictures.size).any(axis=1).sum()),
-        median_short_edge=float(np.median(short)) if len(short) else 0.0,
+        n_oblong=int(other_shapes(sizes).sum()),
+        image_size=as_image_size(pictures.size),
+        n_enlarged=int(enlarged(sizes, pictures).sum()),
+        median_short_edge=float(np.median(sizes.min(axis=1))) if len(sizes) else 0.0,
         modes=_counted(facts.mode for facts in train.facts),
         n_transparent=sum(facts.is_transparent for facts in train.facts),
         n_grey=int((np.ptp(small, axis=3).max(axis=(1, 2)) <= _GREY).sum()),
@@ -128,6 +134,9 @@ def make_report(
         bitdepth=label(pictures.colours),
         quantisation=quantisation_errors(train.paths, pictures, bit_depths),
         palettes=_palette_errors(train.paths, pictures),
+        fit=pictures.fit,
+        n_other_shapes=int(other_shapes(sizes, pictures.size).sum()),
+        suitable_size=None if suitable is None else as_image_size(suitable),
     )
 
 

@@ -10,6 +10,9 @@ from PIL import Image, ImageColor, ImageOps
 
 _ORIENTATION = 0x0112  # EXIF's tag, and its value for a picture stored upright
 _UPRIGHT = 1
+_ON_ITS_SIDE = (5, 6, 7, 8)
+# Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
+_DAMAGED = (SyntaxError, ValueError, LookupError, TypeError, struct.error)
 _PIECE = 1 << 20
 
 
@@ -23,8 +26,7 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
       A picture of mode RGB.
     """
     img.load()
-    # Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
-    with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
+    with contextlib.suppress(*_DAMAGED):
         if img.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT:
             img = ImageOps.exif_transpose(img)
     if img.mode.startswith("I") or img.mode == "F":
@@ -34,6 +36,13 @@ def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
         canvas.alpha_composite(img.convert("RGBA"))
         img = canvas
     return img.convert("RGB")
+
+
+def lies_on_its_side(img: Image.Image) -> bool:
+    """Returns whether turning a picture upright swaps its width and its height."""
+    with contextlib.suppress(*_DAMAGED):
+        return img.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+    return False
 
 
 def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:

@@ -106,7 +106,9 @@ def test_what_came_later_is_stored_only_where_it_is_not_as_by_default():
 def test_what_files_have_always_held_they_hold_as_before(settings):
     written = settings.to_dict()
     names = [field.name for field in dataclasses.fields(settings)]
-    assert list(written) == [name for name in names if name not in ("kernel_size", "colours")]
+    assert list(written) == [
+        name for name in names if name not in ("kernel_size", "colours", "fit")
+    ]
 
 
 @pytest.mark.parametrize(
