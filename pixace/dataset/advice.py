@@ -78,7 +78,7 @@ def _about_sizes(report: Findings) -> list[str]:
             return []
         words = spelled_size(suitable)
         most = f"are {words}" if words in report.sizes else f"have the shape of {words}"
-        return [f"Most images {most}: --image_size={suitable} keeps it."]
+        return [f"Most images {most}: --image_size={suitable} keeps that."]
     advice = (
         f"{_images(report.n_enlarged)} of {report.n_images}, smaller than "
         f"{spelled_size(report.image_size)}, will be enlarged, which costs time and adds no detail."

@@ -32,11 +32,12 @@ def size_of(image_size: ImageSize) -> tuple[int, int]:
       UsageError: it is none of these, or out of range.
     """
     edges: Sequence[Any] = (image_size, image_size)
-    if isinstance(image_size, str) and re.fullmatch("[0-9]{1,9}x[0-9]{1,9}", image_size):
-        edges = [*map(int, image_size.split("x"))]
-    elif isinstance(image_size, list | tuple) and len(image_size) == 2:
+    if isinstance(image_size, list | tuple):
         edges = image_size
-    elif isinstance(image_size, list | tuple) or "x" in str(image_size):
+    elif isinstance(image_size, str) and "x" in image_size:
+        is_size = re.fullmatch("[0-9]{1,9}x[0-9]{1,9}", image_size)
+        edges = [*map(int, image_size.split("x"))] if is_size else ()
+    if len(edges) != 2:
         raise UsageError(
             "image_size must be one number, or a width and a height such as 32x18, not "
             f"{quoted(image_size)}"

@@ -56,7 +56,7 @@ def test_there_is_nothing_to_say_about_a_good_folder():
         ),
         (
             {"sizes": {"24x16": 5000}, "suitable_size": "24x16"},
-            ["Most images are 24x16: --image_size=24x16 keeps it."],
+            ["Most images are 24x16: --image_size=24x16 keeps that."],
         ),
         ({"suitable_size": "32x18"}, ["Most images have the shape of 32x18: --image_size=32x18"]),
         (
