@@ -66,7 +66,7 @@ def _about_shapes(report: Findings) -> list[str]:
     if width == height:
         what = "long one way as the other, will be squeezed into a square."
     else:
-        what = f"wide or high for their size as {width}x{height}, will be squeezed into that."
+        what = f"wide or high, in proportion, as {width}x{height}, will be squeezed into that."
     return [f"{which} {what} If shapes matter, --fit=crop or --fit=pad keeps them."]
 
 

@@ -52,7 +52,7 @@ def test_there_is_nothing_to_say_about_a_good_folder():
         ),
         (
             {"n_other_shapes": 900, "image_size": "32x18"},
-            ["900 images of 5000", "1.33 times as wide or high", "32x18, will be squeezed"],
+            ["900 images of 5000", "1.33 times as wide or high, in proportion, as 32x18, will"],
         ),
         (
             {"sizes": {"24x16": 5000}, "suitable_size": "24x16"},

@@ -199,6 +199,7 @@ def test_a_square_named_by_both_edges_is_the_same_model(tmp_path):
     assert json.loads(first)["image_size"] == 6
 
 
+@pytest.mark.slow
 def test_a_plan_counts_all_pixels(capsys):
     words = [*SMALL, "--n_heads=2", "--model_type=transformer", "--bitdepth=1,1,1", "--json"]
     plan = printed(capsys, "plan", *words, "--batch_size=1", "--image_size=6x4")
