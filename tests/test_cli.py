@@ -38,6 +38,7 @@ MODEL = {
     "background": "black",
     "positions": None,
     "alpha": "false",
+    "fit": "squash",
 }
 NEW_MODEL = {**MODEL, "model_type": "pointer"}
 STEP = {
@@ -145,6 +146,7 @@ FLAGS = {
         "bitdepth": None,
         "colours": None,
         "image_size": "32",
+        "fit": "squash",
         "background": "black",
         "alpha": "false",
         "n_images": "8",
@@ -334,6 +336,13 @@ def album(folder, n_images=1):
         ("--image_size=1.5", "--image_size=1.5"),
         ("--image_size=", "--image_size="),
         ("--image_size=0", "image_size must be from 1 to 256, not 0"),
+        ("--image_size=32x0", "image_size must be from 1 to 256, not 0"),
+        (
+            "--image_size=32x",
+            "image_size must be one number, or a width and a height such as",
+        ),
+        ("--image_size=32,18", "--image_size=32,18: not a whole number, nor a width and height"),
+        ("--fit=stretch", "--fit=stretch: value should be one of <squash|crop|pad>"),
         ("--batch_size=0", "batch_size must be from 1 to 1000000, not 0"),
         ("--n_heads=7", "multiple of n_heads, not 512 with 7 heads"),
         ("--seed=-1", "seed must be from 0 to 2147483647, not -1"),

@@ -22,7 +22,7 @@ from pixace.dataset.findings import Findings
 from pixace.errors import UsageError
 from pixace.pictures.cutting import spelled_counts
 from pixace.settings.model import ModelConfig
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import PictureSettings, spelled_size
 from pixace.settings.reading import ReadingSettings
 from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
@@ -94,7 +94,7 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
     lines.append(f"sizes             {_counts(findings.sizes)}")
     lines.append(f"oblong            {findings.n_oblong}")
     lines.append(
-        f"smaller           {findings.n_enlarged} than {findings.image_size}x{findings.image_size}"
+        f"smaller           {findings.n_enlarged} than {spelled_size(findings.image_size)}"
     )
     if findings.made_larger:
         lines.append(f"made of blocks    {_counts(findings.made_larger)}")

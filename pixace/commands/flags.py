@@ -14,7 +14,8 @@ from pixace.settings.reading import ReadingSettings
 from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
 from pixace.wording import spell
 
-SCALING = ("image_size", "background", "alpha")  # how pictures of any kind become the model's
+# How pictures of any kind become the model's.
+SCALING = ("image_size", "fit", "background", "alpha")
 _DEFINERS = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
@@ -157,13 +158,41 @@ def batch_size(values: flags.FlagValues) -> int | str:
         raise UsageError(f"flag --batch_size={word}: not a whole number, nor {AUTO}") from None
 
 
-def typed_settings(values: flags.FlagValues) -> dict[str, Any]:
-    """Returns the settings of `ModelConfig` that the user typed, and no others."""
-    names = [name for name in SETTING_NAMES if name in values]  # not every command has them all
+def typed_settings(
+    values: flags.FlagValues, names: Collection[str] = SETTING_NAMES
+) -> dict[str, Any]:
+    """Returns the settings of `ModelConfig` that the user typed, and no others.
+
+    Args:
+      values: parsed flags.
+      names: of the settings; not every command has them all.
+
+    Raises:
+      UsageError: a setting's words are no value.
+    """
+    names = [name for name in names if name in values]
     typed = {name: values[name].value for name in names if values[name].present}
+    if "image_size" in typed:
+        typed["image_size"] = _image_size(typed["image_size"])
     if "bitdepth" in typed:
         typed["bitdepth"] = numbers("bitdepth", typed["bitdepth"], int)
     return typed
+
+
+def _image_size(word: str) -> int | str:
+    """Returns the edge of a square, or what names a width and a height.
+
+    Raises:
+      UsageError: it is neither.
+    """
+    try:
+        return int(word)
+    except ValueError:
+        if "x" in word:  # what is wrong with it the settings tell
+            return word
+        raise UsageError(
+            f"flag --image_size={word}: not a whole number, nor a width and height such as 32x18"
+        ) from None
 
 
 def numbers(flag: str, words: list[str], kind: type) -> list[Any]:

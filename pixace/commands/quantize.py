@@ -14,6 +14,7 @@ from pixace.commands.flags import (
     define_texts,
     numbers,
     reading_settings,
+    typed_settings,
 )
 from pixace.dataset.quantisation import MAX_IMAGES, MIN_SCALE, quantisation_table
 from pixace.errors import UsageError
@@ -73,7 +74,7 @@ def run(values: flags.FlagValues) -> None:
     require_int("scale", scale, MIN_SCALE, 4096)
     out = Path(values["out"].value)
     check_output(out, (scale, scale))  # before anything is read
-    pictures = PictureSettings.of(**{name: values[name].value for name in SCALING})
+    pictures = PictureSettings.of(**typed_settings(values, SCALING))
     table = quantisation_table(
         folder, pictures, colours, n_images=values["n_images"].value, reading=reading
     )

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from pixace.dataset.findings import LONGER, Findings
-from pixace.settings.pictures import MAX_EDGE
+from pixace.dataset.findings import Findings
+from pixace.dataset.shapes import LONGER
+from pixace.settings.pictures import (
+    MAX_EDGE,
+    SQUASH,
+    as_image_size,
+    scaled_to,
+    size_of,
+    spelled_size,
+)
 from pixace.wording import shown
 
 _FEW = 1000  # images; the model in the box learned from 2976
@@ -46,13 +54,7 @@ def advise(
             f"A model soon knows {_images(n_images)} by heart. Watch the validation loss, keep the "
             "best checkpoint, use a small model, and --mirror where left and right do not matter."
         )
-    if report.n_oblong > _SMALL_SHARE * n_images:
-        advice.append(
-            f"{_images(report.n_oblong)} of {n_images}, at least {LONGER:.2f} times as long one "
-            "way as the other, will be squeezed into a square. If shapes matter, crop or pad them "
-            "first."
-        )
-    advice += _about_sizes(report)
+    advice += _about_shapes(report) + _about_sizes(report)
     if not unscale:
         advice += _about_blocks(report)
     advice += _about_transparency(report, background, alpha)
@@ -92,17 +94,43 @@ def _about_transparency(report: Findings, background: str, alpha: bool) -> list[
     return [advice]
 
 
-def _about_sizes(report: Findings) -> list[str]:
-    if report.n_enlarged <= _SMALL_SHARE * report.n_images:
+def _about_shapes(report: Findings) -> list[str]:
+    """Warns of what squashing distorts."""
+    if report.fit != SQUASH or report.n_other_shapes <= _SMALL_SHARE * report.n_images:
         return []
-    fitting = [size for size in _SIZES if size <= report.median_short_edge]
-    smaller = max(fitting, default=_SIZES[0])
+    width, height = size_of(report.image_size)
+    which = f"{_images(report.n_other_shapes)} of {report.n_images}, at least {LONGER:.2f} times as"
+    if width == height:
+        what = "long one way as the other, will be squeezed into a square."
+    else:
+        what = f"wide or high, in proportion, as {width}x{height}, will be squeezed into that."
+    return [f"{which} {what} If shapes matter, --fit=crop or --fit=pad keeps them."]
+
+
+def _about_sizes(report: Findings) -> list[str]:
+    """Proposes the size that most images have, or that their details need."""
+    suitable = report.suitable_size
+    if report.n_enlarged <= _SMALL_SHARE * report.n_images:
+        if suitable is None:
+            return []
+        words = spelled_size(suitable)
+        most = f"are {words}" if words in report.sizes else f"have the shape of {words}"
+        return [f"Most images {most}: --image_size={suitable} keeps that."]
     advice = (
         f"{_images(report.n_enlarged)} of {report.n_images}, smaller than "
-        f"{report.image_size}x{report.image_size}, will be enlarged, which costs time and adds no "
-        "detail."
+        f"{spelled_size(report.image_size)}, will be enlarged, which costs time and adds no detail."
     )
-    return [advice + (f" Try --image_size={smaller}." if smaller < report.image_size else "")]
+    suitable = suitable or _smaller(report)
+    return [advice if suitable is None else f"{advice} Try --image_size={suitable}."]
+
+
+def _smaller(report: Findings) -> int | str | None:
+    """Returns a size of the same shape that has not more detail than most images, if it is less."""
+    size = size_of(report.image_size)
+    short = max((edge for edge in _SIZES if edge <= report.median_short_edge), default=_SIZES[0])
+    if short >= min(size):
+        return None
+    return as_image_size(scaled_to(size, round(max(size) * short / min(size))))
 
 
 def _about_blocks(report: Findings) -> list[str]:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from PIL import Image
 
 from pixace.errors import ImageError
-from pixace.pictures.collage import collage
+from pixace.pictures.collage import collage, in_square
 from pixace.pictures.fitting import drafted, fitted
 from pixace.pictures.folder import ImagePath, ImagePaths
 from pixace.pictures.many import read_in_order
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import PictureSettings, as_image_size, scaled_to
 from pixace.tokens.reading import tokens_of_file
 from pixace.tokens.tiles import picture_of
 
@@ -23,11 +23,11 @@ _TILE = 100  # pixels, edge of a picture on the sheet
 
 
 def contact_sheet(paths: ImagePaths, pictures: PictureSettings) -> Image.Image:
-    """Lays out pictures, each squeezed into a square, with what the model sees at its right.
+    """Lays out pictures, each made of the model's shape, with what the model sees at its right.
 
     Args:
       paths: 1 to MOST pictures.
-      pictures: what the model makes of them: shape, colours and background.
+      pictures: what the model makes of them.
 
     Returns:
       A picture of `sheet_size(len(paths))`: RGBA where pixels can be transparent, or else RGB.
@@ -36,14 +36,18 @@ def contact_sheet(paths: ImagePaths, pictures: PictureSettings) -> Image.Image:
       ImageError: one of them cannot be read.
     """
     edge = _TILE - 2  # the collage adds a border of one pixel
-    squares = PictureSettings.of(edge, background=pictures.background, alpha=pictures.alpha)
+    large = PictureSettings.of(
+        as_image_size(scaled_to(pictures.size, edge)),
+        background=pictures.background,
+        alpha=pictures.alpha,
+        fit=pictures.fit,
+    )
 
     def original(_: ImagePath, img: Image.Image) -> Image.Image:
-        return fitted(drafted(img, squares), squares)
+        return in_square(fitted(drafted(img, large), large), edge)
 
     def seen(_: ImagePath, img: Image.Image) -> Image.Image:
-        picture = picture_of(tokens_of_file(img, pictures), pictures)
-        return picture.resize((edge, edge), Image.Resampling.NEAREST)
+        return in_square(picture_of(tokens_of_file(img, pictures), pictures), edge)
 
     pairs = zip(_made(paths, original), _made(paths, seen), strict=True)
     tiles = [tile for pair in pairs for tile in pair]

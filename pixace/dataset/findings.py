@@ -15,17 +15,17 @@ from PIL import Image
 from pixace.dataset.duplicates import near_groups, same_groups
 from pixace.dataset.examine import ExaminedFolder
 from pixace.dataset.palette_finding import settled_colours
+from pixace.dataset.shapes import enlarged, other_shapes, suitable_size
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.cutting import FoundPictures
 from pixace.pictures.folder import ImagePath, ImagePaths
 from pixace.pictures.many import read_in_order
 from pixace.settings.colours import label
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import PictureSettings, as_image_size
 from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import pixels_of_file
 
-LONGER = 4 / 3  # a picture is oblong if its long edge is this many times its short one
 TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
 
 # Tried besides the user's colours.
@@ -45,8 +45,8 @@ class Findings:
       unreadable: path and problem of the others.
       sizes: how many pictures have which "WIDTHxHEIGHT", the most frequent first.
       n_oblong: pictures whose long edge is at least 4/3 of the short one.
-      image_size: the longer edge of what they will be scaled to.
-      n_enlarged: pictures with an edge shorter than that.
+      image_size: the edge of the squares that they will be made, or such as "32x18".
+      n_enlarged: pictures that are smaller, or have an edge that is.
       median_short_edge: of all pictures, in pixels.
       modes: how many files store their pixels in which of Pillow's modes.
       n_transparent: pictures with transparent pixels.
@@ -68,13 +68,16 @@ class Findings:
       not_read: how many other files there are of which suffix.
       made_larger: how many pictures are made of equal blocks, and so of which "WIDTHxHEIGHT" made
         larger; the most frequent first.
+      fit: how pictures of other shapes become of the model's.
+      n_other_shapes: pictures whose width by height is 4/3 times the model's, or more, or less.
+      suitable_size: an image_size that would suit most pictures better; None if there is none.
     """
 
     n_images: int
     unreadable: list[dict[str, str]]
     sizes: dict[str, int]
     n_oblong: int
-    image_size: int
+    image_size: int | str
     n_enlarged: int
     median_short_edge: float
     modes: dict[str, int]
@@ -94,6 +97,9 @@ class Findings:
     n_empty: int
     not_read: dict[str, int]
     made_larger: dict[str, int]
+    fit: str
+    n_other_shapes: int
+    suitable_size: int | str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures under the names that `check --json` prints."""
@@ -116,7 +122,7 @@ def make_report(
       found: the folder of the training images.
     """
     sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
-    short, long = sizes.min(axis=1), sizes.max(axis=1)
+    suitable = suitable_size(sizes, pictures)
     small = train.thumbnails.astype(int)
     unreadable = train.unreadable + (val.unreadable if val else [])
     digests = [facts.digest for facts in train.facts]
@@ -132,10 +138,10 @@ def make_report(
         n_images=len(train.paths),
         unreadable=[{"path": str(path), "problem": problem} for path, problem in unreadable],
         sizes=_counted(f"{width}x{height}" for width, height in sizes),
-        n_oblong=int((long >= LONGER * short).sum()),
-        image_size=max(pictures.size),
-        n_enlarged=int((sizes < pictures.size).any(axis=1).sum()),
-        median_short_edge=float(np.median(short)) if len(short) else 0.0,
+        n_oblong=int(other_shapes(sizes).sum()),
+        image_size=as_image_size(pictures.size),
+        n_enlarged=int(enlarged(sizes, pictures).sum()),
+        median_short_edge=float(np.median(sizes.min(axis=1))) if len(sizes) else 0.0,
         modes=_counted(facts.mode for facts in train.facts),
         n_transparent=sum(facts.is_transparent for facts in train.facts),
         soft_alpha=sum(facts.n_soft for facts in train.facts)
@@ -154,6 +160,9 @@ def make_report(
         n_empty=found.n_empty,
         not_read=found.others,
         made_larger=_counted(_sizes_in_blocks(train)),
+        fit=pictures.fit,
+        n_other_shapes=int(other_shapes(sizes, pictures.size).sum()),
+        suitable_size=None if suitable is None else as_image_size(suitable),
     )
 
 

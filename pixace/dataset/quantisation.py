@@ -19,7 +19,7 @@ from pixace.pictures.folder import ImagePath, ImagePaths
 from pixace.pictures.many import read_in_order
 from pixace.settings.checks import require_int
 from pixace.settings.colours import PALETTE
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import PictureSettings, tile_size
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.tokens.codec import Codec, codec_of
 from pixace.tokens.palette_names import colours_named
@@ -54,17 +54,21 @@ class QuantisationTable:
 
     def size(self, scale: int) -> tuple[int, int]:
         """Returns width and height of `picture(scale)`."""
-        return len(self.rows[0]) * scale, len(self.rows) * scale + 3 * (scale // _TITLE_EMS)
+        _, height = tile_size(self.rows[0][0].size, scale)
+        return len(self.rows[0]) * scale, len(self.rows) * height + 3 * (scale // _TITLE_EMS)
 
     def picture(self, scale: int) -> Image.Image:
         """Returns the table as one picture with headings, RGB or RGBA as its pictures are.
 
         Args:
-          scale: edge of one tile in pixels.
+          scale: longer edge of one tile in pixels, and width of a column.
         """
         size = scale // _TITLE_EMS
         table = Image.new(self.rows[0][0].mode, self.size(scale), "white")
-        table.paste(collage(self.rows, scale), (0, 3 * size))
+        margin = (scale - tile_size(self.rows[0][0].size, scale)[0]) // 2
+        for number, column in enumerate(zip(*self.rows, strict=True)):
+            tiles = collage([[tile] for tile in column], scale)
+            table.paste(tiles, (number * scale + margin, 3 * size))
         pen = ImageDraw.Draw(table)
         titles = ["original\ncolour error:"]
         for name, error in zip(self.names, self.errors, strict=True):

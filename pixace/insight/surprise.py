@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from pixace.pictures.collage import collage
+from pixace.pictures.collage import collage, in_square
 from pixace.pictures.rgb import on_background
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import codec_of
@@ -95,7 +95,7 @@ def surprise_sheet(surprises: Sequence[Surprise], pictures: PictureSettings) -> 
     """
     edge = _TILE - 2  # the collage adds a border of one pixel
     pairs = [(picture_of(row.tokens, pictures), heat_map(row.nats, pictures)) for row in surprises]
-    tiles = [[tile.resize((edge, edge), Image.Resampling.NEAREST) for tile in p] for p in pairs]
+    tiles = [[in_square(tile, edge) for tile in pair] for pair in pairs]
     sheet = Image.new("RGB", sheet_size(len(surprises)))
     sheet.paste(on_background(collage(tiles, _TILE), pictures.background), (0, _HEADER))
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_SIZE)

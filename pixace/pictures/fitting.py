@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from PIL import Image
+import dataclasses
+import math
+
+from PIL import Image, ImageColor
 from PIL.JpegImagePlugin import JpegImageFile
 
 from pixace.pictures.exact import shrunk
 from pixace.pictures.metadata import is_drawn
-from pixace.pictures.rgb import to_rgb, to_rgba
-from pixace.settings.pictures import PictureSettings
+from pixace.pictures.rgb import lies_on_its_side, to_rgb, to_rgba
+from pixace.settings.pictures import CROP, PAD, PictureSettings
 
 # A JPEG is decoded at a half, a quarter or an eighth of its width and height, if that leaves so
 # many times what is asked for. With less to spare, one sees in a photograph that it was done.
@@ -24,29 +27,76 @@ def fitted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
 
     Args:
       img: a picture of any mode and size.
-      pictures: shape, colours and background.
+      pictures: shape, colours, background, and how other shapes become this one.
 
     Returns:
       RGB, or RGBA where pixels can be transparent, of the model's size.
     """
     plain = to_rgba(img) if pictures.alpha else to_rgb(img, pictures.background)
     small = shrunk(plain, pictures.size) if is_drawn(plain) else None
-    return _scaled(plain, pictures) if small is None else small
+    if small is not None:
+        return small
+    if pictures.fit == CROP:
+        plain = plain.crop(_part(plain.size, pictures))
+    return _padded(_scaled(plain, pictures), pictures)
+
+
+def _part(size: tuple[int, int], pictures: PictureSettings) -> tuple[int, int, int, int]:
+    """Returns the box of what is seen of a picture: to crop, the largest one in the middle.
+
+    It is of whole pixels, so that those of small pictures stay what they are.
+    """
+    width, height = size
+    if pictures.fit == CROP and width * pictures.height > height * pictures.width:
+        width = max(1, round(height * pictures.width / pictures.height))
+    elif pictures.fit == CROP:
+        height = max(1, round(width * pictures.height / pictures.width))
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return left, top, left + width, top + height
+
+
+def _inner_size(size: tuple[int, int], pictures: PictureSettings) -> tuple[int, int]:
+    """Returns what a picture is scaled to: the model's size, or to pad, as much as fits into it.
+
+    Where no new colours must come, smaller pictures are then enlarged by a whole number.
+    """
+    if pictures.fit != PAD:
+        return pictures.size
+    times = min(pictures.width / size[0], pictures.height / size[1])
+    if pictures.in_blocks and times > 1:
+        times = int(times)
+    return max(1, round(size[0] * times)), max(1, round(size[1] * times))
 
 
 def _scaled(plain: Image.Image, pictures: PictureSettings) -> Image.Image:
-    """Scales a picture with Pillow's default filter (bicubic), which premultiplies RGBA.
+    """Scales a picture to its inner size with Pillow's default filter (bicubic).
+
+    It premultiplies RGBA.
 
     Where no new colours must come, and the new edges are multiples of the old ones, each pixel
     becomes a block. What is made of so many blocks becomes one pixel of each, if that is wanted.
     """
-    width, height = pictures.size
-    small = shrunk(plain, pictures.size) if pictures.unscale else None
+    width, height = size = _inner_size(plain.size, pictures)
+    small = shrunk(plain, size) if pictures.unscale else None
     if small is not None:
         return small
     if pictures.in_blocks and width % plain.width == height % plain.height == 0:
-        return plain.resize(pictures.size, Image.Resampling.NEAREST)
-    return plain.resize(pictures.size)
+        return plain.resize(size, Image.Resampling.NEAREST)
+    return plain.resize(size)
+
+
+def _padded(plain: Image.Image, pictures: PictureSettings) -> Image.Image:
+    """Puts a picture in the middle of the background, if it is smaller than the model's.
+
+    Where pixels can be transparent, the background is.
+    """
+    if plain.size == pictures.size:
+        return plain
+    colour = (0, 0, 0, 0) if pictures.alpha else ImageColor.getrgb(pictures.background)[:3]
+    whole = Image.new(plain.mode, pictures.size, colour)
+    whole.paste(plain, ((whole.width - plain.width) // 2, (whole.height - plain.height) // 2))
+    whole.info = dict(plain.info)
+    return whole
 
 
 def drafted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
@@ -57,13 +107,27 @@ def drafted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
 
     Args:
       img: a picture that is not yet decoded.
-      pictures: shape, colours and background.
+      pictures: see `fitted`.
     """
     if not (isinstance(img, JpegImageFile) and img.mode in ("RGB", "L") and img.quantization):
         return img
-    whole, (width, height) = img.size, pictures.size
-    draft = img.draft(None, (width * _SPARE, height * _SPARE))
+    if lies_on_its_side(img):
+        height, width = pictures.size
+        pictures = dataclasses.replace(pictures, height=height, width=width)
+    whole, size = img.size, _inner_size(img.size, pictures)
+    left, top, right, bottom = _part(whole, pictures)
+    # So much of the part that is seen, and with it of the whole.
+    wide = math.ceil(_SPARE * size[0] * whole[0] / (right - left))
+    high = math.ceil(_SPARE * size[1] * whole[1] / (bottom - top))
+    draft = img.draft(None, (wide, high))
     if draft is None or img.size == whole:
         return img
     # The box leaves out what only fills up the last blocks of a row and a column.
-    return img.convert("RGB").resize(pictures.size, box=draft[1])
+    times = whole[0] / draft[1][2]
+    box = (left / times, top / times, right / times, bottom / times)
+    rgb = img.convert("RGB")
+    if pictures.fit == CROP:  # or what is cut off would shine into what is left
+        outer = (int(box[0]), int(box[1]), math.ceil(box[2]), math.ceil(box[3]))
+        rgb = rgb.crop(outer)
+        box = (box[0] - outer[0], box[1] - outer[1], box[2] - outer[0], box[3] - outer[1])
+    return rgb.resize(size, box=box)

@@ -12,6 +12,9 @@ OPAQUE = 128  # least alpha of a pixel that has a colour, where it has one or is
 
 _ORIENTATION = 0x0112  # EXIF's tag, and its value for a picture stored upright
 _UPRIGHT = 1
+_ON_ITS_SIDE = (5, 6, 7, 8)
+# Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
+_DAMAGED = (SyntaxError, ValueError, LookupError, TypeError, struct.error)
 _PIECE = 1 << 20
 
 
@@ -52,11 +55,17 @@ def _eight_bits(img: Image.Image) -> Image.Image:
 def upright(img: Image.Image) -> Image.Image:
     """Decodes a picture, and turns it as its EXIF says."""
     img.load()
-    # Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
-    with contextlib.suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):
+    with contextlib.suppress(*_DAMAGED):
         if img.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT:
             return ImageOps.exif_transpose(img)
     return img
+
+
+def lies_on_its_side(img: Image.Image) -> bool:
+    """Returns whether turning a picture upright swaps its width and its height."""
+    with contextlib.suppress(*_DAMAGED):
+        return img.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+    return False
 
 
 def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:

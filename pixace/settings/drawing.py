@@ -11,6 +11,7 @@ from pixace.errors import UsageError
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.settings.colours import palette_colours
 from pixace.settings.fields import check_settings, setting, stored_values
+from pixace.settings.pictures import tile_size
 from pixace.wording import quoted
 
 _MAX_COLUMNS = 100
@@ -40,7 +41,7 @@ class DrawingSettings:
     )
     scale: int | str = setting(  # see `_checked_scale` for its bounds
         256,
-        "Edge of one tile in pixels; or 4x: each pixel four times as large, exactly, no borders.",
+        "Longer edge of a tile in pixels; or 4x: each pixel four times as large, without borders.",
     )
     seed: int | None = setting(
         None,
@@ -111,7 +112,7 @@ class DrawingSettings:
     def tile_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Returns width and height of one tile of a collage, of a picture of this width, height."""
         if isinstance(self.scale, int):
-            return self.scale, self.scale
+            return tile_size(size, self.scale)
         times = self.times or 1
         return size[0] * times, size[1] * times
 

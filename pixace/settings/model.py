@@ -29,7 +29,15 @@ from pixace.settings.model_types import (
     spelled_defaults,
     types_with,
 )
-from pixace.settings.pictures import BACKGROUND, IMAGE_SIZE, MAX_EDGE, PictureSettings
+from pixace.settings.pictures import (
+    BACKGROUND,
+    FIT,
+    FITS,
+    IMAGE_SIZE,
+    PictureSettings,
+    as_image_size,
+    size_of,
+)
 from pixace.wording import quoted, shown, spell
 
 POSITIONS = ("sequence", "grid")
@@ -45,7 +53,7 @@ _ALWAYS_STORED = (
 class ModelConfig:
     """Everything that decides the shape of the weights and the meaning of the tokens.
 
-    A picture has L = image_size**2 tokens. Of bitdepth and colours one is None: those of HSV are
+    A picture has L = W * H tokens. Of bitdepth and colours one is None: those of HSV are
     bits, V = 2**sum(bitdepth) + 2 tokens, and all others are `colours`; with alpha, the second of
     the two reserved ids is the token of a transparent pixel. Which of d_model, d_ff,
     n_layers, n_heads, positions and kernel_size a model has, and their defaults, its type decides
@@ -60,8 +68,8 @@ class ModelConfig:
     model_type: str = setting(
         UNTOLD_TYPE, f"Kind of model: one of {', '.join(MODEL_TYPES)}.", choices=MODEL_TYPES
     )
-    image_size: int = setting(
-        IMAGE_SIZE, "Edge of the square picture in pixels.", bounds=(1, MAX_EDGE)
+    image_size: int | str = setting(  # see `size_of` for its bounds
+        IMAGE_SIZE, "Edge of the square picture in pixels, or its width and height, such as 32x18."
     )
     bitdepth: tuple[int, ...] = setting(
         None, "Bits of hue, saturation and value.", unset=spell(BITDEPTH)
@@ -117,6 +125,12 @@ class ModelConfig:
         "Pixels that are mostly transparent stay so, and are drawn: pictures come out with "
         "transparency.",
     )
+    fit: str = setting(
+        FIT,
+        "How pictures of other shapes become of the model's: squash them; crop them to the largest "
+        "part in the middle; pad them with the background.",
+        choices=FITS,
+    )
 
     def __post_init__(self) -> None:
         require_choice("model_type", self.model_type, MODEL_TYPES)
@@ -125,6 +139,7 @@ class ModelConfig:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default)
         check_settings(self)
+        object.__setattr__(self, "image_size", as_image_size(size_of(self.image_size)))
         colours = named_colours(self.bitdepth, self.colours) or hsv(BITDEPTH)
         is_hsv = colours.startswith(HSV)
         bits = hsv_bits(colours.removeprefix(HSV)) if is_hsv else None
@@ -145,7 +160,7 @@ class ModelConfig:
     def pictures(self) -> PictureSettings:
         """Shape and colours of the pictures that the model knows."""
         return PictureSettings.of(
-            self.image_size, self.bitdepth, self.background, self.colours, self.alpha
+            self.image_size, self.bitdepth, self.background, self.colours, self.alpha, self.fit
         )
 
     @property
@@ -161,7 +176,7 @@ class ModelConfig:
 
     def as_flags(self) -> str:
         """Spells the settings as the command line does."""
-        return " ".join(f"--{name}={spell(getattr(self, name))}" for name in self.to_dict())
+        return " ".join(f"--{name}={spell(value)}" for name, value in self.to_dict().items())
 
     def _given(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in SETTING_NAMES}
@@ -257,4 +272,6 @@ def _difference(
         own = stored.pictures.colours
         return None if agree(colours, own) else (as_setting(colours), as_setting(own))
     own = getattr(stored, name)
+    if name == "image_size" and not isinstance(value, int):  # as "8x8", which is 8
+        value = as_image_size(size_of(value))
     return None if value == own else (f"{name}={spell(value)}", f"{name}={spell(own)}")

@@ -30,6 +30,9 @@ FLAWLESS = Findings(
     n_empty=0,
     not_read={},
     made_larger={},
+    fit="squash",
+    n_other_shapes=0,
+    suitable_size=None,
 )
 
 
@@ -49,7 +52,27 @@ def test_there_is_nothing_to_say_about_a_good_folder():
         ({"n_images": 0}, ["No image can be read"]),
         ({"unreadable": [{"path": "a", "problem": "b"}]}, ["1 file cannot be read"]),
         ({"n_images": 300}, ["knows 300 images by heart"]),
-        ({"n_oblong": 900}, ["900 images of 5000", "1.33 times as long", "squeezed"]),
+        (
+            {"n_other_shapes": 900},
+            ["900 images of 5000", "1.33 times as long", "squeezed into a square", "--fit=crop"],
+        ),
+        (
+            {"n_other_shapes": 900, "image_size": "32x18"},
+            ["900 images of 5000", "1.33 times as wide or high, in proportion, as 32x18, will"],
+        ),
+        (
+            {"sizes": {"24x16": 5000}, "suitable_size": "24x16"},
+            ["Most images are 24x16: --image_size=24x16 keeps that."],
+        ),
+        ({"suitable_size": "32x18"}, ["Most images have the shape of 32x18: --image_size=32x18"]),
+        (
+            {"n_enlarged": 4000, "suitable_size": "24x16"},
+            ["smaller than 32x32, will be enlarged", "Try --image_size=24x16."],
+        ),
+        (
+            {"n_enlarged": 4000, "median_short_edge": 8.0, "image_size": "48x32"},
+            ["smaller than 48x32, will be enlarged", "Try --image_size=12x8."],
+        ),
         (
             {"n_enlarged": 4000, "median_short_edge": 17.0},
             ["4000 images of 5000, smaller than 32x32", "--image_size=16"],

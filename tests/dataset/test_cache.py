@@ -238,6 +238,9 @@ def test_each_way_of_making_tokens_has_its_own_file(album, cache_dir):
         dataclasses.replace(CONFIG, image_size=5),
         dataclasses.replace(CONFIG, bitdepth=(1, 2, 2)),
         dataclasses.replace(CONFIG, background="white"),
+        dataclasses.replace(CONFIG, image_size="6x5"),
+        dataclasses.replace(CONFIG, fit="pad"),
+        dataclasses.replace(CONFIG, fit="crop"),
         dataclasses.replace(CONFIG, bitdepth=(6, 5, 5)),  # one token more than 16 bits hold
         dataclasses.replace(CONFIG, bitdepth=None, colours="rgb:2,2,1"),
         dataclasses.replace(CONFIG, bitdepth=None, colours="palette:000000,ff004d"),

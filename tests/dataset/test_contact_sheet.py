@@ -19,6 +19,18 @@ def test_each_picture_is_beside_its_tokens(tmp_path):
     assert centres[1].tolist() == [[0, 0, 255], white, *[black] * 6]
 
 
+def test_oblong_pictures_keep_their_shape(tmp_path):
+    Image.new("RGB", (40, 10), "red").save(tmp_path / "a.png")
+    pictures = PictureSettings(4, 8, "hsv:5,4,4", background="white", fit="pad")
+    sheet = np.asarray(contact_sheet(find_images(tmp_path), pictures))
+    assert sheet.shape == (100, 200, 3)
+    red, white, black = [255, 0, 0], [255, 255, 255], [0, 0, 0]
+    for centre in (50, 150):
+        assert sheet[50, centre].tolist() == red
+        assert sheet[30, centre].tolist() == sheet[70, centre].tolist() == white
+        assert sheet[20, centre].tolist() == sheet[80, centre].tolist() == black
+
+
 def test_a_single_picture(tmp_path):
     Image.new("RGB", (4, 4), "red").save(tmp_path / "a.png")
     sheet = contact_sheet(find_images(tmp_path), PictureSettings(4, 4, "hsv:5,4,4"))

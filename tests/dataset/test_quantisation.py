@@ -8,7 +8,7 @@ from pixace.cli import main
 from pixace.dataset.quantisation import quantisation_table
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import PictureSettings, tile_size
 from pixace.settings.reading import ReadingSettings
 from pixace.tokens import image_to_tokens, tokens_to_image
 from tests.conftest import paint
@@ -27,6 +27,18 @@ def test_columns_are_what_a_model_sees(painted):
     assert 0 < fine < coarse / 2
     pixels = [np.stack([np.asarray(row[column]) for row in table.rows]) for column in (0, 2)]
     assert coarse == colour_error(*pixels)
+
+
+@pytest.mark.parametrize("image_size", ["8x2", "2x8", "1x64"])
+def test_oblong_pictures_stand_below_their_headings(painted, image_size):
+    pictures = PictureSettings.of(image_size)
+    table = quantisation_table(painted / "val", pictures, ["hsv:5,4,4", "hsv:2,1,2"])
+    picture = table.picture(100)
+    _, height = tile_size(pictures.size, 100)
+    assert picture.size == table.size(100) == (300, 5 * height + 30)
+    assert {row[0].size for row in table.rows} == {pictures.size}
+    cells = np.asarray(picture)[30:].reshape(-1, 3, 100, 3)
+    np.testing.assert_array_equal(cells[:, 0, [0, -1]], cells[:, 1, [0, -1]])
 
 
 def test_pictures_come_from_all_over_the_folder(tmp_path):

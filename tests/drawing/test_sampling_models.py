@@ -17,7 +17,7 @@ from pixace.models.layers import block_matrices
 from pixace.models.stored import open_model
 from pixace.models.weights import nested_weights
 from pixace.settings.model import ModelConfig
-from pixace.settings.model_types import has_setting
+from pixace.settings.model_types import MODEL_TYPES, has_setting
 from tests.conftest import POINTER_TOO, TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.tools.places import LEGACY
 from tests.tools.plain_trax import plain_model
@@ -127,6 +127,26 @@ def test_probabilities_are_those_of_mode_eval(model_type, batch_size, positions,
     continued, log_probs = draw(sampler, config.n_pixels, prompt)
     np.testing.assert_array_equal(continued, tokens)  # a pixel's noise is that of its position
     np.testing.assert_allclose(log_probs, expected[:, 100:], atol=1e-4)
+
+
+@pytest.mark.parametrize("image_size", ["24x16", pytest.param("16x24", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "model_type",
+    [
+        pytest.param(name, marks=[] if name in ("pointer", "pixelcnn") else [pytest.mark.slow])
+        for name in MODEL_TYPES
+    ],
+)
+def test_probabilities_of_oblong_pictures_are_those_of_mode_eval(model_type, image_size):
+    sizes = {name: value for name, value in SMALL.items() if has_setting(model_type, name)}
+    config = ModelConfig(model_type=model_type, image_size=image_size, **sizes)
+    arrays = random_weights(config)
+    sampler = Sampler(model_with_weights(config, "predict", arrays, 2), 2)
+    prompt = np.random.default_rng(0).integers(2, 34, (2, 100)).astype(np.int32)
+    tokens, log_probs = draw(sampler, config.n_pixels, prompt)
+    assert tokens.shape == (2, 24 * 16)
+    expected = eval_log_probs(config, arrays, tokens)
+    np.testing.assert_allclose(log_probs, expected[:, 100:], atol=1e-3)
 
 
 def emoji():

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pixace.errors import ImageError, UsageError
-from pixace.pictures.collage import collage
+from pixace.pictures.collage import collage, in_square
 from pixace.pictures.writing import check_output, write_picture
 from tests.tools.places import ROOT
 
@@ -55,6 +55,24 @@ def test_formats_without_soft_alpha_show_the_background(suffix, tmp_path):
     assert has_alpha == (suffix in (".png", ".webp"))
     expected = (0, 0, 255, 51) if has_alpha else (0, 204, 51, 255)
     assert abs(pixels[2, 6] - expected).max() <= 4 and abs(pixels[2, 1, 0] - 255) <= 4
+
+
+@pytest.mark.parametrize("size", [(6, 2), (2, 6)])
+def test_tiles_keep_the_shape_of_pictures(size):
+    tiles = [[Image.new("RGB", size, colour) for colour in ("red", "blue")]] * 3
+    width, height = 10 * (size[0] + 2), 10 * (size[1] + 2)
+    sheet = collage(tiles, max(width, height))
+    assert sheet.size == (2 * width, 3 * height)
+    centres = np.asarray(sheet)[height // 2 :: height, width // 2 :: width]
+    assert (centres == [[255, 0, 0], [0, 0, 255]]).all()
+
+
+@pytest.mark.parametrize(("size", "box"), [((4, 2), (0, 3, 12, 9)), ((2, 4), (3, 0, 9, 12))])
+def test_in_a_square_the_rest_is_black(size, box):
+    square = in_square(Image.new("RGB", size, "white"), 12)
+    assert square.size == (12, 12)
+    assert square.getbbox() == box
+    assert square.crop(box).getcolors() == [(72, (255, 255, 255))]
 
 
 def write_dot(path):

@@ -14,7 +14,7 @@ from pixace.pictures.exact import enlarged
 from pixace.pictures.fitting import fitted
 from pixace.pictures.metadata import RECIPE_KEY
 from pixace.pictures.reading import open_fitted, open_image
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import FITS, PictureSettings
 from tests.tools.hostile_images import lossless_jpeg
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -32,8 +32,8 @@ def noise(size):
     return Image.fromarray(pixels)
 
 
-def shape(width, height):
-    return PictureSettings(height, width, "hsv:5,4,4")
+def shape(width, height, **others):
+    return PictureSettings(height, width, "hsv:5,4,4", **others)
 
 
 def test_scaling_takes_the_default_filter():
@@ -117,6 +117,106 @@ def test_pictures_that_fit_in_whole_blocks_get_no_new_pixels(colours):
     assert fitted(large, with_alpha(4, 3, colours)).tobytes() == img.tobytes()
 
 
+# --- other shapes -------------------------------------------------------------------------------
+
+
+def pixels(img):
+    return np.asarray(img)
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("size", [(24, 16), (16, 24), (1, 256), (1, 1)])
+def test_a_picture_of_exactly_that_size_stays_as_it_is(fit, size):
+    img = noise(size)
+    assert fitted(img, shape(*size, fit=fit)).tobytes() == img.tobytes()
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_pictures_of_the_same_shape_are_scaled_whatever_the_fit(fit):
+    img = noise((48, 32))
+    assert fitted(img, shape(24, 16, fit=fit)) == img.resize((24, 16))
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((36, 16), (6, 0, 30, 16)),
+        ((24, 22), (0, 3, 24, 19)),
+        ((25, 16), (0, 0, 24, 16)),  # of whole pixels
+        ((24, 256), (0, 120, 24, 136)),
+    ],
+)
+def test_to_crop_is_to_take_the_largest_part_in_the_middle(size, box):
+    img = noise(size)
+    assert fitted(img, shape(24, 16, fit="crop")) == img.crop(box)
+    large = img.resize((3 * size[0], 3 * size[1]))
+    part = large.crop([3 * edge for edge in box]).resize((24, 16))
+    if size != (25, 16):
+        assert fitted(large, shape(24, 16, fit="crop")) == part
+
+
+def test_the_largest_part_touches_two_sides_of_the_picture():
+    for width in range(1, 40):
+        for height in (1, 3, 20, 39):
+            # Black all around: where the part touches a side, that is seen.
+            img = Image.new("RGB", (width, height), "white")
+            seen = pixels(fitted(img, shape(7, 5, fit="crop")))
+            assert (seen == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "inner", "place"),
+    [
+        ((32, 16), (24, 12), (0, 2)),
+        ((16, 16), (16, 16), (4, 0)),
+        ((4, 32), (2, 16), (11, 0)),
+        ((256, 1), (24, 1), (0, 7)),
+        ((1, 256), (1, 16), (11, 0)),
+        ((12, 4), (24, 8), (0, 4)),
+    ],
+)
+@pytest.mark.parametrize("background", ["black", "#336699"])
+def test_to_pad_is_to_show_all_of_it_on_the_background(size, inner, place, background):
+    img = noise(size)
+    seen = fitted(img, shape(24, 16, fit="pad", background=background))
+    whole = Image.new("RGB", (24, 16), background)
+    whole.paste(img.resize(inner), place)
+    assert seen == whole
+
+
+def test_what_is_transparent_and_what_is_padded_are_of_one_colour():
+    img = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    seen = fitted(img, shape(24, 16, fit="pad", background="#336699"))
+    assert seen.getcolors() == [(24 * 16, (0x33, 0x66, 0x99))]
+
+
+@pytest.mark.parametrize(("size", "times"), [((16, 16), 1), ((5, 4), 4), ((8, 3), 3), ((11, 8), 2)])
+def test_padding_makes_no_new_colours_for_a_palette(size, times):
+    img = noise(size)
+    pictures = dataclasses.replace(shape(24, 16, fit="pad"), colours="palette:000000,ffffff")
+    seen = fitted(img, pictures)
+    blocks = enlarged(img, times)
+    place = ((24 - blocks.width) // 2, (16 - blocks.height) // 2)
+    whole = Image.new("RGB", (24, 16))
+    whole.paste(blocks, place)
+    assert seen == whole
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_what_pixace_has_drawn_is_taken_back_whatever_the_fit(fit):
+    small = noise((6, 4))
+    large = enlarged(small, 5)
+    large.info[RECIPE_KEY] = "{}"
+    assert fitted(large, shape(6, 4, fit=fit)).tobytes() == small.tobytes()
+
+
+def test_what_a_picture_carries_stays_with_it():
+    img = noise((9, 4))
+    img.info[RECIPE_KEY] = "{}"
+    for fit in FITS:
+        assert fitted(img, shape(6, 4, fit=fit)).info[RECIPE_KEY] == "{}"
+
+
 # --- large JPEGs --------------------------------------------------------------------------------
 
 
@@ -130,6 +230,33 @@ def photograph(size):
         edge = size[1] // (2 + number)
         img.paste(colour, (number * edge // 2, number * edge // 3, number * edge, number * edge))
     return img
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 8])
+@pytest.mark.parametrize("size", [(24, 16), (16, 24), (30, 4), (4, 30)])
+def test_a_large_jpeg_fits_as_if_all_of_it_had_been_decoded(tmp_path, fit, orientation, size):
+    path = tmp_path / "large.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path.write_bytes(encode(photograph((1803, 1349)), "JPEG", quality=90, exif=exif))
+    pictures = shape(*size, fit=fit)
+    ours = pixels(open_fitted(path, pictures)).astype(int)
+    differences = np.abs(ours - pixels(fitted(open_image(path), pictures)))
+    # Turned before it is scaled, hard edges ring the other way.
+    assert differences.max() <= (4 if orientation < 5 else 12)
+    assert differences.mean() < 1
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_jpeg_on_its_side_is_scaled_once(tmp_path, orientation):
+    path = tmp_path / "large.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path.write_bytes(encode(photograph((1203, 899)), "JPEG", quality=90, exif=exif))
+    ours = pixels(open_fitted(path, shape(32, 8))).astype(int)
+    differences = np.abs(ours - pixels(open_image(path).resize((32, 8))))
+    assert differences.max() <= 12 and differences.mean() < 1
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])

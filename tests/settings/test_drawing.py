@@ -10,16 +10,19 @@ from pixace.settings.drawing import DrawingSettings
 @pytest.mark.parametrize(
     ("scale", "times", "tile"),
     [
-        (256, None, (256, 256)),
-        (np.int64(9), None, (9, 9)),
+        (256, None, (256, 205)),
+        (np.int64(9), None, (9, 7)),
         ("1x", 1, (3, 2)),
         ("256x", 256, (768, 512)),
     ],
 )
-def test_a_scale_is_the_edge_of_a_tile_or_how_often_to_repeat_a_pixel(scale, times, tile):
+def test_a_scale_is_the_longer_edge_of_a_tile_or_how_often_to_repeat_a_pixel(scale, times, tile):
     settings = DrawingSettings(scale=scale)
     assert settings.times == times
     assert settings.tile_size((3, 2)) == tile
+    assert settings.tile_size((2, 3)) == tile[::-1]
+    if not times:
+        assert settings.tile_size((3, 3)) == (scale, scale)
     assert type(settings.scale) in (int, str)
     assert DrawingSettings(**settings.to_dict()).scale == settings.scale
 

@@ -238,6 +238,11 @@ def test_stored_settings_win_where_nothing_is_named(tmp_path):
     assert resolve_config(OTHER, nothing, source=tmp_path) == OTHER
     the_same = {"image_size": 8, "bitdepth": [3, 2, 2], "background": "#336699"}
     assert resolve_config(OTHER, the_same, source=tmp_path) == OTHER
+    for size in ("8x8", (8, 8), 8):
+        assert resolve_config(OTHER, {"image_size": size}, source=tmp_path) == OTHER
+    oblong = dataclasses.replace(OTHER, image_size="8x4")
+    for size in ("8x4", "08x4", (8, 4)):
+        assert resolve_config(oblong, {"image_size": size}, source=tmp_path) == oblong
 
 
 @pytest.mark.parametrize(
@@ -249,6 +254,9 @@ def test_stored_settings_win_where_nothing_is_named(tmp_path):
         ("bitdepth", [5, 4, 4], ("bitdepth=5,4,4", "bitdepth=3,2,2")),
         ("d_model", 512, ("d_model=512", "d_model=32")),
         ("background", "white", ("background=white", "background=#336699")),
+        ("image_size", "8x16", ("image_size=8x16", "image_size=8")),
+        ("image_size", (16, 8), ("image_size=16x8", "image_size=8")),
+        ("fit", "pad", ("fit=pad", "fit=squash")),
     ],
 )
 def test_a_contradiction_names_both_values_and_the_folder(tmp_path, name, value, said):

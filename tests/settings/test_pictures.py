@@ -7,7 +7,7 @@ import pytest
 from pixace.errors import UsageError
 from pixace.settings.colours import brief, hsv
 from pixace.settings.model import ModelConfig
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import PictureSettings, scaled_to, tile_size
 
 
 def test_rows_first_for_numpy_columns_first_for_pillow():
@@ -41,6 +41,40 @@ def test_what_the_user_s_words_do_not_say_is_said_otherwise():
     }
 
 
+@pytest.mark.parametrize("image_size", ["32x18", "032x18", (32, 18), [32, np.int64(18)]])
+def test_a_size_is_a_width_and_a_height(image_size):
+    assert PictureSettings.of(image_size) == PictureSettings(18, 32, "hsv:5,4,4")
+    config = ModelConfig("transformer", image_size)
+    assert config.image_size == "32x18"
+    assert config.pictures.size == (32, 18)
+    assert config.n_pixels == 576
+    assert "--image_size=32x18 " in config.as_flags()
+
+
+@pytest.mark.parametrize("image_size", ["8x8", (8, 8), np.int64(8)])
+def test_a_square_is_a_number(image_size):
+    assert ModelConfig("transformer", image_size) == ModelConfig("transformer", 8)
+    assert type(ModelConfig("transformer", image_size).image_size) is int
+
+
+def test_how_other_shapes_fit_is_part_of_the_settings():
+    config = ModelConfig("pixelcnn", (6, 4), fit="pad")
+    assert config.pictures.fit == "pad"
+    assert config.to_dict()["fit"] == config.pictures.to_dict()["fit"] == "pad"
+    assert config.as_flags().endswith("--fit=pad")
+    assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    for usual in (ModelConfig(), ModelConfig(fit="squash")):
+        assert "fit" not in {**usual.to_dict(), **usual.pictures.to_dict()}
+        assert "--fit" not in usual.as_flags()
+
+
+def test_a_tile_s_longer_edge_is_the_scale():
+    assert tile_size((32, 32), 100) == (100, 100)
+    assert tile_size((30, 14), 64) == (64, 32), "each pixel is a square, the border included"
+    assert tile_size((14, 30), 64) == (32, 64)
+    assert scaled_to((256, 1), 8) == (8, 1)
+
+
 def test_numbers_of_numpy_are_numbers():
     pictures = PictureSettings.of(np.int64(8), (np.int64(4), np.int64(3), np.int64(3)))
     assert pictures == PictureSettings(8, 8, "hsv:4,3,3")
@@ -59,6 +93,18 @@ def test_colours_are_called_as_briefly_as_the_flag_calls_them():
         ({"image_size": 0}, "image_size must be from 1 to 256, not 0"),
         ({"image_size": 257}, "image_size must be from 1 to 256, not 257"),
         ({"image_size": "8"}, "image_size must be an integer from 1 to 256"),
+        ({"image_size": "0x8"}, "image_size must be from 1 to 256, not 0"),
+        ({"image_size": "8x257"}, "image_size must be from 1 to 256, not 257"),
+        ({"image_size": (8, 8.0)}, "image_size must be an integer from 1 to 256, not 8.0"),
+        ({"image_size": "8x"}, "image_size must be one number, or .* 32x18, not '8x'"),
+        ({"image_size": "8x8x8"}, "image_size must be one number, or .* 32x18, not '8x8x8'"),
+        ({"image_size": (8,)}, "image_size must be one number, or .* 32x18, not"),
+        ({"image_size": 10**5000}, "image_size must be from 1 to 256, not a number of thousands"),
+        ({"image_size": (8, 10**5000)}, "image_size must be from 1 to 256, not a number of"),
+        ({"image_size": ()}, "image_size must be one number, or"),
+        ({"image_size": None}, "image_size must be an integer from 1 to 256, not None"),
+        ({"fit": "stretch"}, "fit must be one of squash, crop, pad, not 'stretch'"),
+        ({"fit": None}, "fit must be one of squash, crop, pad, not None"),
         ({"bitdepth": (5, 4)}, "bitdepth must be three numbers"),
         ({"bitdepth": (9, 4, 4)}, "bitdepth must be from 0 to 8"),
         ({"bitdepth": (0, 0, 0)}, "bitdepth must sum to 1 to 16 bits"),

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 import pixace.tokens.vocabulary
+from pixace.errors import UsageError
+from pixace.settings.pictures import size_of
 from pixace.tokens import image_to_tokens, tokens_to_image, tokens_to_image_array
 from pixace.tokens.vocabulary import N_RESERVED, PAD_ID, TRANSPARENT_ID, token_count
 from tests.tools.places import FIXTURES
@@ -294,3 +296,31 @@ def test_what_is_lost_is_hue_and_never_brightness(bitdepth):
     np.testing.assert_array_equal(
         after // 2**bits_h % 2**bits_s, np.where(value == 0, 0, saturation)
     )
+
+
+# --- pictures that are not square ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", ["24x16", "16x24", (24, 16)])
+def test_an_oblong_picture_goes_both_ways(size):
+    width, height = size_of(size)
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    tokens = image_to_tokens(Image.fromarray(pixels), size, (0, 0, 4))
+    assert tokens.shape == (width * height,)
+    picture = tokens_to_image(tokens, (0, 0, 4), size=size)
+    assert picture.size == (width, height)
+    np.testing.assert_array_equal(image_to_tokens(picture, size, (0, 0, 4)), tokens)
+    assert tokens_to_image_array(tokens, (0, 0, 4), size=size).shape == (height, width, 3)
+    second_row = Image.fromarray(pixels[1:2])
+    np.testing.assert_array_equal(
+        tokens[width : 2 * width], image_to_tokens(second_row, (width, 1), (0, 0, 4))
+    )
+
+
+def test_a_size_that_is_not_that_of_the_tokens_is_refused():
+    with pytest.raises(ValueError, match="24 tokens are no picture of 6x5 pixels"):
+        tokens_to_image(np.full(24, 2), (2, 1, 2), size=(6, 5))
+    with pytest.raises(ValueError, match="24 tokens are no square picture"):
+        tokens_to_image(np.full(24, 2), (2, 1, 2))
+    with pytest.raises(UsageError, match="image_size must be one number"):
+        tokens_to_image(np.full(24, 2), (2, 1, 2), size="6x")
