@@ -124,11 +124,15 @@ class Predictor:
             best_of=best_of,
             unscale=unscale,
         )
-        sources = listed(prompts)
+        opened = self._opened(listed(prompts), settings, allow_private_urls)
+        return self.draw_as(settings, opened, progress)
+
+    def _opened(
+        self, sources: Sequence[PromptSource], settings: DrawingSettings, allow_private_urls: bool
+    ) -> tuple[Prompt, ...]:
         n_kept = settings.kept_pixels(self.config.n_pixels, len(sources))
         pictures = dataclasses.replace(self.config.pictures, unscale=settings.unscale)
-        opened = open_prompts(sources, pictures, n_kept, allow_private_urls=allow_private_urls)
-        return self.draw_as(settings, opened, progress)
+        return open_prompts(sources, pictures, n_kept, allow_private_urls=allow_private_urls)
 
     @_with_signature_of(draw)
     def predict(self, *arguments: Any, **options: Any) -> Image.Image:
