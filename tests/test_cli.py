@@ -113,6 +113,7 @@ FLAGS = {
         "cut": None,
         "temperature": "1.0",
         "scale": "256",
+        "palette": None,
         "out": "collage.png",
         "like": None,
         "film": None,
