@@ -123,7 +123,6 @@ FLAGS = {
         "top_k": "0",
         "top_p": "1.0",
         "unscale": "false",
-        "palette": None,
     },
     "evaluate": {
         **LOCATION,
