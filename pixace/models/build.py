@@ -12,6 +12,7 @@ import numpy as np
 from pixace.backend.door import jax, trax
 from pixace.backend.types import Array, ArrayTree, Key, Layer, Mode
 from pixace.models.attention import reformer, see_a_grid, transformer
+from pixace.models.heads import close_ids
 from pixace.models.layers.dropout import Dropout
 from pixace.models.layers.recomputation import keep_activations, recompute_activations
 from pixace.models.layers.replacing import replace_sublayers
@@ -19,6 +20,7 @@ from pixace.models.pixelcnn import gated_pixelcnn, residual_pixelcnn
 from pixace.models.pointer import pointer_transformer
 from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
+from pixace.tokens.codec import codec_of
 
 
 def build_model(
@@ -45,10 +47,23 @@ def build_model(
     model = _BUILDERS[config.model_type](config, mode, dropout)
     if config.positions == "grid":
         see_a_grid(model, config)
+    if n_closed := _n_closed(config):
+        model = close_ids(model, n_closed)
     replace_sublayers(model, trax.layers.Dropout, Dropout.like)
     if mode == "train":
         (recompute_activations if recompute else keep_activations)(model)
     return model
+
+
+def _n_closed(config: ModelConfig) -> int:
+    """Returns how many reserved ids must never be drawn by a model whose head lets them.
+
+    The pointer's head closes them itself. Models of HSV draw as they did in 2020, when a long
+    training was all that kept them from it.
+    """
+    if config.model_type == "pointer" or (config.colours is None and not config.alpha):
+        return 0
+    return int((codec_of(config.pictures).factors() < 0).all(axis=1).sum())
 
 
 _ONE_TOKEN = trax.shapes.ShapeDtype((1, 1), np.int32)

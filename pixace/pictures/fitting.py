@@ -8,10 +8,10 @@ import math
 from PIL import Image, ImageColor
 from PIL.JpegImagePlugin import JpegImageFile
 
-from pixace.pictures.exact import shrunk
+from pixace.pictures.exact import block_size, shrunk
 from pixace.pictures.metadata import is_drawn
 from pixace.pictures.rgb import lies_on_its_side, to_rgb, to_rgba
-from pixace.settings.pictures import CROP, PAD, PictureSettings
+from pixace.settings.pictures import CROP, PAD, SQUASH, PictureSettings
 
 # A JPEG is decoded at a half, a quarter or an eighth of its width and height, if that leaves so
 # many times what is asked for. With less to spare, one sees in a photograph that it was done.
@@ -36,6 +36,8 @@ def fitted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
     small = shrunk(plain, pictures.size) if is_drawn(plain) else None
     if small is not None:
         return small
+    if pictures.unscale and pictures.fit != SQUASH:
+        plain = _unscaled(plain, pictures)
     if pictures.fit == CROP:
         plain = plain.crop(_part(plain.size, pictures))
     return _padded(_scaled(plain, pictures), pictures)
@@ -53,6 +55,17 @@ def _part(size: tuple[int, int], pictures: PictureSettings) -> tuple[int, int, i
         height = max(1, round(width * pictures.height / pictures.width))
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     return left, top, left + width, top + height
+
+
+def _unscaled(plain: Image.Image, pictures: PictureSettings) -> Image.Image:
+    """Takes back what was made larger by whole blocks, until what is seen of it fits the model."""
+    block = block_size(plain)
+    for times in (times for times in range(1, block + 1) if block % times == 0):
+        size = plain.width // times, plain.height // times
+        left, top, right, bottom = _part(size, pictures)
+        if right - left <= pictures.width and bottom - top <= pictures.height:
+            return plain.resize(size, Image.Resampling.NEAREST)
+    return plain
 
 
 def _inner_size(size: tuple[int, int], pictures: PictureSettings) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from pixace.models.weights import (
     nested_weights,
 )
 from pixace.settings.model import POSITIONS, ModelConfig
-from pixace.settings.model_types import ATTENTION_TYPES
+from pixace.settings.model_types import ATTENTION_TYPES, MODEL_TYPES, has_setting
 from pixace.tokens.vocabulary import token_count
 from tests.conftest import POINTER_TOO, TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.tools.plain_trax import plain_model
@@ -208,3 +208,17 @@ def test_given_weights_need_no_random_ones(model_type, mode):
     for position in range(3):
         one = tokens[:, position : position + 1]
         np.testing.assert_allclose(given(one), drawn(one), atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["eval", "predict"])
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_ids_of_no_colour_have_no_probability(model_type, alpha, mode):
+    sizes = {"d_model": 16, "d_ff": 32, "n_layers": 1, "image_size": 3}
+    sizes |= {"n_heads": 2} if has_setting(model_type, "n_heads") else {}
+    config = ModelConfig(model_type, colours="palette:ff004d,1d2b53", alpha=alpha, **sizes)
+    model = build_model(config, mode)
+    init_model(model, 2, 1 if mode == "predict" else 9)
+    log_p = jax.nn.log_softmax(model(np.full((2, 1 if mode == "predict" else 9), 2, np.int32)))
+    share = np.exp(np.asarray(log_p)).reshape(-1, 4).min(axis=0)
+    assert (share[:1] == 0).all() and (share[1] > 0) == alpha and (share[2:] > 0).all()

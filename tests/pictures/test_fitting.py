@@ -60,6 +60,17 @@ def test_whatever_was_made_larger_is_taken_back_where_that_is_asked_for(times):
     assert fitted(other, unscaled).tobytes() == fitted(other, shape(6, 4)).tobytes()
 
 
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+@pytest.mark.parametrize(("size", "times"), [((13, 8), 4), ((11, 8), 8), ((12, 8), 4), ((5, 7), 3)])
+def test_and_so_are_pictures_of_other_shapes_before_these_are_changed(fit, size, times):
+    small = noise(size)
+    pictures = shape(8, 8, fit=fit) if fit == "crop" else shape(16, 16, fit=fit)
+    unscaled = dataclasses.replace(pictures, unscale=True)
+    assert fitted(enlarged(small, times), unscaled).tobytes() == fitted(small, pictures).tobytes()
+    plain = Image.new("RGB", (64, 48), "red")  # may have been of any size
+    assert fitted(plain, unscaled) == fitted(plain, pictures)
+
+
 def test_that_of_coarser_pixel_art_some_blocks_are_left():
     small = noise((3, 2))
     unscaled = dataclasses.replace(shape(6, 4), unscale=True)

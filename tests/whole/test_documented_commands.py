@@ -137,6 +137,8 @@ def made_tiny(words: list[str]) -> list[str]:
         rest.append("--images=faces/train")
     names = {name for name in TINY_VALUES if name in values and name in given}
     names |= set(ALWAYS.get(word, ()))
+    if "colours" in given:
+        names -= {"bitdepth"}
     if "minutes" in given:
         names -= {"steps_per_epoch", "n_epochs"}
     if "batch_size=auto" in "".join(words):

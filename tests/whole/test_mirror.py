@@ -29,7 +29,8 @@ TESTED_BY = {
     "models/layers/test_dropout.py": "models.layers.replacing",
     "models/layers/test_masked_convolutions.py": "models.layers.raster",
     "models/test_pointer.py": "models.layers.pointer_head",
-    "models/test_build.py": "backend.types models.attention models.weights",
+    "models/test_build.py": """backend.types models.attention models.layers.closed_ids
+        models.weights""",
     "pictures/test_collage.py": "pictures.writing",
     "pictures/test_palettes.py": "pictures.known_palettes",
     "pictures/test_reading.py": "pictures.folder pictures.rgb",
