@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pixace.dataset.findings import Findings
 from pixace.dataset.shapes import LONGER
+from pixace.settings.colours import most_colours
 from pixace.settings.pictures import (
     MAX_EDGE,
     SQUASH,
@@ -54,9 +55,8 @@ def advise(
             f"A model soon knows {_images(n_images)} by heart. Watch the validation loss, keep the "
             "best checkpoint, use a small model, and --mirror where left and right do not matter."
         )
-    advice += _about_shapes(report) + _about_sizes(report)
-    if not unscale:
-        advice += _about_blocks(report)
+    blocks = _about_blocks(report, unscale)
+    advice += _about_shapes(report) + _about_sizes(report, is_larger=bool(blocks)) + blocks
     advice += _about_transparency(report, background, alpha)
     if report.n_grey < n_images:
         advice += _about_colours(report)
@@ -107,9 +107,14 @@ def _about_shapes(report: Findings) -> list[str]:
     return [f"{which} {what} If shapes matter, --fit=crop or --fit=pad keeps them."]
 
 
-def _about_sizes(report: Findings) -> list[str]:
-    """Proposes the size that most images have, or that their details need."""
-    suitable = report.suitable_size
+def _about_sizes(report: Findings, *, is_larger: bool) -> list[str]:
+    """Proposes the size that most images have, or that their details need.
+
+    Args:
+      report: the figures.
+      is_larger: whether images are small ones made larger, whose size is proposed instead.
+    """
+    suitable = None if is_larger else report.suitable_size
     if report.n_enlarged <= _SMALL_SHARE * report.n_images:
         if suitable is None:
             return []
@@ -120,7 +125,8 @@ def _about_sizes(report: Findings) -> list[str]:
         f"{_images(report.n_enlarged)} of {report.n_images}, smaller than "
         f"{spelled_size(report.image_size)}, will be enlarged, which costs time and adds no detail."
     )
-    suitable = suitable or _smaller(report)
+    if not is_larger:
+        suitable = suitable or _smaller(report)
     return [advice if suitable is None else f"{advice} Try --image_size={suitable}."]
 
 
@@ -133,14 +139,14 @@ def _smaller(report: Findings) -> int | str | None:
     return as_image_size(scaled_to(size, round(max(size) * short / min(size))))
 
 
-def _about_blocks(report: Findings) -> list[str]:
-    """Proposes to take back what was made larger, where that is worth a word."""
+def _about_blocks(report: Findings, unscale: bool) -> list[str]:
+    """Proposes to take back what was made larger, where that is worth a word and not yet done."""
     n_larger = sum(report.made_larger.values())
     if n_larger <= _SMALL_SHARE * report.n_images:
         return []
     size = next(iter(report.made_larger))
     width, height = map(int, size.split("x"))
-    if max(width, height) > MAX_EDGE:
+    if max(width, height) > MAX_EDGE or (unscale and size == spelled_size(report.image_size)):
         return []
     flag = size if width != height else width
     return [
@@ -153,7 +159,8 @@ def _about_blocks(report: Findings) -> list[str]:
 def _about_colours(report: Findings) -> list[str]:
     """Compares the colours with the coarsest bit depth that is fine enough, and with palettes."""
     own = report.quantisation[report.bitdepth]
-    exact = [name for name, error in report.palettes.items() if not error]
+    count = report.n_colours
+    exact = [name for name in report.palettes if count is not None and count <= most_colours(name)]
     if own and exact:
         return [
             f"The images have few colours: --colours={exact[0]} keeps every one of them exactly."

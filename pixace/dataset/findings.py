@@ -14,14 +14,14 @@ from PIL import Image
 
 from pixace.dataset.duplicates import near_groups, same_groups
 from pixace.dataset.examine import ExaminedFolder
-from pixace.dataset.palette_finding import settled_colours
+from pixace.dataset.palette_finding import few_colours, found_colours
 from pixace.dataset.shapes import enlarged, other_shapes, suitable_size
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.cutting import FoundPictures
 from pixace.pictures.folder import ImagePath, ImagePaths
 from pixace.pictures.many import read_in_order
-from pixace.settings.colours import label
+from pixace.settings.colours import label, most_colours, palette
 from pixace.settings.pictures import PictureSettings, as_image_size
 from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import pixels_of_file
@@ -62,6 +62,8 @@ class Findings:
       quantisation: for it and some others, coarse ones first, how far colours are off; see
         `quantisation_errors`.
       palettes: the same for palettes of the images' own colours, as in "palette:auto:64".
+      n_colours: how many colours all pictures have, scaled as for a palette; None if they have
+        more than the largest of these palettes.
       n_files: image files, whether they can be read or not.
       n_cut: files that were cut into pictures.
       n_empty: cells of sheets that were left out as empty.
@@ -92,6 +94,7 @@ class Findings:
     bitdepth: str
     quantisation: dict[str, float]
     palettes: dict[str, float]
+    n_colours: int | None
     n_files: int
     n_cut: int
     n_empty: int
@@ -131,6 +134,7 @@ def make_report(
     def named(groups: list[list[int]]) -> list[list[str]]:
         return [[str(train.paths[number]) for number in group] for group in groups]
 
+    few = few_colours(train.paths, dataclasses.replace(pictures, colours=_PALETTES[-1]))
     near = [
         group for group in near_groups(train.thumbnails) if len({digests[n] for n in group}) > 1
     ]
@@ -154,7 +158,8 @@ def make_report(
         shared_with_val=[] if val is None else _shared(train, val),
         bitdepth=label(pictures.colours),
         quantisation=quantisation_errors(train.paths, pictures, bit_depths),
-        palettes=_palette_errors(train.paths, pictures),
+        palettes=_palette_errors(train.paths, pictures, few),
+        n_colours=None if few is None else len(few),
         n_files=found.n_files,
         n_cut=found.n_cut,
         n_empty=found.n_empty,
@@ -174,15 +179,30 @@ def _sizes_in_blocks(folder: ExaminedFolder) -> Iterator[str]:
             yield f"{width}x{height}"
 
 
-def _palette_errors(paths: ImagePaths, pictures: PictureSettings) -> dict[str, float]:
-    """Measures palettes of the images' own colours; see `quantisation_errors`."""
-    if not paths:
+def _palette_errors(
+    paths: ImagePaths, pictures: PictureSettings, few: list[str] | None
+) -> dict[str, float]:
+    """Measures palettes of the images' own colours; see `quantisation_errors`.
+
+    Args:
+      paths: the pictures, in all of which the palettes are found, as a training finds them.
+      pictures: shape and background.
+      few: all their colours; None if there are too many for any of the palettes.
+
+    Returns:
+      None of them where no picture shows a colour.
+    """
+    if few is not None and not few:
         return {}
-    sample = paths.spread(_MAX_SAMPLE)
-    palettes = {name: settled_colours(name, sample, pictures) for name in _PALETTES}
-    # Scaled as for a palette: without new colours where that can be.
-    pictures = dataclasses.replace(pictures, colours=_PALETTES[0])
-    return quantisation_errors(sample, pictures, palettes)
+    palettes = {}
+    for name in _PALETTES:
+        # Scaled as for a palette: without new colours where that can be.
+        pictures = dataclasses.replace(pictures, colours=name)
+        if few is not None and len(few) <= most_colours(name):
+            palettes[name] = palette(few)
+        else:
+            palettes[name] = found_colours(paths, pictures)
+    return quantisation_errors(paths, pictures, palettes)
 
 
 def quantisation_errors(

@@ -50,23 +50,36 @@ def found_colours(paths: ImagePaths, pictures: PictureSettings) -> str:
     Raises:
       ImageError: none can be read.
     """
-    most = most_colours(pictures.colours)
-    codes = _few(_pixels(paths, pictures), most)
-    if codes is None:
+    colours = few_colours(paths, pictures)
+    if colours is None:
         sample = paths.spread(_MAX_SAMPLE)
         each = max(1, _MAX_PIXELS // len(sample))
         seen = [
             pixels[spread_numbers(len(pixels), min(each, len(pixels)))]
             for pixels in _pixels(sample, pictures)
         ]
-        codes = _learned(np.concatenate(seen), most)
-    if not len(codes):
+        most = most_colours(pictures.colours)
+        colours = _from_dark_on(_learned(np.concatenate(seen), most))
+    if not colours:
         raise ImageError(
             f"{shown(paths.folder)}: no colours to find, as none of its images can be read"
             + (", or shows anything" if pictures.alpha else "")
         )
-    lightness = lab(_rgb(codes))[:, 0]
-    return palette([f"{code:06x}" for code in codes[np.lexsort([codes, lightness])]])
+    return palette(colours)
+
+
+def few_colours(paths: ImagePaths, pictures: PictureSettings) -> list[str] | None:
+    """Returns all the colours of some images, scaled, each as rrggbb, the dark ones first.
+
+    Args:
+      paths: see `found_colours`.
+      pictures: see `found_colours`.
+
+    Returns:
+      The colours, none where nothing is shown; None if the open palette may not have so many.
+    """
+    codes = _few(_pixels(paths, pictures), most_colours(pictures.colours))
+    return None if codes is None else _from_dark_on(codes)
 
 
 def settled_colours(words: str, paths: ImagePaths, pictures: PictureSettings) -> str:
@@ -165,6 +178,11 @@ def _start(points: np.ndarray, counts: np.ndarray, most: int) -> np.ndarray:
         chosen.append(int(np.searchsorted(likely, rng.random() * likely[-1], side="right")))
         distances = np.minimum(distances, ((points - points[chosen[-1]]) ** 2).sum(axis=1))
     return points[chosen]
+
+
+def _from_dark_on(codes: np.ndarray) -> list[str]:
+    lightness = lab(_rgb(codes))[:, 0]
+    return [f"{code:06x}" for code in codes[np.lexsort([codes, lightness])]]
 
 
 def _rgb(codes: np.ndarray) -> np.ndarray:

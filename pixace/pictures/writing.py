@@ -50,15 +50,16 @@ def check_output(path: Path, size: tuple[int, int], flag: str = "out") -> None:
     if path.suffix.lower() not in _FORMATS:
         formats = ", ".join(_FORMATS)
         raise UsageError(f"{flag} must end in one of {formats}, not {shown(path.name)!r}")
+    what = "sheet" if flag == "sheet" else "collage"
     if size[0] * size[1] > _MAX_PIXELS:
         raise UsageError(
-            f"a collage of {size[0]}x{size[1]} pixels is too large; choose a smaller scale or "
+            f"a {what} of {size[0]}x{size[1]} pixels is too large; choose a smaller scale or "
             "batch_size"
         )
     limit = _MAX_EDGES.get(path.suffix.lower())
     if limit is not None and max(size) > limit:
         raise UsageError(
-            f"a collage of {size[0]}x{size[1]} pixels is too large for {path.suffix}, which "
+            f"a {what} of {size[0]}x{size[1]} pixels is too large for {path.suffix}, which "
             f"ends at {limit}; choose a smaller scale or batch_size, or .png"
         )
     if os.path.isdir(path):

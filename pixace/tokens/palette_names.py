@@ -13,6 +13,14 @@ from pixace.settings.colours import PALETTE, check_colours, is_open, palette_col
 from pixace.wording import quoted
 
 
+def _plain(name: str) -> str:
+    """Returns a name as it is compared: Game-Boy, game_boy and gameboy are the same."""
+    return name.lower().replace("-", "").replace("_", "")
+
+
+_KNOWN = {_plain(name): colours for name, colours in KNOWN_PALETTES.items()}
+
+
 def with_palette(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns settings in which no palette is named by its file or its name, but by its colours.
 
@@ -48,14 +56,14 @@ def _entries(flag: str, name: str, words: Iterable[str]) -> str:
 
     Args:
       flag: what the user has typed before the name.
-      name: a file, a known name, or the colours themselves.
+      name: a file, a known name in any spelling, or the colours themselves.
       words: that the name could have been.
 
     Raises:
       UsageError: it is none of these, or the file cannot be read.
     """
-    if name.lower() in KNOWN_PALETTES:
-        return ",".join(KNOWN_PALETTES[name.lower()])
+    if _plain(name) in _KNOWN:
+        return ",".join(_KNOWN[_plain(name)])
     if "." in name:
         return ",".join(read_palette(name))
     try:

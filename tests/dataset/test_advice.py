@@ -30,6 +30,7 @@ FLAWLESS = Findings(
     n_empty=0,
     not_read={},
     made_larger={},
+    n_colours=None,
     fit="squash",
     n_other_shapes=0,
     suitable_size=None,
@@ -89,7 +90,7 @@ def test_there_is_nothing_to_say_about_a_good_folder():
             ["--bitdepth=3,2,2 is coarse", "error is 10.0, that of --bitdepth=5,4,4 2.0;"],
         ),
         (
-            {"palettes": {"palette:auto:16": 0.5, "palette:auto:64": 0.0}},
+            {"n_colours": 17},
             ["few colours", "--colours=palette:auto:64 keeps every one"],
         ),
         (
@@ -117,6 +118,33 @@ def test_each_flaw_is_told_with_its_figures(flaws, words):
     (advice,) = advice_on(**flaws)
     for word in words:
         assert word in advice
+
+
+def test_colours_of_a_sample_are_not_taken_for_all():
+    assert advice_on(palettes={"palette:auto:16": 0.0}) == []
+
+
+@pytest.mark.parametrize("n_enlarged", [0, 5000])
+def test_pixel_art_made_larger_is_not_to_keep_its_size(n_enlarged):
+    sizes = {"sizes": {"48x32": 5000}, "suitable_size": "48x32", "n_enlarged": n_enlarged}
+    advice = advice_on(**sizes, image_size=64, made_larger={"24x16": 5000})
+    assert len(advice) == (2 if n_enlarged else 1)
+    assert "--image_size=24x16 --unscale takes that back" in advice[-1]
+    assert not any("--image_size=48x32" in sentence for sentence in advice)
+
+
+@pytest.mark.parametrize(
+    ("image_size", "made_larger", "is_told"),
+    [(32, "24x16", True), ("24x16", "24x16", False), (16, "16x16", False), (32, "16x16", True)],
+)
+def test_unscaled_pixel_art_needs_a_word_only_where_its_size_is_another(
+    image_size, made_larger, is_told
+):
+    report = dataclasses.replace(
+        FLAWLESS, image_size=image_size, made_larger={made_larger: 4000, "8x8": 100}
+    )
+    advice = advise(report, "white", unscale=True)
+    assert [f"most often from {made_larger}" in sentence for sentence in advice] == [True] * is_told
 
 
 def test_who_is_dividing_the_images_needs_no_validation_folder():

@@ -1,5 +1,6 @@
 """The examination of a folder from Python: figures, sheet and split, and what is refused."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -124,3 +125,30 @@ def test_files_that_are_refused_are_named(tmp_path):
     (unreadable,) = checked.findings.unreadable
     assert unreadable["path"] == f"{tmp_path}/small.png"
     assert checked.findings.n_images == 2
+
+
+def test_a_palette_keeps_every_image_only_if_it_has_all_colours_of_all_of_them(tmp_path):
+    """Also of those that are not among the 200 whose colour errors are measured."""
+    for number in range(401):
+        Image.new("RGB", (4, 4), (number % 10 * 20, 7, 9)).save(tmp_path / f"{number:03}.png")
+    pictures = PictureSettings(4, 4, "hsv:2,2,2")
+    checked = check_images(tmp_path, pictures)
+    assert checked.findings.n_colours == 10
+    assert any("palette:auto:16 keeps every one" in sentence for sentence in checked.advice)
+    many = np.arange(300, dtype=np.uint16).reshape(15, 20)
+    pixels = np.stack([many % 20, many // 20, many * 0 + 200], axis=-1).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "001.png")
+    checked = check_images(tmp_path, dataclasses.replace(pictures, width=20, height=15))
+    assert checked.findings.n_colours is None
+    assert not any("keeps every one" in sentence for sentence in checked.advice)
+
+
+def test_a_folder_in_which_all_is_transparent(tmp_path):
+    for number in range(3):
+        Image.new("RGBA", (8, 8), (10 * number, 0, 0, 0)).save(tmp_path / f"{number}.png")
+    checked = check_images(tmp_path, PictureSettings(8, 8, "hsv:2,2,2", alpha=True))
+    findings = checked.findings
+    assert (findings.n_transparent, findings.palettes, findings.n_colours) == (3, {}, 0)
+    assert not any("palette:" in sentence for sentence in checked.advice)
+    with pytest.raises(ImageError, match="no colours to find"):
+        check_images(tmp_path, PictureSettings(8, 8, "palette:auto", alpha=True))

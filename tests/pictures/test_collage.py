@@ -266,3 +266,11 @@ def test_a_picture_too_large_for_its_format_is_refused_in_advance(tmp_path, suff
     with pytest.raises(UsageError, match="too large"):
         check_output(tmp_path / f"x{suffix}", (10, limit + 1))
     check_output(tmp_path / "x.png", (10, limit + 1))
+
+
+@pytest.mark.parametrize(("flag", "what"), [("out", "collage"), ("sheet", "sheet")])
+def test_what_is_too_large_is_called_what_it_is(tmp_path, flag, what):
+    for suffix, edge in ((".png", 20_000), (".webp", 16_384)):
+        size = (edge, edge if suffix == ".png" else 10)
+        with pytest.raises(UsageError, match=f"a {what} of {size[0]}x{size[1]} pixels is too"):
+            check_output(tmp_path / f"x{suffix}", size, flag)

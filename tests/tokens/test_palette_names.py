@@ -9,7 +9,22 @@ from pixace.tokens.palette_names import colours_named, with_palette
 
 def test_a_known_palette():
     assert colours_named("palette:gameboy") == "palette:0f380f,306230,8bac0f,9bbc0f"
-    assert colours_named("palette:GameBoy") == colours_named("palette:gameboy")
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("GameBoy", "gameboy"),
+        ("game-boy", "gameboy"),
+        ("pico8", "pico-8"),
+        ("PICO_8", "pico-8"),
+        ("endesga32", "endesga-32"),
+        ("DB-16", "db16"),
+    ],
+)
+def test_a_known_palette_in_another_spelling(name, listed):
+    assert colours_named(f"palette:{name}") == colours_named(f"palette:{listed}")
+    assert with_palette({"palette": name}) == with_palette({"palette": listed})
 
 
 @pytest.mark.parametrize("name", ["mine.gpl", "mine.hex", "mine.pal", "mine.png"])
