@@ -102,6 +102,7 @@ FLAGS = {
     "predict": {
         **LOCATION,
         **MODEL,
+        **READING,
         "batch_size": "1",
         "n_images": "1",
         "best_of": "1",
@@ -122,7 +123,6 @@ FLAGS = {
         "seed": None,
         "top_k": "0",
         "top_p": "1.0",
-        "unscale": "false",
     },
     "evaluate": {
         **LOCATION,

@@ -22,6 +22,7 @@ from pixace.drawing.request import DrawRequest, draw_to_files
 from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
+from pixace.settings.reading import ReadingSettings
 from pixace.wording import shown
 
 
@@ -57,9 +58,11 @@ def define_flags(values: flags.FlagValues) -> None:
         "recipe. Prompts that were fetched from the web must be named again.",
         film="Show also how the collage appears, pixel by pixel, in this animated .gif.",
         nearest="Folder of training images: show the one that is nearest to each picture drawn, "
-        "at the right, and tell how near it is.",
+        "at the right, and tell how near it is. Its images become pictures as --grid, --frames and "
+        "--unscale say, as in train.",
         cache_dir="For --nearest: the folder that keeps images' tokens, as in train.",
     )
+    define_settings(values, ReadingSettings, ("grid", "frames"))
     define_switches(
         values,
         json="Print the recipe and the likelihood of every picture as JSON, instead of the path.",
@@ -94,11 +97,11 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     if prompts == []:
         raise UsageError("flag --prompt= is empty; name an image file or a URL")
     plain = ("model_name", "weights_dir", "checkpoint", "allow_private_urls")
-    files = ("like", "film", "sheet", "nearest", "cache_dir")
+    others = ("like", "film", "sheet", "nearest", "cache_dir", "grid", "frames")
     return DrawRequest(
         settings=typed_settings(values),
         drawing=drawing,
         prompts=prompts,
         out=values["out"].value if values["out"].present else None,
-        **{name: values[name].value for name in (*plain, *files)},
+        **{name: values[name].value for name in (*plain, *others)},
     )

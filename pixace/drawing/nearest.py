@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from pixace.dataset.batches import spread_rows
 from pixace.dataset.cache import TokenRows
 from pixace.dataset.reading import ImageSet
 from pixace.drawing.drawn import Drawing
+from pixace.pictures.folder import ImagePath
 from pixace.tokens.codec import codec_of
 from pixace.wording import shown
 
@@ -23,7 +23,7 @@ class Nearest(NamedTuple):
 
     Attributes:
       columns: C arrays of unsigned tokens (N, L), the images found.
-      paths: their files, C for each of N rows.
+      paths: their files, or parts of files such as sheet.png#1,2, C for each of N rows.
       distances: float64 (N, C): root mean square difference of the pixels drawn, in RGB, of 255;
         in RGBA where pixels can be transparent.
       first_column: where the first of the drawn pictures is in the collage.
@@ -32,7 +32,7 @@ class Nearest(NamedTuple):
     """
 
     columns: list[np.ndarray]
-    paths: list[list[Path]]
+    paths: list[list[ImagePath]]
     distances: np.ndarray
     first_column: int
     usual: float | None

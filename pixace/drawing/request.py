@@ -27,11 +27,12 @@ from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import Prompt, PromptSource, listed, open_prompts
 from pixace.drawing.recipe import Recipe, read_recipe
 from pixace.errors import UsageError
-from pixace.pictures.folder import find_images
+from pixace.pictures.cutting import find_pictures
 from pixace.pictures.reading import is_url
 from pixace.settings.checks import require_path
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import resolve_config
+from pixace.settings.reading import FIRST, ONE_EACH, ReadingSettings
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
@@ -68,6 +69,9 @@ class DrawRequest:
       film: the .gif in which the collage appears pixel by pixel; None writes none.
       nearest: folder of training images; the nearest to each picture is shown at the right.
       cache_dir: the folder that keeps their tokens, as in a training.
+      grid: cells to cut them into, as in a training; see `ReadingSettings`. They are unscaled where
+        prompts are.
+      frames: "first" or "all" of those that are animated.
     """
 
     model_name: str | None = None
@@ -83,6 +87,8 @@ class DrawRequest:
     film: Path | str | None = None
     nearest: Path | str | None = None
     cache_dir: Path | str | None = None
+    grid: str | None = None
+    frames: str = FIRST
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,7 +154,9 @@ def draw_to_files(
     model = open_to_draw(plan.weights, plan.settings, plan.is_named)
     images = None
     if request.nearest is not None:  # what is wrong with them should not cost a drawing
-        images = load_images(request.nearest, model.config, cache_dir=request.cache_dir)
+        images = load_images(
+            request.nearest, model.config, cache_dir=request.cache_dir, reading=plan.reading
+        )
     predictor = Predictor(model, plan.model_name)
     drawing = predictor.draw_as(plan.drawing, plan.prompts, progress, plan.tile)
     nearest = None
@@ -180,6 +188,7 @@ class _Plan(NamedTuple):
       prompts: what to complete.
       tile: the only result to draw; None draws all.
       outputs: where to write it.
+      reading: how the training images to compare with become pictures.
     """
 
     model_name: str | None
@@ -190,6 +199,7 @@ class _Plan(NamedTuple):
     prompts: tuple[Prompt, ...]
     tile: tuple[int, int] | None
     outputs: Outputs
+    reading: ReadingSettings
 
 
 def _plan(request: DrawRequest) -> _Plan:
@@ -208,15 +218,12 @@ def _plan(request: DrawRequest) -> _Plan:
     tile = _tile(request, recipe)
     layout = Layout(len(sources) or drawing.batch_size, len(drawing.temperature), tile)
     outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
-    if request.nearest is not None:
-        find_images(request.nearest, "nearest")
-    elif request.cache_dir is not None:
-        raise UsageError("cache_dir needs --nearest=FOLDER, whose images' tokens it keeps")
+    reading = _reading(request, drawing)
     pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
     prompts = open_prompts(sources, pictures, n_kept, allow_private_urls=request.allow_private_urls)
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
-    return _Plan(model_name, weights, is_named, settings, drawing, prompts, tile, outputs)
+    return _Plan(model_name, weights, is_named, settings, drawing, prompts, tile, outputs, reading)
 
 
 def _model(request: DrawRequest, recipe: Recipe | None) -> tuple[str | None, Path]:
@@ -262,6 +269,24 @@ def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None
     """Returns the only result to draw: that of a recipe to which no other results are named."""
     is_other = request.prompts is not None or {"batch_size", "temperature"} & {*request.drawing}
     return None if recipe is None or is_other else recipe.tile
+
+
+def _reading(request: DrawRequest, drawing: DrawingSettings) -> ReadingSettings:
+    """Returns how training images to compare with become pictures, of which there are some.
+
+    Raises:
+      UsageError: a setting is wrong, or for a folder that is not named.
+      ImageError: the folder does not exist, or no picture is in it.
+    """
+    cut = ReadingSettings(grid=request.grid, frames=request.frames)
+    reading = dataclasses.replace(cut, unscale=drawing.unscale)
+    if request.nearest is not None:
+        find_pictures(request.nearest, reading, "nearest")
+    elif request.cache_dir is not None:
+        raise UsageError("cache_dir needs --nearest=FOLDER, whose images' tokens it keeps")
+    elif cut != ONE_EACH:
+        raise UsageError("grid and frames need --nearest=FOLDER, whose images they take apart")
+    return reading
 
 
 def _outputs(

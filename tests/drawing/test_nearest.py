@@ -121,6 +121,7 @@ def test_the_command(painted, weights_dir, tmp_path, capsys, monkeypatch):
     [
         (["--nearest=absent"], 1, "absent: no such folder of images"),
         (["--cache_dir=x"], 2, "cache_dir needs --nearest=FOLDER"),
+        (["--grid=8x8"], 2, "grid and frames need --nearest=FOLDER"),
     ],
 )
 def test_wrong_usage(weights_dir, tmp_path, capsys, monkeypatch, words, status, message):

@@ -111,6 +111,26 @@ def test_the_nearest_training_images(draw, painted, caplog):
     assert read_recipe("a.png") == read_recipe("b.png"), "the recipe says nothing of them"
 
 
+def test_the_nearest_piece_of_a_sheet(draw):
+    """Two cells, each made twice as large, beside two that are empty."""
+    edge = TINY["image_size"]
+    cells = np.random.default_rng(0).integers(0, 256, (2, edge, edge, 3), np.uint8)
+    sheet = np.zeros((4 * edge, 4 * edge, 3), np.uint8)
+    for row, cell in enumerate(cells):
+        sheet[2 * edge * row :][: 2 * edge, 2 * edge :] = cell.repeat(2, axis=0).repeat(2, axis=1)
+    Path("sheets").mkdir()
+    Image.fromarray(sheet).save("sheets/sheet.png")
+    request = {
+        "prompts": Image.fromarray(cells[1]),
+        "nearest": "sheets",
+        "grid": f"{2 * edge}x{2 * edge}",
+    }
+    whole = drawing(cut=edge**2)  # nothing is drawn: the prompt is compared
+    drawn = draw(**request, drawing={**whole, "unscale": True})
+    assert drawn.nearest.tiles() == [{"path": "sheets/sheet.png#2,2", "distance": 0}]
+    assert draw(**request, drawing=whole).nearest.distances > 0, "it is not unscaled unasked"
+
+
 # --- as another picture was drawn ---------------------------------------------------------------
 
 
@@ -274,6 +294,8 @@ def test_a_stranger_s_numbers_meet_the_same_checks(draw, strangers, fields, word
         ({"film": "a.png"}, UsageError, "film must end in .gif"),
         ({"nearest": "absent"}, ImageError, "absent: no such folder of images"),
         ({"cache_dir": "x"}, UsageError, "cache_dir needs --nearest=FOLDER"),
+        ({"grid": "8x8"}, UsageError, "grid and frames need --nearest=FOLDER"),
+        ({"frames": "all"}, UsageError, "grid and frames need --nearest=FOLDER"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
