@@ -22,30 +22,22 @@ are the mean over the seeds and half the distance between the best and the worst
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from measuring import machine, mean_and_spread, seconds_per_step
-from model_types import BATCH_SIZE, N_ROUNDS, RECIPES, ROUND
+from measuring import machine, mean_and_spread, open_results
+from model_types import RECIPES, measure_steps, train
 
 import pixace
-from pixace.dataset.batches import training_batches
 from pixace.dataset.palette_finding import settled_colours
-from pixace.dataset.reading import load_images
 from pixace.models.build import weight_shapes
 from pixace.pictures.colour_error import colour_error
 from pixace.pictures.folder import find_images
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
-from pixace.settings.training import TrainingSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import pixels_of
-from pixace.training.devices import batch_mesh
-from pixace.training.learner import Learner
-from pixace.training.step import TrainingStep
 
 RECIPE = RECIPES["pointer"]
 COLOURS = ("hsv:5,4,4", "palette:auto:64", "palette:auto:256")
@@ -56,38 +48,11 @@ def config_of(colours: str, size: int) -> ModelConfig:
     return ModelConfig(RECIPE.model_type, size, colours=colours, **RECIPE.sizes)
 
 
-def measure_steps(images: str, configs: dict[str, ModelConfig]) -> dict[str, float]:
-    """Returns the seconds that a step with each codec takes."""
-    loops = {}
-    for name, config in configs.items():
-        settings = TrainingSettings(batch_size=BATCH_SIZE, **RECIPE.training)
-        batches = training_batches(load_images(images, config).tokens, BATCH_SIZE, seed=0)
-        step = TrainingStep(config, settings, batch_mesh())
-        loops[name] = Learner(config, settings, 0, batches, step)
-    return seconds_per_step(loops, N_ROUNDS, ROUND)
-
-
-def train(options: argparse.Namespace, stored: str, config: ModelConfig, n_steps: int) -> float:
-    """Trains one model and returns the bits per pixel of the validation images."""
-    trainer = pixace.get_trainer(stored, weights_dir=options.folder, **config.to_dict())
-    trainer.train(
-        images=options.images,
-        val_images=options.val_images,
-        batch_size=BATCH_SIZE,
-        n_epochs=1,
-        steps_per_epoch=n_steps,
-        learning_rate=RECIPE.learning_rate,
-        warmup_steps=min(RECIPE.max_warmup, n_steps // 5),
-        seed=int(stored.rpartition("-")[2]),
-        **RECIPE.training,
-    )
-    evaluator = pixace.get_evaluator(stored, weights_dir=options.folder)
-    bits = evaluator.evaluate(options.val_images).bits_per_pixel
-    sheet = pixace.get_predictor(stored, weights_dir=options.folder).predict(
-        batch_size=16, seed=0, scale="4x"
-    )
+def draw(options: argparse.Namespace, stored: str) -> None:
+    """Draws the sheet of a trained model."""
+    predictor = pixace.get_predictor(stored, weights_dir=options.folder)
+    sheet = predictor.predict(batch_size=16, seed=0, scale="4x")
     sheet.save(options.folder / f"{stored}.png")
-    return bits
 
 
 def round_trips(folder: str, pictures: PictureSettings) -> tuple[float, int, int]:
@@ -116,27 +81,24 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("colours"))
     options = parser.parse_args()
 
-    options.folder.mkdir(parents=True, exist_ok=True)
-    results = options.folder / f"results-{options.image_size}.json"
-    done: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {"bits": {}}
-
-    def keep() -> None:
-        results.write_text(json.dumps(done, indent=2))
-
+    done, keep = open_results(options.folder, options.image_size)
     size, paths = options.image_size, find_images(options.images)
     configs = {}
     for name in options.colours:
         settled = settled_colours(name, paths, PictureSettings.of(size))
         configs[name] = config_of(settled, size)
     if not {*configs} <= {*done.get("seconds", ())}:
-        done["seconds"] = measure_steps(options.images, configs)
+        done["seconds"] = measure_steps(
+            options.images, {name: (RECIPE, config) for name, config in configs.items()}
+        )
         keep()
     n_steps = {key: round(options.seconds / value) for key, value in done["seconds"].items()}
     for seed in options.seeds:
         for name, config in configs.items():
             stored = model_name(name, size, seed)
             if stored not in done["bits"]:
-                done["bits"][stored] = train(options, stored, config, n_steps[name])
+                done["bits"][stored] = train(options, stored, RECIPE, config, seed, n_steps[name])
+                draw(options, stored)
                 keep()
 
     print(f"{machine()}; {size} x {size}, {options.seconds:.0f} s\n")

@@ -113,6 +113,23 @@ def seconds_per_step(loops: Mapping[str, Learner], n_rounds: int, n_steps: int) 
     return {name: statistics.median(series[1:]) for name, series in times.items()}
 
 
+def open_results(folder: Path, image_size: int) -> tuple[dict[str, Any], Callable[[], None]]:
+    """Returns what a benchmark of trainings has found in earlier runs, and what writes it down.
+
+    Args:
+      folder: of the trained models; it is created.
+      image_size: the file is `results-SIZE.json`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"results-{image_size}.json"
+    done: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"bits": {}}
+
+    def keep() -> None:
+        path.write_text(json.dumps(done, indent=2))
+
+    return done, keep
+
+
 def mean_and_spread(values: Sequence[float]) -> str:
     """Returns the mean, and half the distance between the smallest and the largest."""
     return f"{statistics.mean(values):.2f} ± {(max(values) - min(values)) / 2:.2f}"

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from measuring import machine, mean_and_spread, seconds_per_step
+from measuring import machine, mean_and_spread, open_results, seconds_per_step
 
 import pixace
 from pixace.dataset.batches import training_batches
@@ -95,30 +95,36 @@ def config_of(recipe: Recipe, size: int) -> ModelConfig:
     return ModelConfig(recipe.model_type, size, BITS[size], **recipe.sizes)
 
 
-def measure_steps(images: str, size: int) -> dict[str, float]:
-    """Returns the seconds that a step of each recipe takes."""
+def measure_steps(
+    images: str, trainings: Mapping[str, tuple[Recipe, ModelConfig]]
+) -> dict[str, float]:
+    """Returns the seconds that a step of each training takes."""
     loops = {}
-    for name, recipe in RECIPES.items():
+    for name, (recipe, config) in trainings.items():
         settings = TrainingSettings(batch_size=BATCH_SIZE, **recipe.training)
-        config = config_of(recipe, size)
         batches = training_batches(load_images(images, config).tokens, BATCH_SIZE, seed=0)
         step = TrainingStep(config, settings, batch_mesh())
         loops[name] = Learner(config, settings, 0, batches, step)
     return seconds_per_step(loops, N_ROUNDS, ROUND)
 
 
-def train(options: argparse.Namespace, name: str, seed: int, n_steps: int) -> float:
+def train(
+    options: argparse.Namespace,
+    stored: str,
+    recipe: Recipe,
+    config: ModelConfig,
+    seed: int,
+    n_steps: int,
+) -> float:
     """Trains one model and returns the bits per pixel of the validation images."""
-    recipe, stored = RECIPES[name], model_name(name, options.image_size, seed)
-    config = dataclasses.asdict(config_of(recipe, options.image_size))
-    trainer = pixace.get_trainer(stored, weights_dir=options.folder, **config)
+    trainer = pixace.get_trainer(stored, weights_dir=options.folder, **config.to_dict())
     trainer.train(
         images=options.images,
         val_images=options.val_images,
         batch_size=BATCH_SIZE,
         n_epochs=1,
         steps_per_epoch=n_steps,
-        learning_rate=recipe.learning_rate if options.rate is None else options.rate,
+        learning_rate=recipe.learning_rate,
         warmup_steps=min(recipe.max_warmup, n_steps // 5),
         seed=seed,
         **recipe.training,
@@ -164,22 +170,22 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("model-types"))
     options = parser.parse_args()
 
-    options.folder.mkdir(parents=True, exist_ok=True)
-    results = options.folder / f"results-{options.image_size}.json"
-    done: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {"bits": {}}
-
-    def keep() -> None:
-        results.write_text(json.dumps(done, indent=2))
-
+    trainings = {
+        name: (recipe, config_of(recipe, options.image_size)) for name, recipe in RECIPES.items()
+    }
+    done, keep = open_results(options.folder, options.image_size)
     if "seconds" not in done:
-        done["seconds"] = measure_steps(options.images, options.image_size)
+        done["seconds"] = measure_steps(options.images, trainings)
         keep()
     n_steps = {key: round(options.seconds / value) for key, value in done["seconds"].items()}
     for seed in options.seeds:
         for name in options.only or RECIPES:
             stored = model_name(name, options.image_size, seed)
             if stored not in done["bits"]:
-                done["bits"][stored] = train(options, name, seed, n_steps[name])
+                recipe, config = trainings[name]
+                if options.rate is not None:
+                    recipe = dataclasses.replace(recipe, learning_rate=options.rate)
+                done["bits"][stored] = train(options, stored, recipe, config, seed, n_steps[name])
                 keep()
     if options.only:
         return
@@ -190,11 +196,9 @@ def main() -> None:
     print(f"{machine()}; {options.image_size} x {options.image_size}, {options.seconds:.0f} s\n")
     print("| recipe | weights | s/step | steps | bits per pixel | ms per pixel drawn |")
     print("| --- | ---: | ---: | ---: | --- | ---: |")
-    for name, recipe in RECIPES.items():
+    for name, (_, config) in trainings.items():
         seconds = done["seconds"][name]
-        n_weights = sum(
-            array.size for array in weight_shapes(config_of(recipe, options.image_size))
-        )
+        n_weights = sum(array.size for array in weight_shapes(config))
         stored_names = [model_name(name, options.image_size, seed) for seed in options.seeds]
         print(
             f"| {name} | {n_weights:,} | {seconds:.3f} | {n_steps[name]:,} "

@@ -9,7 +9,6 @@ from PIL import Image
 
 import pixace
 from pixace.drawing.recipe import read_recipe
-from pixace.drawing.request import DrawRequest, draw_to_files
 from pixace.errors import UsageError
 from pixace.pictures.colour_error import nearest
 from pixace.pictures.known_palettes import KNOWN_PALETTES
@@ -17,23 +16,7 @@ from pixace.pictures.palettes import write_palette
 from pixace.tokens.codec import codec_of
 
 PICO_8 = np.array([[*bytes.fromhex(colour)] for colour in KNOWN_PALETTES["pico-8"]], np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """An empty folder, in which the test runs."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def draw(weights_dir):
-    """Draws with the tiny transformer, or else as asked."""
-
-    def draw_as(**request):
-        named = {} if "like" in request else {"model_name": "transformer"}
-        return draw_to_files(DrawRequest(**{"weights_dir": weights_dir, **named, **request}))
-
-    return draw_as
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def pixels(path):

@@ -13,7 +13,6 @@ from PIL import Image
 from pixace.drawing.layout import Layout
 from pixace.drawing.outputs import Outputs
 from pixace.drawing.recipe import read_recipe
-from pixace.drawing.request import DrawRequest, draw_to_files
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.writing import write_picture
 from pixace.settings.drawing import DrawingSettings
@@ -22,23 +21,7 @@ from pixace.tokens.reading import tokens_of
 from pixace.tokens.vocabulary import TRANSPARENT_ID
 from tests.tools.drawings import a_drawing
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """An empty folder, in which the test runs."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def draw(weights_dir):
-    """Draws with the tiny transformer, or else as asked."""
-
-    def draw_as(**request):
-        named = {} if "like" in request else {"model_name": "transformer"}
-        return draw_to_files(DrawRequest(**{"weights_dir": weights_dir, **named, **request}))
-
-    return draw_as
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def random_drawing(n_rows=3, n_columns=1, edge=4, bitdepth=(4, 2, 2), **fields):

@@ -21,31 +21,7 @@ from pixace.system.files import file_sha256
 from tests.conftest import TINY
 from tests.tools.drawings import a_recipe
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """An empty folder, in which the test runs."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def draw(weights_dir):
-    """Draws with the tiny transformer, or else as asked."""
-
-    def draw_as(progress=None, **request):
-        return draw_to_files(
-            DrawRequest(
-                **{
-                    "weights_dir": weights_dir,
-                    **({} if "like" in request else {"model_name": "transformer"}),
-                    **request,
-                }
-            ),
-            progress,
-        )
-
-    return draw_as
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def drawing(**settings) -> dict:

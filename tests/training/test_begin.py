@@ -13,13 +13,9 @@ from pixace.drawing.recipe import read_recipe
 from pixace.errors import UsageError
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.tokens.codec import codec_of
-from tests.tools.tiny import TINY
+from tests.tools.tiny import tiny_sizes
 
 ENTRIES = np.array([[0, 0, 0], [255, 0, 77], [29, 43, 83], [255, 241, 232]], np.uint8)
-SIZES = {
-    "pixelcnn": {"d_model": 16, "d_ff": 32, "n_layers": 1},
-    "pixelcnn_residual": {"d_model": 16, "d_ff": 32, "n_layers": 1},
-}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +32,7 @@ def sprites(tmp_path_factory):
 
 
 def train(folder, weights_dir, model_type, **settings):
-    sizes = SIZES.get(model_type, {k: v for k, v in TINY.items() if k.startswith(("d_", "n_"))})
+    sizes = tiny_sizes(model_type)
     trainer = pixace.get_trainer(
         "m", weights_dir=weights_dir, model_type=model_type, image_size=6, **sizes, **settings
     )

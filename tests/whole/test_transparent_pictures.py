@@ -15,12 +15,7 @@ from pixace.pictures.reading import open_image
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.tokens.codec import codec_of
 from pixace.tokens.vocabulary import TRANSPARENT_ID
-from tests.tools.tiny import TINY
-
-SIZES = {
-    "pixelcnn": {"d_model": 16, "d_ff": 32, "n_layers": 1},
-    "pixelcnn_residual": {"d_model": 16, "d_ff": 32, "n_layers": 1},
-}
+from tests.tools.tiny import tiny_sizes
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +31,7 @@ def icons(tmp_path_factory):
 
 
 def train(icons, weights_dir, model_type, n_steps=2, **settings):
-    sizes = SIZES.get(model_type, {k: v for k, v in TINY.items() if k.startswith(("d_", "n_"))})
+    sizes = tiny_sizes(model_type)
     named = {"model_type": model_type, "image_size": 6, "alpha": True, **sizes, **settings}
     trainer = pixace.get_trainer("m", weights_dir=weights_dir, **named)
     options = {"batch_size": 4, "steps_per_epoch": n_steps, "n_epochs": 1, "warmup_steps": 2}
