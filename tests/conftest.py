@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.tools.fault_tally import Tally, table
+from tests.tools.patience import PATIENCE
 from tests.tools.tiny import TINY
 
 # The tests compile the same few tiny models again and again, in many processes: JAX's own cache on
@@ -185,7 +186,7 @@ def assert_same_state(folder: Path, other: Path, name: str = "model.pkl.gz") -> 
     assert one.resume.position == two.resume.position
 
 
-def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+def wait_for(condition, process: subprocess.Popen, seconds: float = PATIENCE) -> None:
     """Waits until something is true of a child process that must go on meanwhile."""
     deadline = time.monotonic() + seconds
     while not condition():

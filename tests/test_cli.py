@@ -18,6 +18,7 @@ from pixace import __version__
 from pixace.cli import main
 from pixace.commands import COMMANDS, evaluate, predict, train
 from pixace.settings.model_types import TYPE_DEFAULTS, spelled_defaults
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 pytestmark = pytest.mark.usefixtures("_messages_as_before")
@@ -168,7 +169,7 @@ def pixace(*words, cwd=ROOT, **options):
         cwd=cwd,
         env=environment,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         **options,
     )
 
@@ -516,7 +517,7 @@ def test_ctrl_c_ends_without_a_traceback(tmp_path):
         with connection:
             assert connection.recv(4) == b"GET "  # now it waits for an answer
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (130, "", "pixace: stopped\n")
 
 
@@ -557,7 +558,7 @@ for words, exit_code in {HELP_AND_MISTAKES}:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
 
@@ -570,7 +571,7 @@ def test_import_pixace_alone_is_next_to_nothing():
         "print(sorted(heavy & set(sys.modules)), ours)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
     )
     assert (done.stdout, done.stderr) == ("[] ['pixace']\n", "")
 
@@ -612,7 +613,7 @@ def test_verbose_tells_of_weights_libraries_device_and_programs(tmp_path):
             env={**others, **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=PATIENCE,
         )
         assert (done.returncode, done.stdout) == (0, "a.png\n"), done.stderr
         told.append("\n".join(details(done.stderr)))

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.tools.patience import PATIENCE
+
 
 def test_importing_prints_nothing():
     result = subprocess.run(
@@ -18,7 +20,7 @@ def test_nothing_but_the_door_starts_the_libraries(module):
     code = (
         f"import sys, pixace.backend.{module}; sys.exit(bool({{'jax', 'trax'}} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0
 
 
 def test_limits_are_checked_before_native_code_meets_them():
@@ -32,4 +34,4 @@ def test_limits_are_checked_before_native_code_meets_them():
         "finally:\n"
         "    assert 'jax' not in sys.modules"
     )
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 7
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 7

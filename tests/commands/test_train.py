@@ -9,6 +9,7 @@ import pytest
 
 from pixace.cli import main
 from tests.conftest import flags_of
+from tests.tools.patience import PATIENCE
 from tests.tools.screens import lines_on_screen, output_until, terminal
 
 WIDTH = 60
@@ -66,7 +67,7 @@ def test_ctrl_c_on_a_terminal(painted, tmp_path):
         os.write(screen.fileno(), b"\x03")
         stream.close()
         output += output_until(screen.fileno(), lambda text: False)  # to the end
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "")
     live = re.findall(r"\r\x1b\[J([^\x1b\r\n]+)\r(?!\n)", output)
     assert any(re.fullmatch(r"epoch 1  step 1  \d\.\d+ bits/pixel", line) for line in live)

@@ -18,6 +18,7 @@ import pytest
 from pixace.wording import shown
 from tests.tools import hostile_pickles
 from tests.tools.hostile_pickles import PLACEMENTS, placed
+from tests.tools.patience import PATIENCE
 from tests.tools.places import LEGACY, ROOT
 
 pytestmark = pytest.mark.fault
@@ -77,7 +78,9 @@ def reports_of(cases: list[Case], **options: Any) -> list[dict[str, Any]]:
     reports: list[dict[str, Any]] = []
     while len(reports) < len(cases):
         left = [str(case.path) for case in cases[len(reports) :]]
-        done, ending = run_child({"kind": "files", "paths": left, **options}, 60 + len(left) / 10)
+        done, ending = run_child(
+            {"kind": "files", "paths": left, **options}, PATIENCE + len(left) / 10
+        )
         reports += done
         if len(done) < len(left):  # the next one ended the child
             reports.append({"outcome": ending, "message": "", "seconds": 0.0, "events": []})
@@ -204,7 +207,7 @@ def outcomes(fixture: str, kind: str, seeds: tuple[int, int], scratch: Path) -> 
         "scratch": str(scratch),
     }
     count = seeds[1] - seeds[0]
-    reports, ending = run_child(job, 60 + count * 0.2)
+    reports, ending = run_child(job, PATIENCE + count * 0.2)
     assert not ending, f"{fixture}, {kind}, seed {seeds[0] + len(reports)}: {ending}"
     assert len(reports) == count
     for seed, report in enumerate(reports, seeds[0]):

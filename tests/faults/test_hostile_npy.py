@@ -18,6 +18,7 @@ import pytest
 from pixace.checkpoints import safe_pickle
 from tests.faults.test_hostile_checkpoints import SECONDS, assert_refused, file_cases, run_child
 from tests.tools.hostile_pickles import HostileFile, npy_streams, packed, valid_pickle
+from tests.tools.patience import PATIENCE
 
 pytestmark = pytest.mark.fault
 
@@ -230,7 +231,7 @@ def test_200_damaged_files_are_refused(real_file: Path, tmp_path: Path, kind: st
         "scratch": str(tmp_path / NAME),
         **READER,
     }
-    reports, ending = run_child(job, 60)
+    reports, ending = run_child(job, PATIENCE)
     assert not ending
     assert len(reports) == 200
     for seed, report in enumerate(reports):

@@ -24,6 +24,7 @@ from pixace.checkpoints.folder import LATEST_NAME, epoch_path, epoch_steps, read
 from tests.conftest import paint
 from tests.system.test_signals import start_program
 from tests.tools.crashing import train_words
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 pytestmark = pytest.mark.fault
@@ -58,7 +59,7 @@ def start(words: list[str], cwd: Path) -> subprocess.Popen:
 
 def finish(process: subprocess.Popen) -> list[str]:
     """Returns the lines of stderr; checks that the command has left no process behind."""
-    process.result, errors = process.communicate(timeout=120)
+    process.result, errors = process.communicate(timeout=PATIENCE)
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
     return errors.splitlines()
@@ -171,7 +172,7 @@ def test_the_second_signal_ends_native_code_too(tmp_path, number, tally):
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (128 + number, "pixace: stopped\n")
     tally.add("a second signal while native code is at work", 1)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import flags_of
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 pytestmark = pytest.mark.fault
@@ -38,7 +39,7 @@ def run(words: list[str], cwd: Path, shell: str = "", before: str = "", **enviro
         cwd=cwd,
         env={name: value for name, value in values.items() if value is not None},
         capture_output=True,
-        timeout=120,
+        timeout=PATIENCE,
         start_new_session=True,
     )
     return done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr)

@@ -12,6 +12,7 @@ from PIL import Image
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.collage import collage, in_square
 from pixace.pictures.writing import check_output, write_picture
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 FORMATS = {
@@ -252,7 +253,7 @@ def test_a_full_disk_leaves_the_old_picture(tmp_path):
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # it could not write them either
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{path}: cannot write: File too large\n"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pixace.pictures.decoding_limits import PixelAllowance
+from tests.tools.patience import PATIENCE
 
 N_THREADS = 8
 ALLOWED = 10
@@ -34,14 +35,14 @@ def test_no_more_pixels_than_allowed_are_taken_and_all_are_in_the_end():
     sizes = np.random.default_rng(0).integers(1, ALLOWED + 1, 100).tolist()
     with ThreadPoolExecutor(N_THREADS) as threads:
         for work in [threads.submit(take, size) for size in sizes]:
-            work.result(timeout=60)
+            work.result(timeout=PATIENCE)
     assert done == len(sizes)
     assert most <= ALLOWED
 
 
 def test_what_is_allowed_together_does_not_wait():
     allowance = PixelAllowance(ALLOWED)
-    meeting = threading.Barrier(2, timeout=60)
+    meeting = threading.Barrier(2, timeout=PATIENCE)
 
     def take(n_pixels: int) -> None:
         with allowance.taking(n_pixels):
@@ -49,7 +50,7 @@ def test_what_is_allowed_together_does_not_wait():
 
     with ThreadPoolExecutor(2) as threads:
         for work in [threads.submit(take, size) for size in (4, ALLOWED - 4)]:
-            work.result(timeout=60)
+            work.result(timeout=PATIENCE)
 
 
 def test_pixels_are_given_back_after_a_failure():
@@ -71,5 +72,5 @@ def test_a_large_picture_waits_for_small_ones():
         thread = threading.Thread(target=take_all, daemon=True)
         thread.start()
         assert not large.wait(0.1)
-    assert large.wait(60)
-    thread.join(60)
+    assert large.wait(PATIENCE)
+    thread.join(PATIENCE)

@@ -18,6 +18,7 @@ from pixace.pictures.folder import ImagePaths, find_images
 from pixace.pictures.reading import open_image
 from pixace.pictures.rgb import to_rgb
 from pixace.wording import shown
+from tests.tools.patience import PATIENCE
 
 
 def encode(img, kind, **options):
@@ -463,7 +464,7 @@ def test_a_pipe_is_refused_at_once(tmp_path):
         target=lambda: reasons.append(refusal(tmp_path / "pipe.png")), daemon=True
     )
     worker.start()
-    worker.join(10)
+    worker.join(PATIENCE)
     assert reasons == ["not a regular file"]
 
 
@@ -484,9 +485,9 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, 
     path = tmp_path / "bomb.png"
     path.write_bytes(png_of_size(edge if edge < 2**20 else 8, edge))
     assert path.stat().st_size < 50_000
-    start = time.monotonic()
+    start = time.process_time()
     reason = refusal(path)
-    assert time.monotonic() - start < 5.0
+    assert time.process_time() - start < 5.0
     if edge < 10000:
         assert reason == f"{edge}x{edge} pixels are more than the 50 million allowed"
 

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from tests.tools.patience import PATIENCE
+
 SCRIPT = """
 import ctypes, os, signal, sys, time
 from pixace.errors import PixaceError, UsageError
@@ -67,13 +69,13 @@ def start(work: str, **variables: str) -> subprocess.Popen:
 )
 def test_the_parent_ends_as_the_child_did(work, code, out, err):
     process = start(work)
-    assert process.communicate(timeout=60) == (out, err)
+    assert process.communicate(timeout=PATIENCE) == (out, err)
     assert process.returncode == code
 
 
 def test_a_mistake_in_the_work_shows_its_traceback():
     process = start("1 / 0")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (1, "")
     assert err.startswith("Traceback") and err.endswith("ZeroDivisionError: division by zero\n")
 
@@ -87,7 +89,7 @@ def test_a_signal_reaches_the_child(number):
     )
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (1, "noted\nPixaceError: the first words\n")
 
 
@@ -117,7 +119,7 @@ def test_a_signal_to_all_processes_counts_once():
     os.kill(child, signal.SIGTERM)
     process.send_signal(signal.SIGTERM)
     os.kill(child, signal.SIGTERM)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (0, "noted\nparent goes on\n")
 
 
@@ -128,7 +130,7 @@ def test_a_signal_to_all_processes_counts_once():
 def test_closed_streams(closed, out):
     script = SCRIPT.format(work=f"{NATIVE_NOISE}; print('done'); raise PixaceError('no disk')")
     command = ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout, done.stderr) == (1, out, "")
 
 
@@ -137,14 +139,14 @@ def test_output_that_nobody_takes_leaves_no_traceback(target, words):
     script = SCRIPT.format(work="time.sleep(0.3); print('x' * 100_000)")
     script = script.replace("print(type(error).__name__, error", "print(error, file=sys.stderr")
     command = ["bash", "-c", f'set -o pipefail; "$0" -c "$1" {target}', sys.executable, script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert words in done.stderr and "Traceback" not in done.stderr
 
 
 def test_names_that_stderr_cannot_spell():
     process = start("print('\\xe4', file=sys.stderr)", PYTHONIOENCODING="ascii")
-    assert process.communicate(timeout=60) == ("parent goes on\n", "\\xe4\n")
+    assert process.communicate(timeout=PATIENCE) == ("parent goes on\n", "\\xe4\n")
 
 
 def test_the_second_signal_ends_a_child_that_heeds_none():
@@ -156,7 +158,7 @@ def test_the_second_signal_ends_a_child_that_heeds_none():
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (143, "SavedAndStopped: pixace: stopped\n")
 
 
@@ -165,4 +167,4 @@ def test_the_child_does_not_outlive_its_parent():
     assert process.stdout.readline()
     process.kill()
     # The child holds the other end of this pipe: it ends with the child.
-    assert process.communicate(timeout=30) == ("", "")
+    assert process.communicate(timeout=PATIENCE) == ("", "")

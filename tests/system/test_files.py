@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from pixace.system.files import file_sha256, replacing, sync_folder, write_atomically
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 
@@ -30,7 +31,7 @@ def run_child(code, *arguments):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

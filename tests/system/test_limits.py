@@ -13,6 +13,7 @@ import pytest
 from pixace.system import limits
 from pixace.system.limits import control_groups, n_cores, require_threads, threads_left
 from tests.conftest import flags_of
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 pytestmark = pytest.mark.fault
@@ -32,7 +33,7 @@ def run(limits: list[str], words: list[str], cwd: Path) -> subprocess.CompletedP
         env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(cwd)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
 
 
@@ -42,7 +43,7 @@ def run_code(code: str) -> subprocess.CompletedProcess:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -90,7 +91,7 @@ def test_no_command_needs_what_linux_alone_has(words, painted, tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from pixace.system.signals import SavedAndStopped, StopRequest, signals_held_back, stopping
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,8 +22,7 @@ def say(*words): print(*words, flush=True)
 {before}
 with StopRequest() as interruption:
     say("ready")
-    deadline = time.monotonic() + 30
-    while not interruption.requested and time.monotonic() < deadline:
+    while not interruption.requested:
         time.sleep(0.01)
     say("noted", interruption.signal.name)
     {saving}
@@ -54,7 +54,7 @@ def start_program(code, first):
 def finish(worker):
     """Returns what the worker still says on stdout and stderr."""
     try:
-        return worker.communicate(timeout=20)
+        return worker.communicate(timeout=PATIENCE)
     finally:
         worker.kill()
 
@@ -70,7 +70,7 @@ def test_the_first_signal_is_noted_and_the_work_ends_well(number):
 @pytest.mark.parametrize("second", SIGNALS)
 @pytest.mark.parametrize("first", SIGNALS)
 def test_the_second_signal_ends_at_once(first, second):
-    worker = start(saving="time.sleep(30)")
+    worker = start(saving=f"time.sleep({2 * PATIENCE})")
     worker.send_signal(first)
     assert worker.stdout.readline() == f"noted {first.name}\n"
     worker.send_signal(second)
@@ -172,7 +172,7 @@ print("noted" if n_noted else "missed")
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "noted\n", "")
 
@@ -215,7 +215,7 @@ def test_ctrl_c_while_python_still_imports_is_quiet(tmp_path):
     )
     assert process.stdout.readline() == "importing\n"
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == ("", "pixace: stopped\n")
+    assert process.communicate(timeout=PATIENCE) == ("", "pixace: stopped\n")
     assert process.returncode == 130
 
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 
@@ -18,7 +19,12 @@ def run(code, closed=(), **options):
 
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, text=True, timeout=60, preexec_fn=close, **options
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        text=True,
+        timeout=PATIENCE,
+        preexec_fn=close,
+        **options,
     )
 
 

@@ -1,6 +1,7 @@
 import threading
 
 from pixace.system.threads import in_order
+from tests.tools.patience import PATIENCE
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_ready_first():
@@ -8,7 +9,7 @@ def test_results_come_in_the_order_of_the_items_whichever_is_ready_first():
 
     def work(number: int) -> int:
         if number == 0:
-            assert second_is_done.wait(60)  # or else nothing runs side by side
+            assert second_is_done.wait(PATIENCE)  # or else nothing runs side by side
         if number == 1:
             second_is_done.set()
         return number * 10

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import websocket
 
-_SECONDS = 180  # more than anything here takes on a busy machine
+from tests.tools.patience import PATIENCE
 
 # `all(selector)` lists the elements of the page, also those inside of components.
 _ALL = """
@@ -36,7 +36,7 @@ def require_browser() -> str:
     return program
 
 
-def wait_until(condition, what: str, seconds: float = _SECONDS):
+def wait_until(condition, what: str, seconds: float = PATIENCE):
     """Waits until something is true, and returns it."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -82,7 +82,7 @@ class Browser:
         self._session: str | None = None
         try:
             self._socket = websocket.create_connection(
-                wait_until(self._address, "chromium"), timeout=_SECONDS, suppress_origin=True
+                wait_until(self._address, "chromium"), timeout=PATIENCE, suppress_origin=True
             )
             (page,) = [
                 target

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from fcntl import ioctl
 
+from tests.tools.patience import PATIENCE
+
 ESCAPES = re.compile(r"\x1b\[([0-9;]*)([A-Za-z])|(.)", re.DOTALL)
 
 
@@ -56,7 +58,9 @@ def resize(descriptor: int, columns: int) -> None:
     ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
 
-def output_until(descriptor: int, is_enough: Callable[[str], bool], seconds: float = 100) -> str:
+def output_until(
+    descriptor: int, is_enough: Callable[[str], bool], seconds: float = PATIENCE
+) -> str:
     """Reads what a pseudo-terminal shows, until that is enough or all programs have closed it."""
     output, deadline = b"", time.monotonic() + seconds
     while not is_enough(output.decode("utf-8", "replace")):

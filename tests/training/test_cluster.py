@@ -23,6 +23,7 @@ from pixace.settings.pictures import PictureSettings
 from pixace.settings.training import TrainingSettings
 from pixace.training.learner import Learner
 from tests.conftest import assert_same_state, flags_of, wait_for
+from tests.tools.patience import PATIENCE
 from tests.tools.tiny import TINY
 
 ADVICE = (
@@ -53,7 +54,7 @@ def start_both(commands: list[list[str]]) -> list[subprocess.Popen]:
 
 def ends(processes: list[subprocess.Popen]) -> list[tuple[int, str, str]]:
     """Waits for all; returns exit code, stdout and stderr of each."""
-    said = [process.communicate(timeout=240) for process in processes]
+    said = [process.communicate(timeout=PATIENCE) for process in processes]
     return [(process.returncode, *text) for process, text in zip(processes, said, strict=True)]
 
 
@@ -244,7 +245,7 @@ def test_two_processes_do_what_one_does():
     ]
     expected = losses(0, 1)
     for process in processes:
-        out, _ = process.communicate(timeout=240)
+        out, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0
         lines = [line for line in out.splitlines() if "Gloo" not in line]
         np.testing.assert_allclose([float(line) for line in lines], expected, rtol=1e-5)
@@ -278,7 +279,7 @@ def test_two_processes_do_what_one_does():
 )
 def test_flags_that_cannot_be(painted, tmp_path, flags, code, line):
     command = [*flags_of(painted, tmp_path, "model"), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout, done.stderr) == (code, "", f"pixace: {line}\n")
 
 
@@ -311,6 +312,6 @@ def test_a_port_that_is_taken(painted, tmp_path):
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         flags = [f"--coordinator={address}", "--process_id=0", "--num_processes=2"]
         command = [*flags_of(painted, tmp_path, "model"), *flags]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert done.stderr == f"pixace: cannot listen at {address}: Address already in use\n"

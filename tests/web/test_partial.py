@@ -30,6 +30,7 @@ from tests.tools.download_server import (
     leave_partial,
     slowly,
 )
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -100,7 +101,7 @@ def test_killed_in_the_middle_and_resumed(server: Server, target: Path) -> None:
     partial = Partial(target)
     for wanted in (20_000, 100_000, 200_000):
         with start_child(f"{server.url}/f", target) as child:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE
             while partial.size() < wanted and time.monotonic() < deadline:
                 time.sleep(0.001)
             os.kill(child.pid, signal.SIGKILL)
@@ -117,7 +118,7 @@ def test_killed_in_the_middle_and_resumed(server: Server, target: Path) -> None:
 def test_four_processes_at_once(server: Server, target: Path, sha256: str, downloads: int) -> None:
     server.play = slowly
     children = [start_child(f"{server.url}/f", target, sha256) for _ in range(4)]
-    outputs = [child.communicate(timeout=40) for child in children]
+    outputs = [child.communicate(timeout=PATIENCE) for child in children]
     assert [out.strip() for out, _err in outputs] == [SHA] * 4, outputs
     assert len(server.asked) == downloads
     assert_installed(target)
@@ -134,7 +135,9 @@ def test_a_lock_that_is_held_is_waited_for_only_so_long(server: Server, target: 
 
 def test_a_file_size_limit_is_reported_and_the_rest_resumed(server: Server, target: Path) -> None:
     server.play = slowly
-    _out, error = start_child(f"{server.url}/f", target, max_file=150_000).communicate(timeout=20)
+    _out, error = start_child(f"{server.url}/f", target, max_file=150_000).communicate(
+        timeout=PATIENCE
+    )
     assert re.fullmatch(r"cannot write .*: File too large; free some space .*\n", error), error
     assert Partial(target).size() == 150_000
     assert fetch(f"{server.url}/f", target, limits=FAST) == SHA

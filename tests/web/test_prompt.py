@@ -27,6 +27,7 @@ from pixace.pictures.reading import is_url, open_image
 from pixace.web.addresses import is_any, is_public
 from pixace.web.prompt import LIMITS, MAX_BYTES, fetch
 from pixace.wording import shown_url
+from tests.tools.patience import PATIENCE
 from tests.tools.places import FIXTURES
 
 pytestmark = pytest.mark.fault
@@ -383,7 +384,7 @@ def test_slow_servers_are_given_up(tally):
 
 def no_thread_is_left() -> bool:
     """Says whether all threads of downloads end; it waits for them."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while any(thread.name == "pixace-download" for thread in threading.enumerate()):
         if time.monotonic() > deadline:
             return False

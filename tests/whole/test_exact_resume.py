@@ -31,6 +31,7 @@ from pixace.settings.training import TrainingSettings
 from pixace.system.signals import SavedAndStopped
 from pixace.training.watching.summaries import RUNS
 from tests.conftest import TINY, assert_same_state, flags_of, paint, train_tiny, wait_for
+from tests.tools.patience import PATIENCE
 
 MODEL_TYPES = ("transformer", "reformer", "pointer")
 EPOCH = 8
@@ -343,7 +344,7 @@ def test_the_command_goes_on_after_a_signal_from_outside(painted, tmp_path, numb
     folder = tmp_path / "stopped"
     wait_for((folder / "model-00040.pkl.gz").exists, process)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number, stderr
     line = stderr.strip().splitlines()[-1]
     assert f"stopped by {number.name} and saved at step" in line

@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 
 import pytest
 
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 PACKAGE = ROOT / "pixace"
@@ -206,4 +207,4 @@ def test_what_needs_no_model_reaches_no_door():
 def test_light_rooms_import_no_heavy_library(library):
     names = [f"pixace.{name}" for name in SOURCES if name.split(".")[0] in LIGHT]
     code = f"import sys, {', '.join(names)}; sys.exit({library!r} in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0

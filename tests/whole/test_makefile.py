@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="there is no make")
@@ -17,7 +18,7 @@ def make(*words, cwd=ROOT):
     # As from a shell, also where these tests are themselves run by make.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     return subprocess.run(
-        ["make", *words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=60
+        ["make", *words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE
     )
 
 

@@ -23,6 +23,7 @@ from pixace.web.limits import Limits
 from pixace.zoo import catalogue, download, install
 from pixace.zoo.catalogue import list_models
 from pixace.zoo.download import download_model
+from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 WEIGHTS = gzip.compress(bytes(range(256)) * 2000, mtime=0)
@@ -243,7 +244,7 @@ def test_two_processes_at_once(server: Server, tmp_path: Path) -> None:
         )
         for _ in range(2)
     ]
-    outputs = [child.communicate(timeout=30) for child in children]
+    outputs = [child.communicate(timeout=PATIENCE) for child in children]
     path = tmp_path / "animalfaces" / "model.pkl.gz"
     assert outputs == [(f"{path}\n", "")] * 2
     assert path.read_bytes() == WEIGHTS and len(server.asked) == 2
