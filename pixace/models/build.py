@@ -70,8 +70,16 @@ _ONE_TOKEN = trax.shapes.ShapeDtype((1, 1), np.int32)
 
 
 def init_model(model: Layer, batch_size: int, length: int) -> None:
-    """Gives a model random weights, and the state for input of shape (batch_size, length)."""
-    model.init(trax.shapes.ShapeDtype((batch_size, length), np.int32))
+    """Gives a model random weights, and the state for input of shape (batch_size, length).
+
+    The weights are always the same ones. All are made by one compiled function: layer by layer, as
+    trax would make them, takes several times as long.
+    """
+    # Else trax would take a key of its own from the system, another one each time.
+    model.rng = jax.random.PRNGKey(0)
+    signature = trax.shapes.ShapeDtype((batch_size, length), np.int32)
+    model.weights, model.state = jax.jit(lambda: model.init(signature))()
+    model.rng = jax.random.PRNGKey(0)  # instead of the traced ones
 
 
 def random_weights(config: ModelConfig, dropout: float, rng: Key) -> tuple[ArrayTree, ArrayTree]:

@@ -19,6 +19,7 @@ from pixace.models.weights import nested_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES, has_setting
 from tests.conftest import POINTER_TOO, TRANSFORMER_AND_SLOWLY_REFORMER
+from tests.tools.compiled import Compiled
 from tests.tools.places import LEGACY
 from tests.tools.plain_trax import plain_model
 
@@ -53,7 +54,7 @@ def plain_model_with_weights(config, arrays, batch_size):
 def eval_log_probs(config, arrays, tokens):
     """ln p of each token, float64 (B, L), from the model in mode eval."""
     model = model_with_weights(config, "eval", arrays, len(tokens))
-    log_probs = jax.nn.log_softmax(np.asarray(model(tokens)))
+    log_probs = jax.nn.log_softmax(Compiled(model)(tokens))
     return np.take_along_axis(np.asarray(log_probs), tokens[..., None], axis=-1)[..., 0]
 
 

@@ -12,6 +12,7 @@ from pixace.settings.model import POSITIONS, ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES, MODEL_TYPES, has_setting
 from pixace.tokens.vocabulary import token_count
 from tests.conftest import POINTER_TOO, TRANSFORMER_AND_SLOWLY_REFORMER
+from tests.tools.compiled import Compiled
 from tests.tools.plain_trax import plain_model
 
 
@@ -55,13 +56,13 @@ def test_step_by_step_equals_all_at_once(model_type, positions, image_size, prom
     init_model(steps, 2, 1)
     steps.weights = whole.weights
     tokens = random_tokens(config, 2)
-    expected = np.asarray(whole(tokens))
+    expected = Compiled(whole)(tokens)
 
-    fast = trax.layers.Accelerate(steps, n_devices=1)
+    fast = Compiled(steps)
     start = np.zeros((2, 1), np.int32)
-    got = [np.asarray(fast(np.concatenate([start, tokens[:, :prompt_length]], axis=1)))]
+    got = [fast(np.concatenate([start, tokens[:, :prompt_length]], axis=1))]
     end = min(config.n_pixels - 1, prompt_length + 30)
-    got += [np.asarray(fast(tokens[:, i : i + 1])) for i in range(prompt_length, end)]
+    got += [fast(tokens[:, i : i + 1]) for i in range(prompt_length, end)]
     got = np.concatenate(got, axis=1)
     np.testing.assert_allclose(got, expected[:, : end + 1], atol=2e-5)
 
@@ -76,7 +77,7 @@ def test_the_logits_are_those_of_plain_trax(model_type, image_size):
     for array in flat_weights(plain.weights):
         assert array.dtype == np.float32
     tokens = random_tokens(config, 3)
-    expected = np.asarray(plain(tokens))
+    expected = Compiled(plain)(tokens)
     assert expected.std() > 0.1
     for mode, options in (
         ("eval", {"dropout": 0.5}),
@@ -86,7 +87,7 @@ def test_the_logits_are_those_of_plain_trax(model_type, image_size):
         model = build_model(config, mode, **options)
         init_model(model, 3, config.n_pixels)
         model.weights = plain.weights
-        np.testing.assert_allclose(model(tokens), expected, atol=1e-4)
+        np.testing.assert_allclose(Compiled(model)(tokens), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("model_type", TRANSFORMER_AND_SLOWLY_REFORMER)
@@ -121,12 +122,12 @@ def test_no_pixel_sees_itself_or_a_later_one(model_type, positions):
     config = small(model_type, positions=positions)
     model = build_model(config, "eval")
     init_model(model, 1, 1)
-    tokens = random_tokens(config, 1)
-    before = np.asarray(model(tokens))
+    tokens, said = random_tokens(config, 1), Compiled(model)
+    before = said(tokens)
     for position in (0, 7, 24):
         changed = tokens.copy()
         changed[0, position] = 2 if tokens[0, position] != 2 else 3
-        after = np.asarray(model(changed))
+        after = said(changed)
         np.testing.assert_array_equal(after[:, : position + 1], before[:, : position + 1])
         if position + 1 < config.n_pixels:
             assert np.abs(after[:, position + 1 :] - before[:, position + 1 :]).max() > 1e-4
@@ -178,7 +179,7 @@ def test_flat_weights_go_round(model_type):
     init_model(other, 1, 1)
     other.weights = nested_weights(map(np.asarray, flat_weights(one.weights)), other.weights)
     tokens = random_tokens(config, 2)
-    np.testing.assert_array_equal(np.asarray(one(tokens)), np.asarray(other(tokens)))
+    np.testing.assert_array_equal(Compiled(one)(tokens), Compiled(other)(tokens))
 
 
 def test_dropout_acts_in_training_only():
@@ -189,7 +190,7 @@ def test_dropout_acts_in_training_only():
     for model in models:
         init_model(model, 1, 1)
         model.weights = models[0].weights
-    train, dropping, plain = (np.asarray(model(tokens)) for model in models)
+    train, dropping, plain = (Compiled(model)(tokens) for model in models)
     np.testing.assert_array_equal(dropping, plain)
     assert np.abs(train - plain).max() > 1e-3
 
@@ -205,6 +206,7 @@ def test_given_weights_need_no_random_ones(model_type, mode):
         config, mode, [np.asarray(a) for a in flat_weights(drawn.weights)], 2
     )
     tokens = random_tokens(config, 2)
+    given, drawn = Compiled(given), Compiled(drawn)
     for position in range(3):
         one = tokens[:, position : position + 1]
         np.testing.assert_allclose(given(one), drawn(one), atol=1e-6)
@@ -219,6 +221,7 @@ def test_ids_of_no_colour_have_no_probability(model_type, alpha, mode):
     config = ModelConfig(model_type, colours="palette:ff004d,1d2b53", alpha=alpha, **sizes)
     model = build_model(config, mode)
     init_model(model, 2, 1 if mode == "predict" else 9)
-    log_p = jax.nn.log_softmax(model(np.full((2, 1 if mode == "predict" else 9), 2, np.int32)))
+    tokens = np.full((2, 1 if mode == "predict" else 9), 2, np.int32)
+    log_p = jax.nn.log_softmax(Compiled(model)(tokens))
     share = np.exp(np.asarray(log_p)).reshape(-1, 4).min(axis=0)
     assert (share[:1] == 0).all() and (share[1] > 0) == alpha and (share[2:] > 0).all()

@@ -9,6 +9,7 @@ from pixace.models.heads import split_model
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.tokens.vocabulary import token_count
+from tests.tools.compiled import Compiled
 
 SIZES = {"image_size": 5, "bitdepth": (3, 2, 2), "d_model": 16, "d_ff": 16, "n_layers": 1}
 
@@ -23,12 +24,14 @@ def test_body_and_head_say_what_the_model_does(model_type):
     tokens = rng.integers(2, high, (2, config.n_pixels)).astype(np.int32)
     body, head = split_model(model)
     *weights, of_head = model.weights
-    features, _ = body.pure_fn(tokens, tuple(weights), model.state[:-1], model.rng)
-    nats = head.nats(of_head, features, tokens)
-    log_probs = np.take_along_axis(jax.nn.log_softmax(model(tokens)), tokens[..., None], axis=-1)
+    features, _ = jax.jit(body.pure_fn)(tokens, tuple(weights), model.state[:-1], model.rng)
+    nats = jax.jit(head.nats)(of_head, features, tokens)
+    log_probs = np.take_along_axis(
+        jax.nn.log_softmax(Compiled(model)(tokens)), tokens[..., None], axis=-1
+    )
     np.testing.assert_allclose(nats, -log_probs[..., 0], atol=1e-4)
     np.testing.assert_allclose(
-        head.summed_nats(of_head, features, tokens), np.asarray(nats).sum(), rtol=1e-5
+        jax.jit(head.summed_nats)(of_head, features, tokens), np.asarray(nats).sum(), rtol=1e-5
     )
 
 

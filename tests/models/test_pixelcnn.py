@@ -16,6 +16,7 @@ from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import CONVOLUTION_TYPES
 from pixace.tokens.vocabulary import token_count
+from tests.tools.compiled import Compiled
 
 SIZES = {"d_model": 16, "d_ff": 16, "n_layers": 2, "kernel_size": 3}
 
@@ -53,7 +54,7 @@ def test_step_by_step_equals_all_at_once(model_type, n_given):
     config = small(model_type)
     arrays = random_arrays(config)
     tokens = random_tokens(config, 2)
-    expected = np.asarray(model_with_weights(config, "eval", arrays, 2)(tokens))
+    expected = Compiled(model_with_weights(config, "eval", arrays, 2))(tokens)
     assert expected.std() > 0.1
     steps = model_with_weights(config, "predict", arrays, 2)
     fed = np.concatenate([np.zeros((2, 1), np.int32), tokens], axis=1)[:, : config.n_pixels]
@@ -84,10 +85,10 @@ def test_the_sampler_draws_the_likeliest_by_the_whole_network(model_type, batch_
     settings = {"temperatures": [0.0] * batch_size, "seed": 0}
     *_, drawn = complete(sampler, prompt, config.n_pixels, **settings)
 
-    whole = jax.jit(model_with_weights(config, "eval", arrays, batch_size))
+    whole = Compiled(model_with_weights(config, "eval", arrays, batch_size))
     tokens = np.pad(prompt, ((0, 0), (0, config.n_pixels - 6)), constant_values=2)
     for position in range(6, config.n_pixels):
-        tokens[:, position] = np.asarray(whole(tokens))[:, position].argmax(axis=-1)
+        tokens[:, position] = whole(tokens)[:, position].argmax(axis=-1)
     np.testing.assert_array_equal(drawn.tokens, tokens)
     log_probs = jax.nn.log_softmax(whole(tokens))
     chosen = np.take_along_axis(np.asarray(log_probs), tokens[..., None], axis=-1)[:, 6:, 0]
@@ -100,7 +101,7 @@ def test_the_sampler_draws_the_likeliest_by_the_whole_network(model_type, batch_
 def test_modes_agree_and_dropout_acts_in_training_only(model_type):
     config = small(model_type)
     arrays, tokens = random_arrays(config), random_tokens(config, 2)
-    expected = np.asarray(model_with_weights(config, "eval", arrays, 2)(tokens))
+    expected = Compiled(model_with_weights(config, "eval", arrays, 2))(tokens)
     for mode, dropout, recompute in (
         ("eval", 0.5, False),
         ("train", 0.0, False),
@@ -109,15 +110,15 @@ def test_modes_agree_and_dropout_acts_in_training_only(model_type):
         model = build_model(config, mode, dropout, bool(recompute))
         init_model(model, 2, config.n_pixels)
         model.weights = nested_weights(arrays, model.weights)
-        np.testing.assert_allclose(model(tokens), expected, atol=1e-4)
+        np.testing.assert_allclose(Compiled(model)(tokens), expected, atol=1e-4)
     model = build_model(config, "train", 0.5)
     init_model(model, 2, config.n_pixels)
     model.weights = nested_weights(arrays, model.weights)
-    assert np.abs(model(tokens) - expected).max() > 1e-2
+    assert np.abs(Compiled(model)(tokens) - expected).max() > 1e-2
     *weights, of_head = model.weights
     model = model_with_weights(config, "eval", arrays, 2)
     body, head = split_model(model)
-    features, _ = body.pure_fn(tokens, tuple(weights), model.state[:-1], model.rng)
+    features, _ = jax.jit(body.pure_fn)(tokens, tuple(weights), model.state[:-1], model.rng)
     log_probs = np.take_along_axis(jax.nn.log_softmax(expected), tokens[..., None], axis=-1)
     np.testing.assert_allclose(head.nats(of_head, features, tokens), -log_probs[..., 0], atol=1e-4)
 

@@ -14,6 +14,7 @@ from pixace.models.layers.pointer_head import PointerHead
 from pixace.models.weights import count_weights, flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 from pixace.tokens.vocabulary import N_RESERVED, TRANSPARENT_ID
+from tests.tools.compiled import Compiled
 
 CONFIG = ModelConfig("pointer", 6, (2, 1, 2), d_model=16, d_ff=32, n_layers=2, n_heads=2)
 N_TOKENS, N_PIXELS = 34, CONFIG.n_pixels
@@ -53,14 +54,13 @@ def model(config):
     rng = np.random.default_rng(1)
     arrays = [rng.normal(0, 0.3, array.shape).astype("f") for array in flat_weights(made.weights)]
     made.weights = nested_weights(arrays, made.weights)
-    made.rng = jax.random.PRNGKey(0)
     return made
 
 
 @pytest.fixture(scope="module")
 def log_p(model, tokens) -> np.ndarray:
     """Of every colour at every pixel, float64 (2, L, V)."""
-    return np.asarray(model(tokens), np.float64)
+    return Compiled(model)(tokens).astype(np.float64)
 
 
 def of_tokens(log_p: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -71,7 +71,7 @@ def head_of(model, tokens):
     """Returns the head, its weights, and what it reads."""
     body, head = split_model(model)
     *of_body, weights = model.weights
-    features, _ = body.pure_fn(tokens, tuple(of_body), model.state[:-1], model.rng)
+    features, _ = jax.jit(body.pure_fn)(tokens, tuple(of_body), model.state[:-1], model.rng)
     return head, weights, features
 
 
@@ -87,9 +87,9 @@ def test_reserved_ids_never_come(log_p, first):
 
 def test_the_head_s_nats_are_those_of_its_distribution(model, tokens, log_p):
     head, weights, features = head_of(model, tokens)
-    nats = head.nats(weights, features, tokens)
+    nats = jax.jit(head.nats)(weights, features, tokens)
     np.testing.assert_allclose(nats, -of_tokens(log_p, tokens), rtol=1e-5, atol=1e-5)
-    total = head.summed_nats(weights, features, tokens)
+    total = jax.jit(head.summed_nats)(weights, features, tokens)
     np.testing.assert_allclose(total, nats.sum(), rtol=1e-6)
 
 
@@ -105,7 +105,9 @@ def test_gradients_are_those_of_the_nats(model, tokens, is_weighted):
         nats = head.nats(weights, (vectors, before), tokens)
         return (nats if shares is None else nats * shares).sum()
 
-    ours, plain = (jax.grad(f, argnums=(0, 1))(weights, vectors) for f in (summed, plainly))
+    ours, plain = (
+        jax.jit(jax.grad(f, argnums=(0, 1)))(weights, vectors) for f in (summed, plainly)
+    )
     for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(plain), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
         assert jnp.isfinite(one).all()
@@ -114,50 +116,53 @@ def test_gradients_are_those_of_the_nats(model, tokens, is_weighted):
 def build_and_init(config):
     made = build_model(config, "eval")
     init_model(made, 1, N_PIXELS)
-    made.rng = jax.random.PRNGKey(0)
     return made
 
 
-@pytest.mark.parametrize(("row", "column"), [(0, 1), (1, 0), (1, -1), (2, 2)])
-def test_it_points_so_many_rows_up_and_columns_to_the_left(config, row, column):
+@pytest.mark.parametrize("bitdepth", [FEW, MANY])
+def test_it_points_so_many_rows_up_and_columns_to_the_left(bitdepth):
     """By one bias alone, as features are zeros and the gate is open.
 
     All pixels that could be meant have a colour of their own; the likeliest tells which one was.
     """
     edge = CONFIG.image_size
     tokens = (np.arange(N_PIXELS, dtype=np.int32) % 32 + N_RESERVED)[None]
-    head, weights, (vectors, before) = head_of(build_and_init(config), tokens)
-    plain, pointers, distances, (vector, gate) = weights
-    distances = distances.at[row, column + edge - 1].set(50.0)
-    weights = plain, pointers, distances, (vector, gate + 60)
-    log_p, _ = head.pure_fn((jnp.zeros_like(vectors), before), weights, (), jax.random.PRNGKey(0))
-    for y, x in ((2, 2), (3, 4), (2, 4)):
-        source = tokens[0, (y - row) * edge + x - column]
-        assert log_p[0, y * edge + x].argmax() == source
-        assert log_p[0, y * edge + x, source] > -1e-3
+    made = build_and_init(dataclasses.replace(CONFIG, bitdepth=bitdepth))
+    head, weights, (vectors, before) = head_of(made, tokens)
+    plain, pointers, no_distances, (vector, gate) = weights
+    points = jax.jit(head.pure_fn)
+    for row, column in ((0, 1), (1, 0), (1, -1), (2, 2)):
+        distances = no_distances.at[row, column + edge - 1].set(50.0)
+        weights = plain, pointers, distances, (vector, gate + 60)
+        log_p, _ = points((jnp.zeros_like(vectors), before), weights, (), made.rng)
+        for y, x in ((2, 2), (3, 4), (2, 4)):
+            source = tokens[0, (y - row) * edge + x - column]
+            assert log_p[0, y * edge + x].argmax() == source
+            assert log_p[0, y * edge + x, source] > -1e-3
 
 
-def test_all_residual_blocks_together_begin_as_large_as_one(config):
+@pytest.mark.parametrize("bitdepth", [FEW, MANY])
+def test_all_residual_blocks_together_begin_as_large_as_one(bitdepth):
     """The last matrix of each is smaller than a Transformer's by the root of their number."""
     sizes = {name: getattr(CONFIG, name) for name in ("d_model", "d_ff", "n_layers", "n_heads")}
-    plain = ModelConfig("transformer", CONFIG.image_size, config.bitdepth, **sizes)
+    plain = ModelConfig("transformer", CONFIG.image_size, bitdepth, **sizes)
 
     def spreads(config):
         blocks = build_and_init(config).weights
         matrices = [array for array in flat_weights(blocks) if array.shape == (32, 16)]
         return [float(np.std(array)) for array in matrices]
 
-    quiet, loud = spreads(config), spreads(plain)
+    quiet, loud = spreads(dataclasses.replace(CONFIG, bitdepth=bitdepth)), spreads(plain)
     assert len(quiet) == len(loud) == CONFIG.n_layers
     np.testing.assert_allclose(np.divide(quiet, loud), (2 * CONFIG.n_layers) ** -0.5, rtol=0.15)
 
 
 def test_step_by_step_it_says_the_same(config, model, tokens, log_p, first):
-    memory = model_with_weights(config, "predict", flat_weights(model.weights), 2)
+    steps = Compiled(model_with_weights(config, "predict", flat_weights(model.weights), 2))
     fed = np.concatenate([np.zeros((2, 1), np.int32), tokens[:, :-1]], axis=1)
     found, start = [], 0
     for length in [1] * 8 + [20] + [1] * 8:
-        found.append(memory(fed[:, start : start + length]))
+        found.append(steps(fed[:, start : start + length]))
         start += length
     said = np.concatenate(found, axis=1)
     np.testing.assert_allclose(said[..., first:], log_p[..., first:], atol=1e-5)
@@ -166,14 +171,14 @@ def test_step_by_step_it_says_the_same(config, model, tokens, log_p, first):
 def test_mode_train_without_dropout_says_the_same(config, model, tokens, log_p, first):
     trained = build_model(config, "train", dropout=0.0, recompute=True)
     init_model(trained, 2, N_PIXELS)
-    trained.weights, trained.rng = model.weights, model.rng
-    said = np.asarray(trained(tokens))[..., first:]
+    trained.weights = model.weights
+    said = Compiled(trained)(tokens)[..., first:]
     np.testing.assert_allclose(said, log_p[..., first:], atol=1e-5)
 
 
 def test_at_the_first_pixel_there_is_nothing_to_copy(model, tokens, log_p):
     """Whatever the picture, its first pixel is drawn by the plain layer."""
-    other = np.asarray(model((tokens + 5).astype(np.int32)), np.float64)
+    other = Compiled(model)((tokens + 5).astype(np.int32))
     np.testing.assert_array_equal(other[:, 0], log_p[:, 0])
 
 
@@ -181,9 +186,10 @@ def test_a_colour_that_is_there_gains_by_the_copy(model, first):
     """An open gate: what the picture has, transparency too, takes nearly all of the probability."""
     plain, to_pointer, distances, (vector, bias) = model.weights[-1]
     opened = model.weights[:-1] + ((plain, to_pointer, distances, (vector * 0, bias * 0 + 9)),)
+    function = jax.jit(model.pure_fn)
     for token in (first, 7):
         tokens = np.full((1, N_PIXELS), token, np.int32)
-        log_p, _ = model.pure_fn(tokens, opened, model.state, model.rng)
+        log_p, _ = function(tokens, opened, model.state, model.rng)
         p = np.exp(np.asarray(log_p))
         assert (p[0, 1:, token] > 0.99).all()
         assert p[0, 0, token] < 0.9
@@ -207,7 +213,7 @@ def test_many_colours_have_few_weights_and_a_plain_start():
     init_model(made, 1, N_PIXELS)
     assert count_weights(made.weights[-1]) < 2 * 8192
     tokens = np.arange(N_RESERVED, N_RESERVED + 200 * N_PIXELS, 200, dtype=np.int32)[None]
-    nats = -of_tokens(np.asarray(made(tokens)), tokens)
+    nats = -of_tokens(Compiled(made)(tokens), tokens)
     assert abs(nats.mean() - np.log(8192)) < 0.5
 
 
