@@ -39,6 +39,7 @@ MODEL = {
     "positions": None,
     "alpha": "false",
     "fit": "squash",
+    "caption_length": None,
 }
 NEW_MODEL = {**MODEL, "model_type": "pointer"}
 STEP = {

@@ -20,10 +20,13 @@ class Batch(NamedTuple):
       tokens: int32 (B, L).
       weights: of the tokens in the loss, float32 (B, L), from 0 for one that does not count; None
         lets all count alike.
+      captions: text tokens of each, int32 (B, P), see `tokens.text`; None for a model that knows no
+        words.
     """
 
     tokens: np.ndarray
     weights: np.ndarray | None = None
+    captions: np.ndarray | None = None
 
 
 def training_batches(
