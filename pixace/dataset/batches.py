@@ -89,18 +89,26 @@ def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:
     return tokens[spread_numbers(len(tokens), count)]
 
 
-def padded_batches(tokens: TokenRows, batch_size: int) -> Iterator[tuple[Batch, int]]:
+def padded_batches(
+    tokens: TokenRows, batch_size: int, captions: np.ndarray | None = None
+) -> Iterator[tuple[Batch, int]]:
     """Yields each image once, in order, in batches of one shape, which compile once.
 
     Args:
       tokens: unsigned integers (N, L).
       batch_size: B.
+      captions: text tokens of each, integers (N, P); None for a model that knows no words.
 
     Yields:
       B pictures, and how many of them are new: the last batch repeats its last image.
     """
     batch_size = min(batch_size, len(tokens))
-    for start in range(0, len(tokens), batch_size):
-        rows = tokens[start : start + batch_size].astype(np.int32)
+
+    def padded(rows: np.ndarray) -> np.ndarray:
         padding = (0, batch_size - len(rows)), (0, 0)
-        yield Batch(np.pad(rows, padding, mode="edge")), len(rows)
+        return np.pad(rows.astype(np.int32), padding, mode="edge")
+
+    for start in range(0, len(tokens), batch_size):
+        rows = tokens[start : start + batch_size]
+        texts = None if captions is None else padded(captions[start : start + batch_size])
+        yield Batch(padded(rows), captions=texts), len(rows)

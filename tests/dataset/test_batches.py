@@ -107,3 +107,12 @@ def test_padded_batches_hold_each_image_once():
     assert [count for _, count in batches] == [3, 3, 1]
     kept = np.concatenate([batch.tokens[:count, 0] for batch, count in batches])
     np.testing.assert_array_equal(kept, np.arange(2, 9))
+
+
+def test_padded_batches_bring_the_captions_of_their_images():
+    captions = np.arange(7 * 2, dtype=np.uint16).reshape(7, 2)
+    batches = list(padded_batches(numbered(7), 3, captions))
+    assert {batch.captions.dtype for batch, _ in batches} == {np.dtype(np.int32)}
+    kept = np.concatenate([batch.captions[:count] for batch, count in batches])
+    np.testing.assert_array_equal(kept, captions)
+    assert next(padded_batches(numbered(7), 3))[0].captions is None
