@@ -65,6 +65,7 @@ SWITCHES = {
     "json",
     "receptive_field",
     "alpha",
+    "labels",
 }
 # command -> flag -> default, or None where there is none
 FLAGS = {
@@ -124,6 +125,12 @@ FLAGS = {
         "seed": None,
         "top_k": "0",
         "top_p": "1.0",
+        "text": None,
+        "texts": None,
+        "class": None,
+        "guidance": "1.0",
+        "best_of_by": "picture",
+        "labels": "false",
     },
     "evaluate": {
         **LOCATION,

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pixace.errors import UsageError
@@ -22,6 +22,9 @@ _MAX_COLUMNS = 100
 _MAX_TILE = 4096  # pixels of its edge
 _MAX_TIMES = 256
 BY_PICTURE, BY_CAPTION = "picture", "caption"
+# By name, with what they are where nothing is said.
+_OF_WORDS = {"guidance": (1.0,), "best_of_by": BY_PICTURE, "labels": False}
+NEEDS_WORDS = frozenset(_OF_WORDS)
 _LISTS = ("temperature", "text", "class_name", "guidance")
 # What recipes hold whatever it is; see `stored_values`.
 _ALWAYS_STORED = (
@@ -132,7 +135,7 @@ class DrawingSettings:
                 f"batch_size={self.batch_size} of each of {n_words} texts is more than {_MAX_ROWS} "
                 "pictures"
             )
-        for name, usual in (("guidance", (1.0,)), ("best_of_by", BY_PICTURE), ("labels", False)):
+        for name, usual in _OF_WORDS.items():
             if not n_words and getattr(self, name) != usual:
                 raise UsageError(f"{name} needs words, by --text or --class")
 
@@ -146,7 +149,8 @@ class DrawingSettings:
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise UsageError(f"unknown setting {unknown[0]!r} of a drawing")
-        return cls(**{k: _listed(v) if k in _LISTS else v for k, v in values.items()})
+        taken: dict[str, Any] = {k: _listed(v) if k in _LISTS else v for k, v in values.items()}
+        return cls(**taken)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings as recipes hold them."""
@@ -175,6 +179,11 @@ class DrawingSettings:
         Those of the first text come first.
         """
         return (n_prompts or self.batch_size) * max(1, len(self.text_prompts))
+
+    def said(self, rows: Iterable[int], n_rows: int) -> list[str]:
+        """Returns the words of some of N rows, as they were named; none where there are none."""
+        named = self.text or self.class_name
+        return [named[row * len(named) // n_rows] for row in rows] if named else []
 
     def tile_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Returns width and height of one tile of a collage, of a picture of this width, height."""
