@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,8 +10,16 @@ import numpy as np
 
 from pixace.backend.door import tf
 from pixace.dataset.cache import TokenRows
+from pixace.dataset.captions import Captions
 from pixace.pictures.folder import spread_numbers
+from pixace.settings.checks import MAX_SEED
 from pixace.tokens.order import PixelOrder
+from pixace.tokens.text import text_tokens
+
+# What is drawn for each picture of a stream, besides its place and its mirroring.
+_ALTERNATIVE, _DROPPED = 1, 2
+
+_SIDES = re.compile(r"\b(left|right)\b")
 
 
 class Batch(NamedTuple):
@@ -29,6 +38,34 @@ class Batch(NamedTuple):
     captions: np.ndarray | None = None
 
 
+class ShownCaptions(NamedTuple):
+    """Captions as a training shows them.
+
+    Attributes:
+      captions: of N pictures.
+      length: P, tokens of each.
+      dropout: share of pictures that are shown without.
+    """
+
+    captions: Captions
+    length: int
+    dropout: float
+
+    def shown(self, rows: np.ndarray, alternatives: np.ndarray, dropped: np.ndarray) -> list[str]:
+        """Returns one caption for each of B pictures, empty where there is none or it is dropped.
+
+        Args:
+          rows: the pictures, int (B,).
+          alternatives: which to take of several, from 0 to 1, float (B,).
+          dropped: it is if this is below `dropout`, from 0 to 1, float (B,).
+        """
+        texts = []
+        for row, alternative, is_low in zip(rows, alternatives, dropped, strict=True):
+            known = self.captions[row] if is_low >= self.dropout else ()
+            texts.append(known[int(float(alternative) * len(known))] if known else "")
+        return texts
+
+
 def training_batches(
     tokens: TokenRows,
     batch_size: int,
@@ -36,6 +73,7 @@ def training_batches(
     *,
     start: int = 0,
     mirror: PixelOrder | None = None,
+    captions: ShownCaptions | None = None,
 ) -> Iterator[Batch]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
 
@@ -51,6 +89,8 @@ def training_batches(
       start: number of images that the stream has already yielded.
       mirror: the order of their pixels, to flip every picture left to right with probability one
         half; None flips none.
+      captions: of the pictures; one that tells left from right keeps its picture from being
+        flipped. None for a model that knows no words.
 
     Yields:
       B pictures.
@@ -58,13 +98,20 @@ def training_batches(
     n_images = len(tokens)
     mirrored = None if mirror is None else mirror.mirrored()
 
-    def choose(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def choose(position: tf.Tensor) -> tuple[tf.Tensor, ...]:
         passes, place = position // n_images, position % n_images
         # A keyed permutation of the whole set, computed per image: nothing to store or replay.
         key = tf.stack([tf.constant(seed, tf.int64), passes])
         row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
         coin_key = tf.stack([tf.constant(seed, tf.int64), position])
-        return row, mirror is not None and tf.random.stateless_uniform([], coin_key) < 0.5
+        flip = mirror is not None and tf.random.stateless_uniform([], coin_key) < 0.5
+        if captions is None:
+            return row, flip
+        return row, flip, *(drawn(purpose, position) for purpose in (_ALTERNATIVE, _DROPPED))
+
+    def drawn(purpose: int, position: tf.Tensor) -> tf.Tensor:
+        key = tf.stack([tf.constant(seed + purpose * (MAX_SEED + 1), tf.int64), position])
+        return tf.random.stateless_uniform([], key)
 
     dataset = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
@@ -72,11 +119,16 @@ def training_batches(
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
-    for rows, flips in dataset.as_numpy_iterator():
+    for rows, flips, *draws in dataset.as_numpy_iterator():
         pictures = tokens[rows].astype(np.int32)
+        texts = None
+        if captions is not None:
+            shown = captions.shown(rows, *draws)
+            flips = flips & [_SIDES.search(text) is None for text in shown]
+            texts = text_tokens(shown, captions.length)
         if mirrored is not None:
             pictures[flips] = pictures[flips][:, mirrored]
-        yield Batch(pictures)
+        yield Batch(pictures, captions=texts)
 
 
 def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:
