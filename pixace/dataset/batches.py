@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pixace.backend.door import tf
 from pixace.dataset.cache import TokenRows
-from pixace.dataset.captions import Captions
+from pixace.dataset.shown_captions import ShownCaptions, names_sides
 from pixace.pictures.folder import spread_numbers
 from pixace.settings.checks import MAX_SEED
 from pixace.tokens.order import PixelOrder
 from pixace.tokens.text import text_tokens
 
-# What is drawn for each picture of a stream, besides its place and its mirroring.
-_ALTERNATIVE, _DROPPED = 1, 2
-
-_SIDES = re.compile(r"\b(left|right)\b")
+# What is drawn by lot for each position of a stream, besides its picture.
+_MIRRORING, _ALTERNATIVE, _DROPPING = range(3)
 
 
 class Batch(NamedTuple):
@@ -36,34 +33,6 @@ class Batch(NamedTuple):
     tokens: np.ndarray
     weights: np.ndarray | None = None
     captions: np.ndarray | None = None
-
-
-class ShownCaptions(NamedTuple):
-    """Captions as a training shows them.
-
-    Attributes:
-      captions: of N pictures.
-      length: P, tokens of each.
-      dropout: share of pictures that are shown without.
-    """
-
-    captions: Captions
-    length: int
-    dropout: float
-
-    def shown(self, rows: np.ndarray, alternatives: np.ndarray, dropped: np.ndarray) -> list[str]:
-        """Returns one caption for each of B pictures, empty where there is none or it is dropped.
-
-        Args:
-          rows: the pictures, int (B,).
-          alternatives: which to take of several, from 0 to 1, float (B,).
-          dropped: it is if this is below `dropout`, from 0 to 1, float (B,).
-        """
-        texts = []
-        for row, alternative, is_low in zip(rows, alternatives, dropped, strict=True):
-            known = self.captions[row] if is_low >= self.dropout else ()
-            texts.append(known[int(float(alternative) * len(known))] if known else "")
-        return texts
 
 
 def training_batches(
@@ -95,27 +64,14 @@ def training_batches(
     Yields:
       B pictures.
     """
-    n_images = len(tokens)
     mirrored = None if mirror is None else mirror.mirrored()
-
-    def choose(position: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        passes, place = position // n_images, position % n_images
-        # A keyed permutation of the whole set, computed per image: nothing to store or replay.
-        key = tf.stack([tf.constant(seed, tf.int64), passes])
-        row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
-        coin_key = tf.stack([tf.constant(seed, tf.int64), position])
-        flip = mirror is not None and tf.random.stateless_uniform([], coin_key) < 0.5
-        if captions is None:
-            return row, flip
-        return row, flip, *(drawn(purpose, position) for purpose in (_ALTERNATIVE, _DROPPED))
-
-    def drawn(purpose: int, position: tf.Tensor) -> tf.Tensor:
-        key = tf.stack([tf.constant(seed + purpose * (MAX_SEED + 1), tf.int64), position])
-        return tf.random.stateless_uniform([], key)
-
     dataset = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-        .map(choose, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .map(
+            _choices(len(tokens), seed, mirror is not None, captions is not None),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
@@ -124,11 +80,38 @@ def training_batches(
         texts = None
         if captions is not None:
             shown = captions.shown(rows, *draws)
-            flips = flips & [_SIDES.search(text) is None for text in shown]
+            flips = flips & ~names_sides(shown)
             texts = text_tokens(shown, captions.length)
         if mirrored is not None:
             pictures[flips] = pictures[flips][:, mirrored]
         yield Batch(pictures, captions=texts)
+
+
+def _choices(n_images: int, seed: int, has_mirror: bool, has_captions: bool) -> Callable[..., Any]:
+    """Returns what makes of a position in the stream all that is drawn by lot for it.
+
+    Args:
+      n_images: in one pass.
+      seed: of the stream.
+      has_mirror: whether pictures are flipped.
+      has_captions: whether captions are shown.
+    """
+
+    def drawn(purpose: int, position: tf.Tensor) -> tf.Tensor:
+        key = tf.stack([tf.constant(seed + purpose * (MAX_SEED + 1), tf.int64), position])
+        return tf.random.stateless_uniform([], key)
+
+    def choose(position: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        passes, place = position // n_images, position % n_images
+        # A keyed permutation of the whole set, computed per image: nothing to store or replay.
+        key = tf.stack([tf.constant(seed, tf.int64), passes])
+        row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
+        flip = has_mirror and drawn(_MIRRORING, position) < 0.5
+        if not has_captions:
+            return row, flip
+        return row, flip, drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
+
+    return choose
 
 
 def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:

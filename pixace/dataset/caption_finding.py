@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pixace.dataset.cache import rows_of
 from pixace.dataset.caption_sources import (
@@ -51,13 +51,28 @@ class FolderCaptions(NamedTuple):
     longest: str
 
     @property
+    def n_captioned(self) -> int:
+        """How many of the files have a caption."""
+        return sum(map(bool, self.captions))
+
+    @property
     def summary(self) -> str:
         """What was found, such as "2,950 of 2,983 images, from metadata.jsonl"."""
         if not self.source:
             return f"none of {len(self.files):,} images has any"
-        n_captioned = sum(map(bool, self.captions))
-        of_all = f"{n_captioned:,} of {len(self.files):,} images, from {self.source}"
+        of_all = f"{self.n_captioned:,} of {len(self.files):,} images, from {self.source}"
         return of_all + (f"; {len(self.classes):,} classes" if self.classes else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what is found as plain JSON values, without the captions themselves."""
+        return {
+            "summary": self.summary,
+            "source": self.source,
+            "n_captioned": self.n_captioned,
+            "classes": list(self.classes),
+            "longest": self.longest,
+            "troubles": self.troubles,
+        }
 
     def tell(self) -> None:
         """Says in the log what was found, and what is amiss."""

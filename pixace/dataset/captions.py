@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from pixace.pictures.folder import spread_numbers
 from pixace.tokens.text import text_tokens
 
 
@@ -46,11 +47,15 @@ class Captions:
         """Returns the captions of some pictures; -1 stands for one without any."""
         return Captions(() if number < 0 else self[number] for number in numbers)
 
-    def first_tokens(self, numbers: Iterable[int], length: int) -> np.ndarray:
-        """Returns the tokens of first alternatives, int32 (count, P); see `text_tokens`.
+    def spread_tokens(self, count: int, length: int) -> np.ndarray:
+        """Returns the tokens of first captions of pictures from all over the set.
 
         Args:
-          numbers: of the pictures.
-          length: P.
+          count: how many pictures, those that `batches.spread_rows` takes; or all, in order.
+          length: P, tokens of each.
+
+        Returns:
+          int32 (count, P).
         """
+        numbers = spread_numbers(len(self), count).tolist()
         return text_tokens([next(iter(self[number]), None) for number in numbers], length)

@@ -133,9 +133,8 @@ class TrainingSettings(ReadingSettings):
     )
     captions: str = setting(
         AUTO,
-        "Where the images' captions are: in metadata.jsonl or .csv (metadata), in text files "
-        "beside them (txt), in the names of class folders (folders), in file names (names), "
-        "nowhere (none); auto takes the first of metadata, txt and folders that there is.",
+        "Captions of the images: auto finds them; or metadata (.jsonl or .csv beside the images), "
+        "txt (a file beside each), folders (each a class), names (of the files), none.",
         choices=CAPTIONS,
     )
     caption_dropout: float = setting(

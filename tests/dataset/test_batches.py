@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from pixace.dataset.batches import (
-    ShownCaptions,
     padded_batches,
     spread_rows,
     training_batches,
 )
 from pixace.dataset.captions import Captions
 from pixace.dataset.reading import load_images
+from pixace.dataset.shown_captions import ShownCaptions
 from pixace.settings.model import ModelConfig
 from pixace.tokens.order import PixelOrder
 from tests.conftest import paint

@@ -22,5 +22,6 @@ def test_some_are_selected_and_minus_one_has_none():
 
 
 def test_the_first_of_each_are_read_by_the_model():
-    tokens = FEW.first_tokens([2, 1, 0], 4)
-    assert tokens.tolist() == [[101, 112, 104, 0], [0] * 4, [98, 0, 0, 0]]
+    tokens = FEW.spread_tokens(3, 4)
+    assert tokens.tolist() == [[98, 0, 0, 0], [0] * 4, [101, 112, 104, 0]]
+    assert FEW.spread_tokens(2, 4).tolist() == tokens[:2].tolist()
