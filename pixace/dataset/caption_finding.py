@@ -59,7 +59,7 @@ class FolderCaptions(NamedTuple):
     def summary(self) -> str:
         """What was found, such as "2,950 of 2,983 images, from metadata.jsonl"."""
         if not self.source:
-            return f"none of {len(self.files):,} images has any"
+            return f"0 of {len(self.files):,} images"
         of_all = f"{self.n_captioned:,} of {len(self.files):,} images, from {self.source}"
         return of_all + (f"; {len(self.classes):,} classes" if self.classes else "")
 

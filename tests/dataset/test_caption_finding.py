@@ -262,5 +262,5 @@ def test_what_is_found_is_said(album, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         f"{folder}: captions: 2 of 3 images, from class folders; 2 classes",
         f"{folder}: captions: images without any: c.png",
-        f"{folder}: captions: none of 3 images has any",
+        f"{folder}: captions: 0 of 3 images",
     ]
