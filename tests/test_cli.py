@@ -87,6 +87,8 @@ FLAGS = {
         "schedule": "rsqrt",
         "seed": None,
         "mirror": "false",
+        "captions": "auto",
+        "caption_dropout": "0.1",
         "keep_checkpoints": "5",
         "preview": "false",
         "coordinator": None,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pixace.checkpoints.time_plan import TimePlan
-from pixace.checkpoints.words import WordsRecord
+from pixace.checkpoints.words import NO_WORDS, WordsRecord
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig
 from pixace.wording import shown
@@ -96,7 +96,7 @@ class ResumeState:
     held_out: bool | None = None
     origin: str | None = None
     plan: TimePlan | None = None
-    words: WordsRecord = dataclasses.field(default_factory=WordsRecord)
+    words: WordsRecord = NO_WORDS
     unusable: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod

@@ -60,6 +60,9 @@ class WordsRecord(NamedTuple):
         return WordsRecord(self.classes[:MOST_CLASSES], self.words[:MOST_WORDS])
 
 
+NO_WORDS = WordsRecord()
+
+
 def _in_order(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
