@@ -85,7 +85,7 @@ def _no_such_class(name: str, classes: tuple[str, ...]) -> str:
         return f"class {quoted(name)} is not known; near are {_joined(near)}"
     first = _joined(classes[: 2 * _NEAREST])
     return f"class {quoted(name)} is not known; known are {first}" + (
-        " and others, which --text=? lists" if len(classes) > 2 * _NEAREST else ""
+        ' and others, which --text="?" lists' if len(classes) > 2 * _NEAREST else ""
     )
 
 

@@ -85,8 +85,8 @@ class DrawingSettings:
     )
     text: tuple[str, ...] = setting(
         (),
-        'What to draw, such as "a red heart", or several texts with weights: "a red heart:1 | '
-        'blue:0.5 | text:-1". May be repeated: a row each.',
+        'What to draw, such as "a red heart"; or several texts with weights. They are spelt as in '
+        '"a red heart:1 | blue:0.5 | text:-1". May be repeated: a row each.',
     )
     class_name: tuple[str, ...] = setting(
         (), "Draw this class of those that the model has learnt. May be repeated: a row each."

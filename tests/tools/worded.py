@@ -16,12 +16,10 @@ CAPTIONS = ["a red heart", "a blue heart", "red frog", "frog"]
 WORDS = WordsRecord.of(["frog", "heart", "hearth", "house"], CAPTIONS)
 
 
-def write_worded(weights_dir: Path, model_type: str, caption_length: int | None = 12) -> Path:
-    """Writes the checkpoint of a model of this type, and its settings; returns the file."""
+def write_worded(weights_dir: Path, model_type: str, name: str | None = None) -> None:
+    """Writes the checkpoint of a model, called like its type unless named, and its settings."""
     shape = {name: TINY[name] for name in ("image_size", "bitdepth")}
-    config = ModelConfig(
-        model_type, caption_length=caption_length, **shape, **tiny_sizes(model_type)
-    )
+    config = ModelConfig(model_type, caption_length=12, **shape, **tiny_sizes(model_type))
     # Larger than trax draws them, or words would hardly change a picture.
     rng = np.random.default_rng(0)
     shapes = [array.shape for array in weight_shapes(config)]
@@ -29,10 +27,8 @@ def write_worded(weights_dir: Path, model_type: str, caption_length: int | None 
         rng.normal(0, 0.7, shape).astype("f") if len(shape) > 1 else np.ones(shape, "f")
         for shape in shapes
     ]
-    folder = weights_dir / model_type
+    folder = weights_dir / (name or model_type)
     folder.mkdir(parents=True, exist_ok=True)
-    words = WORDS if caption_length else WordsRecord()
-    checkpoint = Checkpoint(3, weights, resume=ResumeState(config=config, words=words))
+    checkpoint = Checkpoint(3, weights, resume=ResumeState(config=config, words=WORDS))
     write_checkpoint(folder / "model.pkl.gz", checkpoint, {})
     save_config(folder, config)
-    return folder / "model.pkl.gz"
