@@ -1,5 +1,6 @@
 """Pictures drawn by words: from which probabilities, of every type of model, and what repeats."""
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -11,10 +12,12 @@ from PIL import Image
 import pixace
 from pixace.backend.door import jax
 from pixace.cli import main
-from pixace.drawing.recipe import read_recipe
-from pixace.drawing.request import DrawRequest, draw_to_files
+from pixace.drawing.layout import Layout
+from pixace.drawing.outputs import Outputs
+from pixace.drawing.recipe import Recipe, read_recipe
 from pixace.errors import UsageError
 from pixace.models.build import model_with_weights
+from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.tokens.text import text_tokens
 from tests.tools.worded import write_worded
@@ -178,6 +181,9 @@ def test_a_class_is_a_text_that_the_model_has_learnt_so(predictor):
         predictor.draw(class_name="hart")
     with pytest.raises(UsageError, match="class 'xyz' is not known; known are frog, heart, "):
         predictor.draw(class_name=["frog", "xyz"])
+    emoji = pixace.get_predictor("emoji")
+    with pytest.raises(UsageError, match="class_name needs a model that knows words"):
+        emoji.draw(class_name="frog")
 
 
 def test_words_that_no_caption_had_and_long_ones_are_told_in_a_line(predictor, caplog):
@@ -191,16 +197,52 @@ def test_words_that_no_caption_had_and_long_ones_are_told_in_a_line(predictor, c
     ]
 
 
-# --- files and the command ----------------------------------------------------------------------
+def test_one_tile_is_drawn_alone_as_among_the_others(predictor):
+    drawn = predictor.draw(text=["frog", "a red heart | frog:-1"], guidance=[1, 2], seed=2)
+    recipe = dataclasses.replace(drawn.recipe, tile=(1, 1))
+    again = Recipe.from_text(recipe.to_text())
+    alone = predictor.draw_as(again.drawing, tile=again.tile)
+    np.testing.assert_array_equal(alone.tokens[0][0], drawn.tokens[1][1])
+    (tile,) = alone.tiles()
+    assert (tile["text"], tile["guidance"]) == ("a red heart | frog:-1", 2)
+    assert tile["log_likelihood"] == drawn.log_likelihood[1, 1]
+    assert alone.pictures()[0][0].tobytes() == drawn.pictures()[1][1].tobytes()
+
+
+def test_labels_are_below_each_row_and_only_where_they_are_asked_for(predictor):
+    options = {"text": ["frog", "a red heart"], "seed": 1}
+    for scale in (48, "8x"):
+        plain, labelled = (
+            np.asarray(predictor.predict(scale=scale, labels=labels, **options))
+            for labels in (False, True)
+        )
+        assert plain.shape == (96, 48, 3)
+        height = len(labelled) // 2
+        assert height > 48
+        for row in range(2):
+            tiles = labelled[row * height :][:48]
+            np.testing.assert_array_equal(tiles, plain[row * 48 :][:48], "as without labels")
+            assert labelled[row * height + 48 : (row + 1) * height].any()
+
+
+def test_labels_count_where_the_size_of_a_file_is_checked(here):
+    outputs = Outputs.named("a.gif", None, None)
+    settings = {"text": ("frog",), "batch_size": 255, "scale": 256}
+    outputs.check(Layout(255, 1), DrawingSettings(**settings), (6, 6), 0, 0)
+    with pytest.raises(UsageError, match=r"too large for \.gif"):
+        outputs.check(Layout(255, 1), DrawingSettings(labels=True, **settings), (6, 6), 0, 0)
+
+
+# --- the command --------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def run(worded_dir, weights_dir, here, capsys, _messages_as_before):
+def run(worded_dir, here, capsys, _messages_as_before):
     """Runs the command in an empty folder; returns its exit code, and what it printed."""
 
-    def predict(*words, model_name="pixelcnn", weights_dir=worded_dir):
+    def predict(*words, model_name="pixelcnn"):
         code = main(
-            ["predict", f"--weights_dir={weights_dir}", f"--model_name={model_name}", *words]
+            ["predict", f"--weights_dir={worded_dir}", f"--model_name={model_name}", *words]
         )
         return code, *capsys.readouterr()
 
@@ -210,12 +252,13 @@ def run(worded_dir, weights_dir, here, capsys, _messages_as_before):
 SMALL = ("--seed=3", "--scale=40")
 
 
-def test_the_recipe_repeats_it_byte_for_byte(run):
-    words = ["--text=a red heart:1 | frog:-0.5", "--text=frog", "--guidance=1,2", "--labels"]
+def test_the_recipe_repeats_it_byte_for_byte_and_other_words_win(run, predictor):
+    Path("texts.txt").write_bytes("\ufefffrog\r\n\n  red heart:2 | a:-1\r\n".encode())
+    words = ["--texts=texts.txt", "--guidance=1,2", "--labels"]
     code, printed, _ = run(*words, *SMALL, "--out=a.png", "--film=a.gif", "--json")
     assert code == 0
     stored = json.loads(printed)["recipe"]["drawing"]
-    assert stored["text"] == ["a red heart:1 | frog:-0.5", "frog"]
+    assert stored["text"] == ["frog", "  red heart:2 | a:-1"]
     assert (stored["guidance"], stored["labels"]) == ([1.0, 2.0], True)
     assert "best_of_by" not in stored and "class_name" not in stored
     assert run("--like=a.png", "--out=b.png", "--film=b.gif")[0] == 0
@@ -223,26 +266,14 @@ def test_the_recipe_repeats_it_byte_for_byte(run):
         assert Path(f"a{suffix}").read_bytes() == Path(f"b{suffix}").read_bytes()
     with Image.open("a.png") as collage, Image.open("a.gif") as film:
         assert film.size == (80, 80) and collage.width == 80 and collage.height > 100
-    assert run("--like=a.png", "--out=single/")[0] == 0
-    assert run("--like=single/002-2.png", "--out=again/")[0] == 0
-    one, two = Path("single/002-2.png"), Path("again/002-2.png")
-    assert one.read_bytes() == two.read_bytes()
-
-
-def test_other_words_beside_a_recipe_win(run):
-    run("--text=frog", "--guidance=2", "--labels", *SMALL, "--out=a.png")
-    assert run("--like=a.png", "--class=heart", "--out=b.png")[0] == 0
-    drawing = read_recipe("b.png").drawing
-    assert (drawing.text, drawing.class_name, drawing.guidance) == ((), ("heart",), (2.0,))
-    assert run("--like=b.png", "--text=", "--out=c.png")[0] == 0
-    run(*SMALL, "--out=d.png")
-    assert Path("c.png").read_bytes() == Path("d.png").read_bytes(), "as without words"
-
-
-def test_texts_come_from_a_file_a_row_each(run):
-    Path("texts.txt").write_bytes("\ufefffrog\r\n\n  red heart:2\r\n".encode())
-    assert run("--texts=texts.txt", *SMALL)[0] == 0
-    assert read_recipe("collage.png").drawing.text == ("frog", "  red heart:2")
+    # Other words, and then none.
+    assert run("--like=a.png", "--class=heart", "--out=c.png")[0] == 0
+    drawing = read_recipe("c.png").drawing
+    assert (drawing.text, drawing.class_name, drawing.guidance) == ((), ("heart",), (1, 2))
+    assert run("--like=c.png", "--text=", "--out=d.png")[0] == 0
+    assert read_recipe("d.png").drawing == DrawingSettings(seed=3, scale=40)
+    with Image.open("d.png") as collage:
+        assert collage.tobytes() == predictor.predict(seed=3, scale=40).tobytes()
 
 
 def test_what_a_model_knows_is_listed(run):
@@ -252,6 +283,7 @@ def test_what_a_model_knows_is_listed(run):
         "commonest of 5 words: a (2), frog (2), heart (2), red (2), blue (1)\n",
         "",
     )
+    assert run("--class=?", model_name="emoji")[1] == "this model knows no words\n"
     assert not [*Path().iterdir()]
 
 
@@ -267,38 +299,11 @@ def test_what_a_model_knows_is_listed(run):
         (["--guidance=2"], "guidance needs words, by --text or --class"),
         (["--text=a", "--guidance=x"], "flag --guidance=x: not a list of numbers"),
         (["--text=a", "--best_of_by=words"], "best_of_by"),
+        (["--text=a", "--model_name=emoji"], "text needs a model that knows words"),
+        (["--class=a", "--model_name=emoji"], "train one on images with captions"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(run, words, message):
     code, printed, told = run(*words, *SMALL)
     assert (code, printed) == (2, "")
     assert message in told and told.count("\n") == 1
-
-
-def test_a_model_that_knows_no_words_says_what_to_do(run, weights_dir, worded_dir):
-    plain = {"model_name": "transformer", "weights_dir": weights_dir}
-    for words, name in ((["--text=a"], "text"), (["--class=a"], "class_name")):
-        code, _, told = run(*words, **plain)
-        assert code == 2 and told.startswith(f"pixace: {name} needs a model that knows words")
-        assert "train one on images with captions" in told
-    assert run("--text=?", **plain)[1] == "this model knows no words\n"
-    with pytest.raises(UsageError, match="text needs a model that knows words"):
-        pixace.get_predictor("transformer", weights_dir=weights_dir).draw(text="a")
-
-
-def test_labels_are_below_each_row_and_only_where_they_are_asked_for(worded_dir, here):
-    def draw(**drawing):
-        drawing = {"text": ["frog", "a red heart"], "seed": 1, "scale": "8x", **drawing}
-        request = {"model_name": "pixelcnn", "weights_dir": worded_dir, "out": "a.png"}
-        draw_to_files(DrawRequest(**request, drawing=drawing))
-        return np.asarray(Image.open("a.png"))
-
-    plain, labelled = draw(), draw(labels=True)
-    assert plain.shape == (96, 48, 3)
-    height = len(labelled) // 2
-    assert height > 48
-    for row in range(2):
-        np.testing.assert_array_equal(
-            labelled[row * height :][:48], plain[row * 48 :][:48], "the pictures are the same"
-        )
-        assert labelled[row * height + 48 : (row + 1) * height].any()
