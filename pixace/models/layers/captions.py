@@ -48,7 +48,8 @@ class CaptionVectors(trax.layers.base.Layer):
     def forward(self, captions: Array) -> Array:
         """Looks up and adds."""
         vectors, places = self.weights
-        return _looked_up(vectors, captions) + places
+        sums = _looked_up(vectors, captions) + places.astype(jnp.float32)
+        return sums.astype(places.dtype)
 
 
 class CaptionMean(trax.layers.base.Layer):
@@ -85,7 +86,7 @@ class CaptionMean(trax.layers.base.Layer):
         before, length = _AROUND // 2, captions.shape[1]
         padding = (0, 0), (before, _AROUND - 1 - before)
         bytes_around = jnp.pad(captions, padding, constant_values=self._pad)
-        looked_up = _looked_up(vectors, bytes_around)
+        looked_up = _looked_up(vectors, bytes_around).astype(vectors.dtype)
         beside = [looked_up[:, start : start + length] for start in range(_AROUND)]
         said = jax.nn.relu(jnp.concatenate(beside, axis=-1) @ matrix + bias)
         counts = (captions != self._pad).astype(said.dtype)
@@ -94,9 +95,9 @@ class CaptionMean(trax.layers.base.Layer):
 
 
 def _looked_up(vectors: Array, captions: Array) -> Array:
-    """Returns the vectors of bytes, (B, P, D)."""
+    """Returns the vectors of bytes, float32 (B, P, D)."""
     # In float32, as sums of thousands of gradients get stuck in bfloat16.
-    return vectors.astype(jnp.float32)[captions].astype(vectors.dtype)
+    return vectors.astype(jnp.float32)[captions]
 
 
 class Captioned(trax.layers.base.Layer):
