@@ -61,7 +61,10 @@ class FolderCaptions(NamedTuple):
         if not self.source:
             return f"0 of {len(self.files):,} images"
         of_all = f"{self.n_captioned:,} of {len(self.files):,} images, from {self.source}"
-        return of_all + (f"; {len(self.classes):,} classes" if self.classes else "")
+        n_classes = len(self.classes)
+        if not n_classes:
+            return of_all
+        return f"{of_all}; {n_classes:,} class{'es' if n_classes > 1 else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what is found as plain JSON values, without the captions themselves."""

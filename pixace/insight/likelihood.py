@@ -107,7 +107,7 @@ class Scorer:
         Yields:
           float64 (B, L); the last one may have fewer rows.
         """
-        for batch, count in _batches(tokens, captions, batch_size):
+        for batch, count in padded_batches(tokens, batch_size, captions):
             yield self.token_nats(weights, batch)[:count]
 
     def image_nats(
@@ -118,7 +118,7 @@ class Scorer:
         captions: np.ndarray | None = None,
     ) -> np.ndarray:
         """Returns -ln p of each picture, per pixel, float64 (N,); see `pixel_nats`."""
-        batches = _batches(tokens, captions, batch_size)
+        batches = padded_batches(tokens, batch_size, captions)
         return np.concatenate([self.mean_nats(weights, batch)[:n] for batch, n in batches])
 
     def likelihood(
@@ -146,16 +146,3 @@ class Scorer:
             words = None if captions is None else captions[rows]
             nats += [*self.image_nats(weights, tokens[rows], batch_size, words)]
         return Likelihood(float(np.mean(nats)), len(nats))
-
-
-def _batches(
-    tokens: TokenRows, captions: np.ndarray | None, batch_size: int
-) -> Iterator[tuple[Batch, int]]:
-    """Yields what `padded_batches` does, with captions (N, P) where there are any."""
-    batches = padded_batches(tokens, batch_size)
-    if captions is None:
-        yield from batches
-        return
-    of_captions = padded_batches(captions, batch_size)
-    for (batch, count), (words, _) in zip(batches, of_captions, strict=True):
-        yield batch._replace(captions=words.tokens), count

@@ -9,13 +9,14 @@ from pixace.backend.door import trax
 from pixace.backend.trax_internals import dropout_and_mode, is_residual
 from pixace.backend.types import Layer, Mode
 from pixace.models.layers.cached_attention import CachedCausalAttention, CachedSelfAttention
-from pixace.models.layers.captions import AfterCaption
+from pixace.models.layers.captions import AfterCaption, CaptionVectors
 from pixace.models.layers.causal_attention import CausalAttention, CausalSelfAttention
 from pixace.models.layers.grid_positions import GridPositions
 from pixace.models.layers.recomputation import Block
 from pixace.models.layers.replacing import replace_sublayers
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
+from pixace.tokens.text import N_TEXT_TOKENS
 
 
 def see_a_grid(model: Layer, config: ModelConfig) -> None:
@@ -73,8 +74,8 @@ def after_caption(layers: Sequence[Layer], config: ModelConfig, mode: Mode) -> S
         return layers
     # Training may keep no more than the inputs of these, too.
     layers = [Block(*layer.sublayers) if is_residual(layer) else layer for layer in layers]
-    length = config.caption_length
-    return [AfterCaption(*layers, d_model=config.d_model, length=length, mode=mode)]
+    words = CaptionVectors(N_TEXT_TOKENS, config.caption_length, config.d_model)
+    return [AfterCaption(words, trax.layers.Serial(*layers), config.caption_length, mode)]
 
 
 def reformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:

@@ -8,14 +8,17 @@ stack, which does not see a wedge to the upper right.
 
 from __future__ import annotations
 
+import math
+
 from pixace.backend.door import jax, trax
 from pixace.backend.types import Array, Layer, Mode
-from pixace.models.layers.captions import BiasedByCaption, CaptionBias
+from pixace.models.layers.captions import BiasedByCaption, CaptionBias, CaptionMean
 from pixace.models.layers.masked_convolutions import Mask, MaskedConvolution, VerticalConvolution
 from pixace.models.layers.raster import LastRow, PixelOfRow, Raster, RowByRow
 from pixace.models.layers.recomputation import Block
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
+from pixace.tokens.text import N_TEXT_TOKENS, TEXT_PAD_ID
 
 _FIRST_EDGE = 7  # of the residual kind's first kernel
 
@@ -168,7 +171,8 @@ def _knowing_captions(
       config: the model's settings.
       mode: see `models.build_model`.
     """
-    length = config.caption_length
-    if length is None:
+    if config.caption_length is None:
         return body
-    return BiasedByCaption(body, biases, d_feature=config.d_model, length=length, mode=mode)
+    mean = CaptionMean(N_TEXT_TOKENS, TEXT_PAD_ID, config.d_model)
+    words = Serial(mean, Dense(math.prod(biases)))
+    return BiasedByCaption(words, body, config.caption_length, mode)

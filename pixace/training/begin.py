@@ -76,12 +76,12 @@ def begin(
     pacing = Pacing(request, start, folder)
     settings = pacing.settings
     config = _with_colours(config, settings, start)
-    config, captions = with_words(config, settings, start)
     if start:
         _require_fitting(start, config, settings)
     elif pacing.budget is None and request.open_sizes == frozenset(SIZES):
         if (hours := hours_of_defaults(config, settings)) is not None:
             _log.info("%s", hours)
+    config, captions = with_words(config, settings, start)
     settling = pacing.settling(config, peers)
     worker = start_as_first(config, settings, start, peers, pacing.plan, settling, captions)
     if start:

@@ -136,13 +136,14 @@ class Worker:
 
         Once there is a signal to one of them, all know it and return None.
         """
-        tokens, _ = self._validated()
+        tokens, captions = self._validated()
         likelihood = self._scorer.likelihood(
             self.learner.weights,
             tokens,
             # On one device, and not in more memory than a step takes on each.
             max(1, self.settings.n_pictures // smallest_batch(self.settings)),
             stop=lambda: self._peers.stop_request.requested,
+            captions=captions,
         )
         return self._peers.mean(likelihood)
 

@@ -16,7 +16,6 @@ from pixace.backend.trax_internals import set_sublayers
 from pixace.backend.types import Array, ArrayTree, Layer, Mode, Signature
 from pixace.models.layers.cached_attention import KeyValueCache, caches_in, is_cache
 from pixace.models.layers.grid_positions import waves
-from pixace.tokens.text import N_TEXT_TOKENS, TEXT_PAD_ID
 
 _VECTOR_SCALE = 0.3  # of the vector of a byte, beside that of its place, at first
 _AROUND = 5  # bytes that are seen together, so that a caption is more than its letters
@@ -26,50 +25,57 @@ class CaptionVectors(trax.layers.base.Layer):
     """Maps captions, int32 (B, P), to the vectors of their bytes and places, (B, P, D).
 
     Pads have a vector, too: what they say is that nothing is said. Weights are the vectors of
-    bytes, (257, D), and of places, (P, D), which start as sines and cosines.
+    bytes, (N, D), and of places, (P, D), which start as sines and cosines.
 
     Args:
+      n_bytes: N, how many different ones there are, the pad included.
       length: P.
       d_feature: D.
     """
 
     weights: ArrayTree
 
-    def __init__(self, length: int, d_feature: int) -> None:
+    def __init__(self, n_bytes: int, length: int, d_feature: int) -> None:
         super().__init__()
+        self._n_bytes = n_bytes
         self._shape = length, d_feature
 
     def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes random vectors."""
-        vectors = jax.random.normal(self.rng, (N_TEXT_TOKENS, self._shape[1]))
+        vectors = jax.random.normal(self.rng, (self._n_bytes, self._shape[1]))
         self.weights = _VECTOR_SCALE * vectors, jnp.asarray(waves(*self._shape))
 
     def forward(self, captions: Array) -> Array:
         """Looks up and adds."""
         vectors, places = self.weights
-        return _looked_up(vectors, captions) + places
+        sums = _looked_up(vectors, captions) + places.astype(jnp.float32)
+        return sums.astype(places.dtype)
 
 
 class CaptionMean(trax.layers.base.Layer):
     """Maps captions, int32 (B, P), to the mean of what their bytes say, (B, D).
 
     What a byte says depends on those beside it. Pads do not count; no caption is zero. Weights are
-    the vectors of bytes, (257, D), and a matrix (N * D, D) with a bias (D,) for N of them.
+    the vectors of bytes, (N, D), and a matrix with a bias for some of them side by side.
 
     Args:
+      n_bytes: N, how many different ones there are, the pad included.
+      pad: which of them is the pad.
       d_feature: D.
     """
 
     weights: ArrayTree
 
-    def __init__(self, d_feature: int) -> None:
+    def __init__(self, n_bytes: int, pad: int, d_feature: int) -> None:
         super().__init__()
+        self._n_bytes = n_bytes
+        self._pad = pad
         self._d_feature = d_feature
 
     def init_weights_and_state(self, input_signature: Signature) -> None:
         """Makes random vectors."""
         of_vectors, of_matrix = jax.random.split(self.rng)
-        vectors = jax.random.normal(of_vectors, (N_TEXT_TOKENS, self._d_feature))
+        vectors = jax.random.normal(of_vectors, (self._n_bytes, self._d_feature))
         shape = _AROUND * self._d_feature, self._d_feature
         matrix = trax.layers.GlorotUniformInitializer()(shape, of_matrix)
         self.weights = vectors, matrix, jnp.zeros(self._d_feature)
@@ -79,19 +85,19 @@ class CaptionMean(trax.layers.base.Layer):
         vectors, matrix, bias = self.weights
         before, length = _AROUND // 2, captions.shape[1]
         padding = (0, 0), (before, _AROUND - 1 - before)
-        bytes_around = jnp.pad(captions, padding, constant_values=TEXT_PAD_ID)
-        looked_up = _looked_up(vectors, bytes_around)
+        bytes_around = jnp.pad(captions, padding, constant_values=self._pad)
+        looked_up = _looked_up(vectors, bytes_around).astype(vectors.dtype)
         beside = [looked_up[:, start : start + length] for start in range(_AROUND)]
         said = jax.nn.relu(jnp.concatenate(beside, axis=-1) @ matrix + bias)
-        counts = (captions != TEXT_PAD_ID).astype(said.dtype)
-        n_bytes = jnp.maximum(counts.sum(axis=1, keepdims=True), 1)
-        return (said * counts[..., None]).sum(axis=1) / n_bytes
+        counts = (captions != self._pad).astype(said.dtype)
+        n_said = jnp.maximum(counts.sum(axis=1, keepdims=True), 1)
+        return (said * counts[..., None]).sum(axis=1) / n_said
 
 
 def _looked_up(vectors: Array, captions: Array) -> Array:
-    """Returns the vectors of bytes, (B, P, D)."""
+    """Returns the vectors of bytes, float32 (B, P, D)."""
     # In float32, as sums of thousands of gradients get stuck in bfloat16.
-    return vectors.astype(jnp.float32)[captions].astype(vectors.dtype)
+    return vectors.astype(jnp.float32)[captions]
 
 
 class Captioned(trax.layers.base.Layer):
@@ -140,9 +146,8 @@ class Captioned(trax.layers.base.Layer):
         x, captions = xs
         if captions.shape[1] != self._length:
             raise ValueError(f"captions of {captions.shape[1]}, the model reads {self._length}")
-        of_words, of_pixels = jax.random.split(self.rng)
-        said, _ = words.pure_fn(captions, weights[0], state[0], of_words)
-        return self._knowing(said, x, of_pixels)
+        said, _ = words.pure_fn(captions, weights[0], state[0], self.rng)
+        return self._knowing(said, x)
 
     def told(self, captions: Array, weights: ArrayTree, memory: ArrayTree) -> ArrayTree:
         """Returns the state of mode predict, of a new picture, that remembers captions (B, P)."""
@@ -150,11 +155,11 @@ class Captioned(trax.layers.base.Layer):
         said, _ = words.pure_fn(captions, weights[0], memory[0], jax.random.PRNGKey(0))
         return memory[0], self._remembered(said, weights[1], memory[1])
 
-    def _knowing(self, said: ArrayTree, x: Array, rng: Array) -> ArrayTree:
+    def _knowing(self, said: Array, x: Array) -> Array:
         """Returns what the layers make of pixels, in modes train and eval."""
         raise NotImplementedError
 
-    def _remembered(self, said: ArrayTree, weights: ArrayTree, memory: ArrayTree) -> ArrayTree:
+    def _remembered(self, said: Array, weights: ArrayTree, memory: ArrayTree) -> ArrayTree:
         """Returns the state of the layers over pixels, told what a caption says."""
         raise NotImplementedError
 
@@ -164,19 +169,12 @@ class AfterCaption(Captioned):
 
     Takes the vectors of pixels, (B, T, D), and captions; gives features of the pixels alone.
 
-    Args:
-      *layers: over sequences, the later of which sees the earlier ones.
-      d_model: D.
-      length: P.
-      mode: train, eval or predict.
+    Args: see `Captioned`; of captions, `words` makes (B, P, D), and `pixels` looks at a sequence,
+      each of whose vectors may depend on those before it.
     """
 
-    def __init__(self, *layers: Layer, d_model: int, length: int, mode: Mode) -> None:
-        words = CaptionVectors(length, d_model)
-        super().__init__(words, trax.layers.Serial(*layers), length, mode)
-
     def init_weights_and_state(self, input_signature: Signature) -> None:
-        """Makes the layers' weights and states, and room for a caption."""
+        """Makes weights and states, and room for a caption."""
         super().init_weights_and_state(input_signature)
         of_words, of_pixels = self.state
         self.state = (
@@ -184,16 +182,16 @@ class AfterCaption(Captioned):
             _mapped(lambda cache: cache.behind(cache.of_caption(self._length)), of_pixels),
         )
 
-    def _knowing(self, said: Array, x: Array, rng: Array) -> Array:
-        _, layers = self.sublayers
+    def _knowing(self, said: Array, x: Array) -> Array:
+        _, pixels = self.sublayers
         sequence = jnp.concatenate([said, x], axis=1)
-        features, _ = layers.pure_fn(sequence, self.weights[1], self.state[1], rng)
+        features, _ = pixels.pure_fn(sequence, self.weights[1], self.state[1], self.rng)
         return features[:, self._length :]
 
     def _remembered(self, said: Array, weights: ArrayTree, memory: ArrayTree) -> ArrayTree:
-        _, layers = self.sublayers
+        _, pixels = self.sublayers
         empty = _mapped(lambda cache: cache.of_caption(self._length), memory)
-        _, read = layers.pure_fn(said, weights, empty, jax.random.PRNGKey(0))
+        _, read = pixels.pure_fn(said, weights, empty, jax.random.PRNGKey(0))
         filled = iter(caches_in(read))
         return _mapped(lambda cache: cache.behind(next(filled)), memory)
 
@@ -246,31 +244,18 @@ class CaptionBias(trax.layers.base.Layer):
 class BiasedByCaption(Captioned):
     """Layers over pictures of which a caption moves some features, wherever they are.
 
-    Takes pixels and captions; of the caption's mean a matrix makes the bias of each `CaptionBias`.
-
-    Args:
-      layer: over pixels, with n of these in it.
-      shape: n, and F, the number of features of each.
-      d_feature: of the caption's mean.
-      length: P.
-      mode: train, eval or predict.
+    Args: see `Captioned`; of captions, `words` makes the biases of all n `CaptionBias` that are in
+      `pixels`, (B, n * F).
     """
 
-    def __init__(
-        self, layer: Layer, shape: tuple[int, int], *, d_feature: int, length: int, mode: Mode
-    ) -> None:
-        self._shape = shape
-        words = trax.layers.Serial(CaptionMean(d_feature), trax.layers.Dense(shape[0] * shape[1]))
-        super().__init__(words, layer, length, mode)
-
-    def _knowing(self, said: Array, x: Array, rng: Array) -> Array:
-        _, layer = self.sublayers
-        of_pixels = self._remembered(said, self.weights[1], self.state[1])
-        return layer.pure_fn(x, self.weights[1], of_pixels, rng)[0]
+    def _knowing(self, said: Array, x: Array) -> Array:
+        _, pixels = self.sublayers
+        told = self._remembered(said, self.weights[1], self.state[1])
+        return pixels.pure_fn(x, self.weights[1], told, self.rng)[0]
 
     def _remembered(self, said: Array, weights: ArrayTree, memory: ArrayTree) -> ArrayTree:
         del weights
         parts, structure = jax.tree.flatten(memory, is_leaf=_is_bias)
-        biases = iter(jnp.moveaxis(said.reshape(-1, *self._shape), 1, 0))
+        biases = iter(jnp.split(said, sum(map(_is_bias, parts)), axis=-1))
         parts = [GivenBias(next(biases)) if _is_bias(part) else part for part in parts]
         return jax.tree.unflatten(structure, parts)
