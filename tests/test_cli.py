@@ -40,6 +40,7 @@ MODEL = {
     "positions": None,
     "alpha": "false",
     "fit": "squash",
+    "caption_length": None,
 }
 NEW_MODEL = {**MODEL, "model_type": "pointer"}
 STEP = {
@@ -65,6 +66,7 @@ SWITCHES = {
     "json",
     "receptive_field",
     "alpha",
+    "labels",
 }
 # command -> flag -> default, or None where there is none
 FLAGS = {
@@ -86,6 +88,8 @@ FLAGS = {
         "schedule": "rsqrt",
         "seed": None,
         "mirror": "false",
+        "captions": "auto",
+        "caption_dropout": "0.1",
         "keep_checkpoints": "5",
         "preview": "false",
         "coordinator": None,
@@ -124,6 +128,12 @@ FLAGS = {
         "seed": None,
         "top_k": "0",
         "top_p": "1.0",
+        "text": None,
+        "texts": None,
+        "class": None,
+        "guidance": "1.0",
+        "best_of_by": "picture",
+        "labels": "false",
     },
     "evaluate": {
         **LOCATION,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pixace.checkpoints.file import read_checkpoint, stored_config
 from pixace.checkpoints.history import Curve
+from pixace.checkpoints.words import WordsRecord
 from pixace.settings.model import ModelConfig
 
 
@@ -24,6 +25,7 @@ class TrainingRecord:
       val: loss of each epoch's validation, in bits per pixel.
       held_out: whether the validation images were others than those trained on; None if unknown.
       images_per_second: in the last epoch, without validation and drawing; None if unknown.
+      words: that the model was taught; nothing where it knows none.
     """
 
     step: int
@@ -34,6 +36,7 @@ class TrainingRecord:
     val: Curve
     held_out: bool | None
     images_per_second: float | None
+    words: WordsRecord
 
     @property
     def validation(self) -> str:
@@ -61,7 +64,22 @@ def read_record(path: Path) -> TrainingRecord:
         _bits(history.validations()),
         resume.held_out,
         resume.curves.images_per_second if resume.curves else None,
+        resume.words,
     )
+
+
+def read_words(path: Path) -> WordsRecord:
+    """Reads what a checkpoint's model was taught of words; nothing where it knows none.
+
+    Who has read the checkpoint already finds the same in its `resume.words`.
+
+    Args:
+      path: the file; it may be a stranger's.
+
+    Raises:
+      CheckpointError: the file cannot be read.
+    """
+    return read_checkpoint(path).resume.words
 
 
 def _bits(curve: Curve) -> Curve:

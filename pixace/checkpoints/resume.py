@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pixace.checkpoints.time_plan import TimePlan
+from pixace.checkpoints.words import NO_WORDS, WordsRecord
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig
 from pixace.wording import shown
@@ -82,6 +83,7 @@ class ResumeState:
       held_out: whether the validation images were others than those trained on.
       origin: what the training was told to start from.
       plan: of a training by minutes.
+      words: that the model was taught; nothing where it knows none.
       unusable: what cannot be used of the above, and why; see `require`.
     """
 
@@ -94,6 +96,7 @@ class ResumeState:
     held_out: bool | None = None
     origin: str | None = None
     plan: TimePlan | None = None
+    words: WordsRecord = NO_WORDS
     unusable: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -116,6 +119,7 @@ class ResumeState:
             settings=_texts(values.get("settings")),
             held_out=held_out if isinstance(held_out, bool) else None,
             origin=origin if isinstance(origin, str) else None,
+            words=WordsRecord.from_stored(values.get("words")),
             unusable=unusable,
             **usable,
         )
@@ -132,6 +136,7 @@ class ResumeState:
             "held_out": self.held_out,
             "origin": self.origin,
             "plan": None if self.plan is None else self.plan.to_stored(),
+            "words": self.words.to_stored() if any(self.words) else None,
         }
         return {name: value for name, value in values.items() if value is not None}
 

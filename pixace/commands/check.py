@@ -24,6 +24,7 @@ from pixace.pictures.cutting import spelled_counts
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings, spelled_size
 from pixace.settings.reading import ReadingSettings
+from pixace.settings.training import TrainingSettings
 from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
 
@@ -39,6 +40,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     define_settings(values, ModelConfig, (*SCALING, "bitdepth", "colours"))
     define_settings(values, ReadingSettings)
+    define_settings(values, TrainingSettings, ("captions",))
     define_texts(
         values,
         sheet=f"Draw up to {MOST} of the images in this file, each beside what the model will see.",
@@ -63,7 +65,7 @@ def run(values: flags.FlagValues) -> None:
         raise UsageError("check needs --images=FOLDER")
     pictures = PictureSettings.of(**with_palette(typed_settings(values)))
     show = _print_json if values["json"].value else _print
-    names = ("val_images", "sheet", "split", "out")
+    names = ("val_images", "captions", "sheet", "split", "out")
     others = {name: values[name].value for name in names}
     reading = reading_settings(values)
     with progress_bar("img") as progress:
@@ -102,6 +104,10 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
     lines.append(f"transparent       {_transparent(findings)}")
     lines.append(f"without colour    {findings.n_grey}")
     lines.append(f"sub-folders       {_counts(findings.classes)}")
+    lines.append(f"captions          {findings.captions['summary']}")
+    if findings.captions["source"]:
+        lines.append(f"    the longest: {shown(findings.captions['longest'])}")
+    lines += _some(findings.captions["troubles"])
     for title, groups in (
         ("exact duplicates", findings.exact_duplicates),
         ("near duplicates ", findings.near_duplicates),

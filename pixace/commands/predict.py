@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 
 from absl import flags
@@ -18,12 +17,19 @@ from pixace.commands.flags import (
     numbers,
     typed_settings,
 )
-from pixace.drawing.request import DrawRequest, draw_to_files
+from pixace.drawing.known_words import known_lines
+from pixace.drawing.request import DrawRequest, draw_to_files, known_words
+from pixace.drawing.texts_file import read_texts
 from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
+from pixace.settings.fields import settings_of
 from pixace.settings.model import ModelConfig
 from pixace.settings.reading import ReadingSettings
 from pixace.wording import shown
+
+# Settings of which the flag may be repeated, and what it is called.
+_SAID = {"text": "text", "class_name": "class"}
+_ASKING = ["?"]  # as the only text: what does the model know?
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -41,7 +47,13 @@ def define_flags(values: flags.FlagValues) -> None:
         allow_private_urls="Fetch prompts also from this machine and its own network, not only "
         "from the internet.",
     )
-    define_settings(values, DrawingSettings)
+    abouts = {about.name: about for about in settings_of(DrawingSettings)}
+    define_settings(values, DrawingSettings, abouts.keys() - _SAID.keys())
+    for name, flag in _SAID.items():
+        flags.DEFINE_multi_string(flag, None, abouts[name].full_help, flag_values=values)
+    define_texts(
+        values, texts="File of texts to draw, one in each line, in the place of several --text."
+    )
     flags.DEFINE_alias("n_images", "batch_size", flag_values=values)
     define_picture_file_flag(
         values,
@@ -71,8 +83,14 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def run(values: flags.FlagValues) -> None:
-    """Draws as the flags say, and prints the path of the collage, the folder or the sheet."""
+    """Draws as the flags say, and prints the path of the collage, the folder or the sheet.
+
+    Where words are asked for, prints those that the model knows instead.
+    """
     request = _request(values)
+    if _ASKING in (request.drawing.get("text"), request.drawing.get("class_name")):
+        print("\n".join(known_lines(known_words(request))))
+        return
     with progress_bar("px", "drawing") as progress:
         drawn = draw_to_files(request, progress)
     print(json.dumps(drawn.to_dict()) if values["json"].value else shown(drawn.path))
@@ -84,13 +102,20 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     Raises:
       UsageError: a flag's words are no value.
     """
-    names = [field.name for field in dataclasses.fields(DrawingSettings)]
-    drawing = {name: values[name].value for name in names if values[name].present}
+    names = {setting.name: setting.name for setting in settings_of(DrawingSettings)} | _SAID
+    drawing = {name: values[f].value for name, f in names.items() if values[f].present}
     if "scale" in drawing:
         with contextlib.suppress(ValueError):  # such as 4x, or wrong, which the settings tell
             drawing["scale"] = int(drawing["scale"])
-    if "temperature" in drawing:
-        drawing["temperature"] = numbers("temperature", drawing["temperature"], float)
+    for name in {"temperature", "guidance"} & {*drawing}:
+        drawing[name] = numbers(name, drawing[name], float)
+    for name in _SAID:
+        if drawing.get(name) == [""]:  # where a recipe names some
+            drawing[name] = []
+    if values["texts"].value is not None:
+        if "text" in drawing:
+            raise UsageError("text and texts exclude each other; name one of them")
+        drawing["text"] = read_texts(values["texts"].value)
     if drawing.get("palette") == "":  # where a recipe names one
         drawing["palette"] = None
     prompts = values["prompt"].value if values["prompt"].present else None

@@ -208,10 +208,12 @@ def _about_classes(report: Findings) -> list[str]:
     (largest, most), (smallest, fewest) = _extremes(report.classes)
     if most < _UNBALANCED * fewest:
         return []
+    is_told = report.captions["source"] == "class folders"
     return [
         f"Of the sub-folders, {shown(largest)} has {_images(most)} and {shown(smallest)} has "
-        f"{fewest}: the model is not told of them, and will draw their pictures about as often as "
-        "it has seen them."
+        f"{fewest}: the model is{' ' if is_told else ' not '}told of them, and "
+        f"{'where it is not asked for one ' if is_told else ''}will draw their pictures about as "
+        "often as it has seen them."
     ]
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pixace.backend.door import tf
 from pixace.dataset.cache import TokenRows
+from pixace.dataset.shown_captions import ShownCaptions, names_sides
 from pixace.pictures.folder import spread_numbers
+from pixace.settings.checks import MAX_SEED
 from pixace.tokens.order import PixelOrder
+from pixace.tokens.text import text_tokens
+
+# What is drawn by lot for each position of a stream, besides its picture.
+_MIRRORING, _ALTERNATIVE, _DROPPING = range(3)
 
 
 class Batch(NamedTuple):
@@ -20,10 +26,13 @@ class Batch(NamedTuple):
       tokens: int32 (B, L).
       weights: of the tokens in the loss, float32 (B, L), from 0 for one that does not count; None
         lets all count alike.
+      captions: text tokens of each, int32 (B, P), see `tokens.text`; None for a model that knows no
+        words.
     """
 
     tokens: np.ndarray
     weights: np.ndarray | None = None
+    captions: np.ndarray | None = None
 
 
 def training_batches(
@@ -33,6 +42,7 @@ def training_batches(
     *,
     start: int = 0,
     mirror: PixelOrder | None = None,
+    captions: ShownCaptions | None = None,
 ) -> Iterator[Batch]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
 
@@ -48,32 +58,60 @@ def training_batches(
       start: number of images that the stream has already yielded.
       mirror: the order of their pixels, to flip every picture left to right with probability one
         half; None flips none.
+      captions: of the pictures; one that tells left from right keeps its picture from being
+        flipped. None for a model that knows no words.
 
     Yields:
       B pictures.
     """
-    n_images = len(tokens)
     mirrored = None if mirror is None else mirror.mirrored()
+    dataset = (
+        tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        .map(
+            _choices(len(tokens), seed, mirror is not None, captions is not None),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+    for rows, flips, *draws in dataset.as_numpy_iterator():
+        pictures = tokens[rows].astype(np.int32)
+        texts = None
+        if captions is not None:
+            shown = captions.shown(rows, *draws)
+            flips = flips & ~names_sides(shown)
+            texts = text_tokens(shown, captions.length)
+        if mirrored is not None:
+            pictures[flips] = pictures[flips][:, mirrored]
+        yield Batch(pictures, captions=texts)
 
-    def choose(position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+
+def _choices(n_images: int, seed: int, has_mirror: bool, has_captions: bool) -> Callable[..., Any]:
+    """Returns what makes of a position in the stream all that is drawn by lot for it.
+
+    Args:
+      n_images: in one pass.
+      seed: of the stream.
+      has_mirror: whether pictures are flipped.
+      has_captions: whether captions are shown.
+    """
+
+    def drawn(purpose: int, position: tf.Tensor) -> tf.Tensor:
+        key = tf.stack([tf.constant(seed + purpose * (MAX_SEED + 1), tf.int64), position])
+        return tf.random.stateless_uniform([], key)
+
+    def choose(position: tf.Tensor) -> tuple[tf.Tensor, ...]:
         passes, place = position // n_images, position % n_images
         # A keyed permutation of the whole set, computed per image: nothing to store or replay.
         key = tf.stack([tf.constant(seed, tf.int64), passes])
         row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
-        coin_key = tf.stack([tf.constant(seed, tf.int64), position])
-        return row, mirror is not None and tf.random.stateless_uniform([], coin_key) < 0.5
+        flip = has_mirror and drawn(_MIRRORING, position) < 0.5
+        if not has_captions:
+            return row, flip
+        return row, flip, drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
 
-    dataset = (
-        tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-        .map(choose, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size, drop_remainder=True)
-        .prefetch(tf.data.AUTOTUNE)
-    )
-    for rows, flips in dataset.as_numpy_iterator():
-        pictures = tokens[rows].astype(np.int32)
-        if mirrored is not None:
-            pictures[flips] = pictures[flips][:, mirrored]
-        yield Batch(pictures)
+    return choose
 
 
 def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:
@@ -86,18 +124,26 @@ def spread_rows(tokens: TokenRows, count: int) -> np.ndarray:
     return tokens[spread_numbers(len(tokens), count)]
 
 
-def padded_batches(tokens: TokenRows, batch_size: int) -> Iterator[tuple[Batch, int]]:
+def padded_batches(
+    tokens: TokenRows, batch_size: int, captions: np.ndarray | None = None
+) -> Iterator[tuple[Batch, int]]:
     """Yields each image once, in order, in batches of one shape, which compile once.
 
     Args:
       tokens: unsigned integers (N, L).
       batch_size: B.
+      captions: text tokens of each, integers (N, P); None for a model that knows no words.
 
     Yields:
       B pictures, and how many of them are new: the last batch repeats its last image.
     """
     batch_size = min(batch_size, len(tokens))
-    for start in range(0, len(tokens), batch_size):
-        rows = tokens[start : start + batch_size].astype(np.int32)
+
+    def padded(rows: np.ndarray) -> np.ndarray:
         padding = (0, batch_size - len(rows)), (0, 0)
-        yield Batch(np.pad(rows, padding, mode="edge")), len(rows)
+        return np.pad(rows.astype(np.int32), padding, mode="edge")
+
+    for start in range(0, len(tokens), batch_size):
+        rows = tokens[start : start + batch_size]
+        texts = None if captions is None else padded(captions[start : start + batch_size])
+        yield Batch(padded(rows), captions=texts), len(rows)

@@ -66,6 +66,21 @@ def fingerprints(paths: ImagePaths) -> np.ndarray:
     return np.frombuffer(digests, "<u8")
 
 
+def rows_of(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Returns for each of the wanted fingerprints its row among the known ones; -1 if it has none.
+
+    Args:
+      wanted: uint64 (M,).
+      known: uint64 (N,).
+    """
+    if not len(known):
+        return np.full(len(wanted), -1)
+    order = np.argsort(known)
+    rows = np.searchsorted(known, wanted, sorter=order)
+    rows = order[np.minimum(rows, len(order) - 1)]
+    return np.where(known[rows] == wanted, rows, -1)
+
+
 class TokenFile:
     """Tokens (N, L) in an open file, of which rows are read as they are asked for.
 
@@ -154,12 +169,7 @@ class CachedTokens(NamedTuple):
 
     def find(self, wanted: np.ndarray) -> np.ndarray:
         """Returns for each of the wanted fingerprints its row in the cache; -1 if it has none."""
-        if not len(self.fingerprints):
-            return np.full(len(wanted), -1)
-        order = np.argsort(self.fingerprints)
-        rows = np.searchsorted(self.fingerprints, wanted, sorter=order)
-        rows = order[np.minimum(rows, len(order) - 1)]
-        return np.where(self.fingerprints[rows] == wanted, rows, -1)
+        return rows_of(wanted, self.fingerprints)
 
 
 class TokenCache:

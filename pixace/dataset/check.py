@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pixace.dataset.advice import advise
+from pixace.dataset.caption_finding import find_captions
 from pixace.dataset.contact_sheet import MOST, contact_sheet, sheet_size
 from pixace.dataset.duplicates import near_groups
 from pixace.dataset.examine import ExaminedFolder, examine
@@ -22,6 +23,7 @@ from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_number
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
+from pixace.settings.training import AUTO
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ def check_images(
     *,
     val_images: Path | str | None = None,
     reading: ReadingSettings = ONE_EACH,
+    captions: str = AUTO,
     sheet: Path | str | None = None,
     split: float | None = None,
     out: Path | str | None = None,
@@ -63,6 +66,7 @@ def check_images(
       pictures: what a model is to make of them; their colours may be an open palette.
       val_images: folder of validation images, if there is one.
       reading: how files become pictures; by default each is one.
+      captions: where they are; see `TrainingSettings`.
       sheet: file in which some of the images are drawn, each beside what the model will see.
       split: share of the images to choose for validation; goes with `out`.
       out: new folder, in which `train` and `val` are made of links.
@@ -73,6 +77,7 @@ def check_images(
       UsageError: an argument out of range, or two that do not go together.
       ImageError: no images there, none to divide, or the sheet or the split cannot be written.
     """
+    words = find_captions(images, captions)
     found = find_pictures(images, reading)
     val_found = None if val_images is None else find_pictures(val_images, reading, "val_images")
     _check_split(found, val_images, split, out)
@@ -82,7 +87,7 @@ def check_images(
     train, val = _examine(found, val_found, pictures.background, progress)
     colours = settled_colours(pictures.colours, train.paths, pictures)
     pictures = dataclasses.replace(pictures, colours=colours)
-    findings = make_report(train, val, pictures=pictures, found=found)
+    findings = make_report(train, val, pictures=pictures, found=found, captions=words)
     advice = advise(
         findings,
         pictures.background,

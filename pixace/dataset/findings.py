@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixace.dataset.caption_finding import FolderCaptions
 from pixace.dataset.duplicates import near_groups, same_groups
 from pixace.dataset.examine import ExaminedFolder
 from pixace.dataset.palette_finding import few_colours, found_colours
@@ -73,6 +74,7 @@ class Findings:
       fit: how pictures of other shapes become of the model's.
       n_other_shapes: pictures whose width by height is 4/3 times the model's, or more, or less.
       suitable_size: an image_size that would suit most pictures better; None if there is none.
+      captions: what is found of captions; see `FolderCaptions.to_dict`.
     """
 
     n_images: int
@@ -103,6 +105,7 @@ class Findings:
     fit: str
     n_other_shapes: int
     suitable_size: int | str | None
+    captions: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures under the names that `check --json` prints."""
@@ -115,6 +118,7 @@ def make_report(
     *,
     pictures: PictureSettings,
     found: FoundPictures,
+    captions: FolderCaptions,
 ) -> Findings:
     """Sums up what `examine` has found.
 
@@ -123,6 +127,7 @@ def make_report(
       val: the validation images, if there are any.
       pictures: what a model will make of them: shape, colours and background.
       found: the folder of the training images.
+      captions: those found there.
     """
     sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
     suitable = suitable_size(sizes, pictures)
@@ -130,10 +135,6 @@ def make_report(
     unreadable = train.unreadable + (val.unreadable if val else [])
     digests = [facts.digest for facts in train.facts]
     bit_depths = {label(colours): colours for colours in (*_COMPARED, pictures.colours)}
-
-    def named(groups: list[list[int]]) -> list[list[str]]:
-        return [[str(train.paths[number]) for number in group] for group in groups]
-
     few = few_colours(train.paths, dataclasses.replace(pictures, colours=_PALETTES[-1]))
     near = [
         group for group in near_groups(train.thumbnails) if len({digests[n] for n in group}) > 1
@@ -152,8 +153,8 @@ def make_report(
         / max(1, int(sizes.prod(axis=1).sum())),
         n_grey=int((np.ptp(small, axis=3).max(axis=(1, 2)) <= _GREY).sum()),
         classes=_counted(map(_class_of, _names(train.paths))),
-        exact_duplicates=named(same_groups(digests)),
-        near_duplicates=named(near),
+        exact_duplicates=_named(train.paths, same_groups(digests)),
+        near_duplicates=_named(train.paths, near),
         n_val_images=None if val is None else len(val.paths),
         shared_with_val=[] if val is None else _shared(train, val),
         bitdepth=label(pictures.colours),
@@ -168,6 +169,7 @@ def make_report(
         fit=pictures.fit,
         n_other_shapes=int(other_shapes(sizes, pictures.size).sum()),
         suitable_size=None if suitable is None else as_image_size(suitable),
+        captions=captions.to_dict(),
     )
 
 
@@ -248,6 +250,10 @@ def _shared(train: ExaminedFolder, val: ExaminedFolder) -> list[list[str]]:
         for number in group
         if group[0] < n_train <= number
     ]
+
+
+def _named(paths: ImagePaths, groups: list[list[int]]) -> list[list[str]]:
+    return [[str(paths[number]) for number in group] for group in groups]
 
 
 def _names(paths: ImagePaths) -> list[Path]:

@@ -21,6 +21,8 @@ import numpy as np
 from PIL import Image
 
 from pixace.dataset.cache import TokenCache, TokenRows, fingerprints, token_dtype
+from pixace.dataset.caption_finding import FolderCaptions
+from pixace.dataset.captions import Captions
 from pixace.errors import ImageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.folder import ImagePath, ImagePaths
@@ -46,11 +48,13 @@ class ImageSet(NamedTuple):
         or in a file.
       paths: the N pictures, in the same order.
       skipped: one line for each that could not be read.
+      captions: of the N pictures; None where nobody has asked for them.
     """
 
     tokens: TokenRows
     paths: ImagePaths
     skipped: list[str]
+    captions: Captions | None = None
 
 
 def load_images(
@@ -60,6 +64,7 @@ def load_images(
     cache_dir: Path | str | None = None,
     share: tuple[int, int] = (0, 1),
     reading: ReadingSettings = ONE_EACH,
+    captions: FolderCaptions | None = None,
 ) -> ImageSet:
     """Reads all images of a folder and its sub-folders as tokens.
 
@@ -72,6 +77,7 @@ def load_images(
         tokens then stay on disk. None keeps them in memory.
       share: (index, count) reads every `count`-th picture, from number `index` on.
       reading: how files become pictures; by default each is one.
+      captions: what has been found of them in the folder.
 
     Raises:
       ImageError: no such folder, fewer images in it than shares, or none that can be read.
@@ -106,7 +112,9 @@ def load_images(
         raise ImageError(
             f"{shown(folder)}: none of its {len(paths)} image files can be read{reason}"
         )
-    return ImageSet(tokens, paths.select(numbers) if len(tokens) < len(paths) else paths, skipped)
+    if len(tokens) < len(paths):
+        paths = paths.select(numbers)
+    return ImageSet(tokens, paths, skipped, None if captions is None else captions.of(paths))
 
 
 def _collect(

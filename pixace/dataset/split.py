@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pixace.dataset.caption_metadata import METADATA_NAMES
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import ImagePath, ImagePaths
 from pixace.pictures.many import read_in_order
@@ -77,7 +78,8 @@ def check_split_folder(out: Path, images: Path) -> None:
 def make_split(paths: ImagePaths, is_val: np.ndarray, out: Path) -> None:
     """Makes `out/train` and `out/val`: links to the files, in the same sub-folders; all or nothing.
 
-    What is only a part of a file, as of a sheet, becomes a PNG of its own.
+    What is only a part of a file, as of a sheet, becomes a PNG of its own. Captions go along: texts
+    beside images, and metadata, which then tell of images of the other side, too.
 
     The links are symbolic: they take no space, work across disks, and say where the file is. They
     are relative, so that they still lead there when both folders are moved together, or seen from
@@ -104,11 +106,11 @@ def make_split(paths: ImagePaths, is_val: np.ndarray, out: Path) -> None:
             path = paths[number]
             if isinstance(path, Piece):
                 pieces.append(number)
-                continue
-            # A folder on the way may itself be a link, which ".." would not lead back through.
-            target = Path(os.path.realpath(path.parent), name.name)
-            (top / name).symlink_to(os.path.relpath(target, (out / name).parent))
-        _write_pieces(paths, pieces, is_val, top)
+            else:
+                _link(path, top, out, name)
+                _link_text(path, top, out, name)
+        _write_pieces(paths, pieces, is_val, top, out)
+        _link_metadata(paths.folder, top, out)
         top.rename(out)
     except OSError as error:
         raise ImageError(f"{shown(out)}: cannot write: {error.strerror or error}") from None
@@ -117,7 +119,44 @@ def make_split(paths: ImagePaths, is_val: np.ndarray, out: Path) -> None:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_pieces(paths: ImagePaths, numbers: list[int], is_val: np.ndarray, top: Path) -> None:
+def _link(file: Path, top: Path, out: Path, name: Path) -> None:
+    """Links to a file by a name below `top`, so that the link is right once `top` is called `out`.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    # A folder on the way may itself be a link, which ".." would not lead back through.
+    target = Path(os.path.realpath(file.parent), file.name)
+    (top / name).symlink_to(os.path.relpath(target, (out / name).parent))
+
+
+def _link_text(image: Path, top: Path, out: Path, name: Path) -> None:
+    """Links to the text beside an image, which may be its captions, by the name of its link.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    text, name = image.with_suffix(".txt"), name.with_suffix(".txt")
+    if text.is_file() and not os.path.lexists(top / name):  # as that of two images of one stem
+        _link(text, top, out, name)
+
+
+def _link_metadata(folder: Path, top: Path, out: Path) -> None:
+    """Links to the metadata of the images, on either side beside those that are there.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    for inner, _, _ in os.walk(top):
+        side, *names = Path(inner).relative_to(top).parts or [""]
+        for name in METADATA_NAMES if side else ():
+            if (file := Path(folder, *names, name)).is_file():
+                _link(file, top, out, Path(side, *names, name))
+
+
+def _write_pieces(
+    paths: ImagePaths, numbers: list[int], is_val: np.ndarray, top: Path, out: Path
+) -> None:
     """Writes parts of files as PNGs, such as train/tiles.png-0001.png.
 
     Raises:
@@ -134,5 +173,6 @@ def _write_pieces(paths: ImagePaths, numbers: list[int], is_val: np.ndarray, top
             raise picture
         name = paths.file_name(number)
         counts[name] += 1
-        path = top / SIDES[int(is_val[number])] / f"{os.fsdecode(name)}-{counts[name]:04}.png"
-        picture.save(path)
+        piece = Path(SIDES[int(is_val[number])], f"{os.fsdecode(name)}-{counts[name]:04}.png")
+        picture.save(top / piece)
+        _link_text(Path(paths.folder, os.fsdecode(name)), top, out, piece)

@@ -17,32 +17,34 @@ _MAX_ROWS = 16  # a larger batch draws hardly more pixels a second
 _MEMORY = 1 << 30  # bytes that the rows of one batch may need together
 
 
-def batch_size_for(n_pictures: int, config: ModelConfig, n_kept: int) -> int:
+def batch_size_for(n_pictures: int, config: ModelConfig, n_kept: int, n_rows: int = 1) -> int:
     """Returns how many of some pictures a model draws at a time.
 
     Args:
       n_pictures: to draw in all.
       config: the model's settings.
       n_kept: pixels kept of each prompt.
+      n_rows: of the model for each picture.
     """
     if n_pictures == 1:  # which spares a tracing of the model
         return 1
-    return rows_per_batch(n_pictures, bytes_per_row(config, n_kept))
+    return pictures_per_batch(n_pictures, bytes_per_row(config, n_kept), n_rows)
 
 
-def rows_per_batch(n_rows: int, row_bytes: int) -> int:
-    """Returns how many rows to draw at a time: few enough for memory, and evenly many.
+def pictures_per_batch(n_pictures: int, row_bytes: int, n_rows: int = 1) -> int:
+    """Returns how many pictures to draw at a time: few enough for memory, and evenly many.
 
     Args:
-      n_rows: rows to draw in all.
-      row_bytes: memory that one needs.
+      n_pictures: to draw in all.
+      row_bytes: memory that a row of the model needs.
+      n_rows: of the model for each picture.
     """
-    most = max(1, min(_MAX_ROWS, _MEMORY // row_bytes))
-    return math.ceil(n_rows / math.ceil(n_rows / most))
+    most = max(1, min(_MAX_ROWS, _MEMORY // row_bytes) // n_rows)
+    return math.ceil(n_pictures / math.ceil(n_pictures / most))
 
 
 def bytes_per_row(config: ModelConfig, n_kept: int) -> int:
-    """Returns the bytes that drawing one picture needs besides the weights.
+    """Returns the bytes that drawing one row needs besides the weights.
 
     Args:
       config: the model's settings.

@@ -14,18 +14,20 @@ from pixace.drawing.prompts import Prompt, n_first_kept
 from pixace.drawing.recipe import Recipe
 from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
+from pixace.pictures.labels import labelled
 from pixace.pictures.metadata import RECIPE_KEY
 from pixace.tokens.tiles import recoloured, token_rows
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Drawing:
-    """Pictures that a model has drawn: N rows, one column for each of C temperatures.
+    """Pictures that a model has drawn: N rows, and a column for each temperature and guidance.
 
     Attributes:
       tokens: C arrays of int32 tokens (N, L).
       log_likelihood: float64 (N, C), ln p in nats of the pixels drawn in each picture, given its
-        prompt: under the model itself, whatever the temperature.
+        prompt: under the model itself, whatever the temperature. Where something is said, given the
+        text that is followed most, or, at a guidance of 0, without words.
       prompts: what was completed, one for each of these rows; none where pictures are all new.
       recipe: what draws them again.
     """
@@ -63,13 +65,25 @@ class Drawing:
     @property
     def temperatures(self) -> list[float]:
         """The temperature of each column of results."""
-        return [self.recipe.drawing.temperature[column] for column in self.recipe.layout.columns]
+        return [temperature for temperature, _ in self._settings_of_columns]
+
+    @property
+    def _said(self) -> list[str]:
+        """What each row is of, in words; none where nothing is said."""
+        layout = self.recipe.layout
+        return self.recipe.drawing.said(layout.rows, layout.n_rows)
+
+    @property
+    def _settings_of_columns(self) -> list[tuple[float, float]]:
+        """Temperature and guidance of each column of results."""
+        columns = self.recipe.drawing.columns
+        return [columns[column] for column in self.recipe.layout.columns]
 
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
 
-        It is RGBA where pixels can be transparent; borders, and what a prompt was cut off, are
-        black all the same.
+        Where the settings ask for labels, the words of each row are below it. It is RGBA where
+        pixels can be transparent; borders, and what a prompt was cut off, are black all the same.
 
         Args:
           more_columns: int tokens (N, L) to show at the right, of which the recipe says nothing.
@@ -77,6 +91,8 @@ class Drawing:
         rows = self.tile_pictures(more_columns)
         scale, times = self.recipe.drawing.scale, self.recipe.drawing.times
         sheet = enlarged(tiled(rows), times) if times else collage(rows, int(scale))
+        if self.recipe.drawing.labels:
+            sheet = labelled(sheet, [[words] for words in self._said])
         sheet.info[RECIPE_KEY] = self.recipe.to_text()
         return sheet
 
@@ -134,18 +150,22 @@ class Drawing:
 
         `row` and `column` count the collage's tiles from 0 at the top left. `log_likelihood` is in
         nats, for all drawn pixels; `bits_per_pixel` is -log2 p of one of them, None if there is
-        none.
+        none. `text` and `guidance` are there where something is said.
         """
         n_drawn = self.recipe.config.n_pixels - self.n_kept
         first = len(self.columns) - len(self.tokens)
+        said = [{"text": words} for words in self._said] or [{}] * len(self.log_likelihood)
         return [
             {
                 "row": row,
                 "column": first + column,
                 "temperature": temperature,
+                **({**words, "guidance": guidance} if words else {}),
                 "log_likelihood": float(nats),
                 "bits_per_pixel": float(-nats / math.log(2) / n_drawn) if n_drawn else None,
             }
-            for row, line in enumerate(self.log_likelihood)
-            for column, (temperature, nats) in enumerate(zip(self.temperatures, line, strict=True))
+            for row, (words, line) in enumerate(zip(said, self.log_likelihood, strict=True))
+            for column, ((temperature, guidance), nats) in enumerate(
+                zip(self._settings_of_columns, line, strict=True)
+            )
         ]

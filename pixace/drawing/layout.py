@@ -8,7 +8,7 @@ import math
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """The results of a drawing: N rows, one column for each of C temperatures.
+    """The results of a drawing: N rows, C columns.
 
     Attributes:
       n_rows: N.

@@ -17,6 +17,7 @@ from pixace.drawing.film import check_film, write_film
 from pixace.drawing.layout import Layout
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.exact import indexed
+from pixace.pictures.labels import label_height
 from pixace.pictures.sheet_data import aseprite_data, tiled_data
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_path
@@ -113,7 +114,11 @@ class Outputs:
         n_columns = n_prompt_columns + len(layout.columns)
         n_rows = len(layout.rows)
         if self.collage is not None:
-            check_output(self.collage, ((n_columns + n_last_columns) * width, n_rows * height))
+            all_width, row_height = (n_columns + n_last_columns) * width, height
+            if drawing.labels:
+                labels = [[words] for words in drawing.said(layout.rows, layout.n_rows)]
+                row_height += label_height(labels, all_width, height)
+            check_output(self.collage, (all_width, n_rows * row_height))
         if self.film is not None:
             check_film(self.film, (n_columns * width, n_rows * height))
         times = drawing.times or 1

@@ -16,11 +16,13 @@ from PIL import Image
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
 from pixace.drawing.drawn import Drawing
+from pixace.drawing.guidance import Words
+from pixace.drawing.known_words import check_known
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.prompts import Prompt, PromptSource, listed, n_first_kept, open_prompts
 from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.sampler import Sampler
-from pixace.drawing.stream import DrawingStep, LikeliestPictures, drawing_steps, whole_prompts
+from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
 from pixace.errors import UsageError
 from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
@@ -61,7 +63,7 @@ class Predictor:
         self._stored = stored
         self._model_name = model_name
         self._sha256 = file_sha256(stored.path)
-        self._samplers: dict[tuple[int, int, float], Sampler] = {}
+        self._samplers: dict[tuple[int, int, float, int], Sampler] = {}
 
     @property
     def config(self) -> ModelConfig:
@@ -82,6 +84,11 @@ class Predictor:
         best_of: int = 1,
         unscale: bool = False,
         palette: Path | str | None = None,
+        text: str | Sequence[str] | None = None,
+        class_name: str | Sequence[str] | None = None,
+        guidance: float | Sequence[float] = 1.0,
+        best_of_by: str = "picture",
+        labels: bool = False,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
     ) -> Drawing:
@@ -101,15 +108,24 @@ class Predictor:
           seed: of the noise; the same seed draws the same picture. None logs a new one.
           top_k: draw only from the k likeliest colours; 0 means all.
           top_p: draw only from the fewest colours that hold this share of the probability.
-          best_of: candidates for each tile, of which the likeliest is kept.
+          best_of: candidates for each tile, of which the best is kept.
           unscale: take prompts back exactly that were made larger by whole blocks.
           palette: give each pixel of the results the nearest colour of this palette: a file of one,
             a name such as "pico-8", or its colours, "000000,ff004d".
+          text: what to draw, with weights as in "a red heart:1 | blue:0.5 | text:-1"; or several
+            such. Each prompt is completed, or batch_size pictures are drawn, for each of them.
+          class_name: a class that the model has learnt, or several; instead of text.
+          guidance: how much to follow the words: one number or several, one column each within each
+            temperature. 1 draws as the model has learnt it, 0 without words.
+          best_of_by: the candidate that is kept is the likeliest "picture", often a plain one, or
+            that whose likelihood the "caption" raises most.
+          labels: show in the collage, below each row, which words it is of.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
 
         Raises:
-          UsageError: an argument out of range, or a palette that cannot be read.
+          UsageError: an argument out of range, a palette that cannot be read, or words to a model
+            that knows none, or no such class.
           ImageError: a prompt that cannot be read.
         """
         settings = DrawingSettings.of(
@@ -123,6 +139,11 @@ class Predictor:
             top_p=top_p,
             best_of=best_of,
             unscale=unscale,
+            text=text,
+            class_name=class_name,
+            guidance=guidance,
+            best_of_by=best_of_by,
+            labels=labels,
         )
         opened = self._opened(listed(prompts), settings, allow_private_urls)
         return self.draw_as(settings, opened, progress)
@@ -165,7 +186,7 @@ class Predictor:
 
         Raises:
           UsageError: prompts that do not fit the model, or do not keep the first pixels of each, as
-            many as `settings` say.
+            many as `settings` say; or words that the model does not know.
         """
         drawing = None
         for step in self.stream(settings, prompts, tile):
@@ -194,18 +215,21 @@ class Predictor:
         Raises:
           UsageError: see `draw_as`.
         """
+        check_known(settings, self.config, self._stored.words)
         n_kept = n_first_kept(prompts, self.config.n_pixels)
         wanted = settings.kept_pixels(self.config.n_pixels, len(prompts))
         if n_kept != wanted:  # the recipe would say something else than what is drawn
             raise UsageError(f"prompts keep {n_kept} pixels, and the settings say {wanted}")
         kept = np.stack([prompt.tokens[:n_kept] for prompt in prompts]) if prompts else None
+        if kept is not None:  # each prompt of each text
+            kept = np.tile(kept, (settings.n_rows(len(prompts)) // len(prompts), 1))
         if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
         recipe = self._recipe(settings, prompts, tile)
         rows, columns = recipe.layout.rows, recipe.layout.columns
-        shown = tuple(prompts[row] for row in rows) if prompts else ()
-        pictures = LikeliestPictures(len(rows), len(columns), self.config.n_pixels)
+        shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
+        pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
         for step in self._steps(settings, kept, tile):
             pictures.add(step)
             if step.n_done == step.n_total:
@@ -223,15 +247,20 @@ class Predictor:
           kept: int32 tokens (N, T) that come first, or None.
           tile: see `draw_as`.
         """
-        n_columns = len(settings.temperature)
-        n_rows, n_kept = (settings.batch_size, 0) if kept is None else kept.shape
-        if kept is not None and n_kept == self.config.n_pixels:
+        n_columns, n_pixels = len(settings.columns), self.config.n_pixels
+        n_rows, n_kept = (settings.n_rows(0), 0) if kept is None else kept.shape
+        if kept is not None and n_kept == n_pixels:
             whole = (kept, n_columns) if tile is None else (kept[tile[0] :][:1], 1)
             yield whole_prompts(*whole)
             return
-        size = batch_size_for(n_rows * n_columns * settings.best_of, self.config, n_kept)
-        sampler = self._sampler(size, settings.top_k, settings.top_p)
-        yield from drawing_steps(sampler, settings, n_rows, kept, self.config.n_pixels, tile)
+        words = None
+        if self.config.caption_length is not None:
+            words = Words(settings, self.config.caption_length)
+        rows_each = 1 if words is None else words.n_rows
+        n_pictures = n_rows * n_columns * settings.best_of
+        size = batch_size_for(n_pictures, self.config, n_kept, rows_each)
+        sampler = self._sampler(size, settings.top_k, settings.top_p, rows_each)
+        yield from drawing_steps(sampler, settings, n_rows, kept, n_pixels, tile, words)
 
     def _recipe(
         self,
@@ -252,12 +281,12 @@ class Predictor:
         )
         return with_names(recipe, [prompt.name for prompt in prompts])
 
-    def _sampler(self, batch_size: int, top_k: int, top_p: float) -> Sampler:
+    def _sampler(self, batch_size: int, top_k: int, top_p: float, n_rows: int) -> Sampler:
         """Returns the sampler of this shape, built on first use."""
-        key = (batch_size, top_k, top_p)
+        key = (batch_size, top_k, top_p, n_rows)
         if key not in self._samplers:
-            model = self._stored.build("predict", batch_size)
-            self._samplers[key] = Sampler(model, batch_size, top_k, top_p)
+            model = self._stored.build("predict", batch_size * n_rows)
+            self._samplers[key] = Sampler(model, batch_size, top_k, top_p, n_rows)
         return self._samplers[key]
 
 

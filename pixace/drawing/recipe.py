@@ -95,8 +95,8 @@ class Recipe:
     @property
     def layout(self) -> Layout:
         """The results, and which of them the picture shows."""
-        n_rows = len(self.prompts) or self.drawing.batch_size
-        return Layout(n_rows, len(self.drawing.temperature), self.tile)
+        n_rows = self.drawing.n_rows(len(self.prompts))
+        return Layout(n_rows, len(self.drawing.columns), self.tile)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values."""
@@ -149,6 +149,8 @@ class Recipe:
         drawing = dict(_object("drawing", values.get("drawing")))
         _refuse_unknown("drawing", drawing, DrawingSettings)
         drawing["temperature"] = _tuple("temperature", drawing.get("temperature"))
+        for name in {"text", "class_name", "guidance"} & {*drawing}:
+            drawing[name] = _tuple(name, drawing[name])
         config = ModelConfig.from_dict(_object("config", values.get("config")))
         tile = None if "tile" not in values else _tuple("tile", values["tile"])
         try:
@@ -171,11 +173,16 @@ def with_names(recipe: Recipe, names: Sequence[str | None]) -> Recipe:
     Args:
       recipe: whose prompts have no names.
       names: as many.
+
+    Raises:
+      UsageError: a file could not even carry what is said in words.
     """
-    if len(json.dumps(names)) > _MAX_NAMES:
-        return recipe
     named = dataclasses.replace(recipe, prompts=tuple(names))
-    return named if len(named.to_text()) <= _MAX_TEXT - _TILE else recipe
+    if len(json.dumps(names)) <= _MAX_NAMES and len(named.to_text()) <= _MAX_TEXT - _TILE:
+        return named
+    if recipe.drawing.text_prompts and len(recipe.to_text()) > _MAX_TEXT - _TILE:
+        raise UsageError("so many words and colours go into no picture's file; name fewer texts")
+    return recipe
 
 
 def read_recipe(path: Path | str) -> Recipe:

@@ -20,8 +20,11 @@ from PIL import Image
 
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
+from pixace.checkpoints.record import read_words
+from pixace.checkpoints.words import WordsRecord
 from pixace.dataset.reading import load_images
 from pixace.drawing.drawn import Drawing
+from pixace.drawing.known_words import require_words
 from pixace.drawing.layout import Layout
 from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import Prompt, PromptSource, listed, open_prompts
@@ -30,7 +33,7 @@ from pixace.errors import UsageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.reading import is_url
 from pixace.settings.checks import require_path
-from pixace.settings.drawing import DrawingSettings
+from pixace.settings.drawing import NEEDS_WORDS, DrawingSettings
 from pixace.settings.model import resolve_config
 from pixace.settings.reading import FIRST, ONE_EACH, ReadingSettings
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
@@ -55,11 +58,13 @@ class DrawRequest:
         stored beside the weights.
       drawing: how to draw, by the names of `DrawingSettings`; what is not named is as `like` says,
         or else as by default.
-      prompts: files, URLs and pictures to complete, a row each; None completes those of `like`.
+      prompts: files, URLs and pictures to complete, a row each, or one for each text; None
+        completes those of `like`.
       allow_private_urls: fetch prompts also from this machine and its own network.
       like: a file that pixace drew and that carries its recipe: draw as it was drawn. What is named
         beside it wins. What the recipe completes is used where it is a file, and never fetched.
-        A single picture is drawn alone, unless batch_size, temperature or prompts are named.
+        A single picture is drawn alone, unless batch_size, temperature, guidance, words or prompts
+        are named.
       out: the file of the collage, whose suffix says the format; or a folder, which is there or
         ends in a slash, for each result as a PNG of its own: 001-1.png is that of the first row and
         column. None is collage.png, or nothing where there is a sheet.
@@ -176,6 +181,17 @@ def draw_to_files(
     )
 
 
+def known_words(request: DrawRequest) -> WordsRecord:
+    """Returns what the model that a request names was taught of words.
+
+    Raises:
+      UsageError: it names no model.
+      CheckpointError: no such model, or its file cannot be used.
+    """
+    recipe = None if request.like is None else read_recipe(request.like)
+    return read_words(_model(request, recipe)[1])
+
+
 class _Plan(NamedTuple):
     """A request in which all has been found right that can be, before trax is imported.
 
@@ -205,18 +221,18 @@ class _Plan(NamedTuple):
 def _plan(request: DrawRequest) -> _Plan:
     """Finds wrong what is cheap to find wrong, before trax is imported and the model read."""
     recipe = None if request.like is None else read_recipe(request.like)
-    named = {} if recipe is None else dataclasses.asdict(recipe.drawing)
-    drawing = DrawingSettings.of(**{**named, **with_palette(request.drawing)})
+    drawing = _drawing(request, recipe)
     model_name, weights = _model(request, recipe)
     stored = stored_config(weights)
     settings = with_palette(request.settings)
     if recipe is not None and stored is None:
         settings = {**recipe.config.to_dict(), **settings}
     config = resolve_config(stored, settings, source=weights.parent)
+    require_words(drawing, config)
     sources = _prompts(request, recipe)
     n_kept = drawing.kept_pixels(config.n_pixels, len(sources))
     tile = _tile(request, recipe)
-    layout = Layout(len(sources) or drawing.batch_size, len(drawing.temperature), tile)
+    layout = Layout(drawing.n_rows(len(sources)), len(drawing.columns), tile)
     outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
     reading = _reading(request, drawing)
     pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
@@ -224,6 +240,23 @@ def _plan(request: DrawRequest) -> _Plan:
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
     return _Plan(model_name, weights, is_named, settings, drawing, prompts, tile, outputs, reading)
+
+
+def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
+    """Returns how to draw: as named, and else as the recipe says.
+
+    Who names words, or none, has others than the recipe's, and none of them keeps what needs words.
+
+    Raises:
+      UsageError: a setting is wrong.
+    """
+    named = with_palette(request.drawing)
+    like = {} if recipe is None else recipe.drawing.to_dict()
+    said = [named[name] for name in ("text", "class_name") if name in named]
+    if said:
+        dropped = {"text", "class_name"} | (set() if any(said) else NEEDS_WORDS)
+        like = {name: value for name, value in like.items() if name not in dropped}
+    return DrawingSettings.of(**{**like, **named})
 
 
 def _model(request: DrawRequest, recipe: Recipe | None) -> tuple[str | None, Path]:
@@ -267,7 +300,8 @@ def _prompts(request: DrawRequest, recipe: Recipe | None) -> list[PromptSource]:
 
 def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None:
     """Returns the only result to draw: that of a recipe to which no other results are named."""
-    is_other = request.prompts is not None or {"batch_size", "temperature"} & {*request.drawing}
+    others = {"batch_size", "temperature", "text", "class_name", "guidance"}
+    is_other = request.prompts is not None or others & {*request.drawing}
     return None if recipe is None or is_other else recipe.tile
 
 

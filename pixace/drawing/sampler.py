@@ -18,7 +18,9 @@ import numpy as np
 from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
+from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys, pixel_noise
+from pixace.models.conditioning import caption_length_of, no_captions, read_captions
 from pixace.models.layers.block_matrices import decoding_weights
 from pixace.models.layers.cached_attention import caches_in, is_cache
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
@@ -40,7 +42,8 @@ class PartialDrawing(NamedTuple):
     Attributes:
       tokens: int32 (B, t), all pixels so far, those of the prompt included.
       log_likelihood: float64 (B,), ln p of those pixels that were drawn, given the prompt, under
-        the model itself (temperature 1, all colours).
+        the model itself (temperature 1, all colours); of each row in turn, (B * R,), where a
+        picture is R rows of the model.
     """
 
     tokens: np.ndarray
@@ -53,18 +56,27 @@ class Sampler:
     Args:
       model: an initialised trax layer in mode predict, from tokens (B, T) to logits (B, T, V). It
         belongs to the sampler from here on.
-      batch_size: B.
+      batch_size: B, pictures.
       top_k: draw only from the k likeliest tokens; 0 means all.
       top_p: draw only from the fewest tokens that hold this share of the probability.
+      n_rows: R, rows of the model for each picture; see `Guide`.
 
     Raises:
       UsageError: top_k or top_p out of range.
     """
 
-    def __init__(self, model: Layer, batch_size: int, top_k: int = 0, top_p: float = 1.0) -> None:
+    def __init__(
+        self,
+        model: Layer,
+        batch_size: int,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        n_rows: int = 1,
+    ) -> None:
         check_sampling(top_k=top_k, top_p=top_p)
-        self.batch_size = batch_size
+        self.batch_size, self.n_rows = batch_size, n_rows
         self._model = model
+        self._caption_length = caption_length_of(model)
         self._filter = functools.partial(keep_top, k=top_k, p=top_p)
         self._full_length = min(
             (cache.length for cache in caches_in(model.state)), default=np.iinfo(np.int32).max
@@ -74,13 +86,14 @@ class Sampler:
         self._empty_memory = _resized(model.state, self._cache_lengths[0])
         model.state = self._empty_memory
         self.set_weights(model.weights)
+        self._tell = jax.jit(self._read_captions, donate_argnums=1)
         self._read = jax.jit(self._read_prompt, donate_argnums=1)
         self._draw = jax.jit(self._draw_pixels, donate_argnums=1)
         self._grow = jax.jit(_resized, static_argnums=1)
 
     def set_weights(self, weights: ArrayTree) -> None:
         """Replaces the model's weights by others of the same shapes, for streams under way, too."""
-        self._weights = decoding_weights(self._model, weights, self.batch_size)
+        self._weights = decoding_weights(self._model, weights, self.batch_size * self.n_rows)
         self._model.weights = self._weights
 
     def stream(
@@ -90,6 +103,7 @@ class Sampler:
         temperatures: Sequence[float] | np.ndarray,
         seed: int,
         picture_ids: np.typing.ArrayLike | None = None,
+        guide: Guide | None = None,
     ) -> Iterator[np.ndarray]:
         """Yields the next token of every row, until the model's memory is full.
 
@@ -99,6 +113,7 @@ class Sampler:
           seed: of the noise.
           picture_ids: integers (B,) or (B, n) that tell the rows' noise apart; row numbers unless
             given. A row's noise depends on the seed, its id and the pixel's position alone.
+          guide: the words, of a model that knows words; None says nothing.
 
         Yields:
           int32 tokens (B,).
@@ -107,7 +122,7 @@ class Sampler:
           UsageError: a temperature or the seed out of range.
           ValueError: a prompt longer than the model's memory, or not B temperatures.
         """
-        for tokens, _ in self.steps(prompt, temperatures, seed, picture_ids):
+        for tokens, _ in self.steps(prompt, temperatures, seed, picture_ids, guide):
             yield tokens
 
     def steps(
@@ -116,8 +131,9 @@ class Sampler:
         temperatures: Sequence[float] | np.ndarray,
         seed: int,
         picture_ids: np.typing.ArrayLike | None,
+        guide: Guide | None = None,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """As `stream`, but yields also each token's ln p under the model, float32 (B,)."""
+        """As `stream`, but yields also each token's ln p under the model, float32 (B * R,)."""
         check_sampling(np.ravel(temperatures).tolist())
         require_int("seed", seed, 0, MAX_SEED)
         if len(temperatures) != self.batch_size:
@@ -126,18 +142,13 @@ class Sampler:
             raise ValueError(f"a prompt of {prompt.shape[1]}, the model holds {self._full_length}")
         start = np.full((self.batch_size, 1), PAD_ID, np.int32)
         fed = start if prompt is None else np.concatenate([start, prompt], axis=1)
+        fed = np.repeat(fed, self.n_rows, axis=0)
         done = fed.shape[1] - 1
         ids = np.arange(self.batch_size) if picture_ids is None else np.asarray(picture_ids)
         keys = picture_keys(seed, ids.reshape(self.batch_size, -1))
         temperature = jnp.asarray(temperatures, jnp.float32).reshape(-1, 1)
-        memory = jax.tree.map(jnp.copy, self._empty_memory)
-        room = self._cache_lengths[0]
-        if done:
-            room = self._room_for(done)
-            memory = self._grow(memory, room)
-        for first in range(0, done, PROMPT_PER_CALL):
-            piece = fed[:, first : min(first + PROMPT_PER_CALL, done)]
-            memory = self._read(self._weights, memory, piece)
+        mix = None if guide is None or self.n_rows == 1 else jnp.asarray(guide.weights)
+        memory, room = self._memory_after(fed[:, :-1], guide)
         last = jnp.asarray(fed[:, -1:])
         while done < self._full_length:
             if done == room:
@@ -145,10 +156,26 @@ class Sampler:
                 memory = self._grow(memory, room)
             count = min(_PIXELS_PER_CALL, room - done)
             (memory, last), tokens, log_probs = self._draw(
-                self._weights, (memory, last), keys, temperature, done, count
+                self._weights, (memory, last), keys, temperature, done, count, mix
             )
             yield from zip(np.asarray(tokens)[:count], np.asarray(log_probs)[:count], strict=True)
             done += count
+
+    def _memory_after(self, tokens: np.ndarray, guide: Guide | None) -> tuple[ArrayTree, int]:
+        """Returns the memory after captions and tokens (B * R, T), and how many it has room for."""
+        done, room = tokens.shape[1], self._cache_lengths[0]
+        memory = jax.tree.map(jnp.copy, self._empty_memory)
+        if self._caption_length is not None:
+            shape = len(tokens), self._caption_length
+            captions = no_captions(*shape) if guide is None else guide.captions.reshape(shape)
+            memory = self._tell(self._weights, memory, captions)
+        if done:
+            room = self._room_for(done)
+            memory = self._grow(memory, room)
+        for first in range(0, done, PROMPT_PER_CALL):
+            piece = tokens[:, first : first + PROMPT_PER_CALL]
+            memory = self._read(self._weights, memory, piece)
+        return memory, room
 
     def _room_for(self, n_tokens: int) -> int:
         """Returns the shortest length of memory that holds `n_tokens`."""
@@ -159,6 +186,10 @@ class Sampler:
     ) -> tuple[Array, ArrayTree]:
         """Returns the model's logits (B, T, V) for the next T tokens, and its new memory."""
         return self._model.pure_fn(tokens, weights, memory, jax.random.PRNGKey(0))
+
+    def _read_captions(self, weights: ArrayTree, memory: ArrayTree, captions: Array) -> ArrayTree:
+        """Returns the memory of what is to be drawn, int32 (B * R, P), before any token."""
+        return read_captions(self._model, weights, memory, captions)
 
     def _read_prompt(self, weights: ArrayTree, memory: ArrayTree, tokens: Array) -> ArrayTree:
         """Returns the memory after all tokens (B, T) at once."""
@@ -172,20 +203,22 @@ class Sampler:
         temperature: Array,
         done: Array,
         count: Array,
+        mix: Array | None,
     ) -> tuple[_Start, Array, Array]:
         """Draws `count` pixels one after another.
 
         Args:
           weights: of the model.
-          start: its memory, and the last token, int32 (B, 1).
+          start: its memory, and the last token of each row, int32 (B * R, 1).
           keys: uint32 (B, 2), one per picture.
           temperature: float32 (B, 1).
           done: pixels there already.
           count: up to `_PIXELS_PER_CALL`.
+          mix: the guide's weights, float32 (B, R); None where R is 1.
 
         Returns:
-          What `start` is for the next call, and int32 tokens and float32 ln p, both
-          (_PIXELS_PER_CALL, B), of which the first `count` rows are set.
+          What `start` is for the next call, int32 tokens (_PIXELS_PER_CALL, B), and their float32
+          ln p, (_PIXELS_PER_CALL, B * R), of both of which the first `count` rows are set.
         """
         noise = pixel_noise(keys, done + jnp.arange(_PIXELS_PER_CALL))
 
@@ -193,14 +226,20 @@ class Sampler:
             memory, last, tokens, log_probs = carry
             logits, memory = self._forward(weights, memory, last)
             logits = logits[:, -1]
-            choice = choose(logits, temperature, noise[i], self._filter)
-            chosen = jnp.take_along_axis(logits, choice[:, None], axis=-1)[:, 0]
+            mixed = logits
+            if mix is not None:
+                mixed = guided(logits.reshape(*mix.shape, -1), mix)
+            choice = choose(mixed, temperature, noise[i], self._filter)
+            tokens = tokens.at[i].set(choice)
+            fed = (choice if mix is None else jnp.repeat(choice, self.n_rows))[:, None]
+            chosen = jnp.take_along_axis(logits, fed, axis=-1)[:, 0]
             log_prob = chosen - jax.nn.logsumexp(logits, axis=-1)
-            return memory, choice[:, None], tokens.at[i].set(choice), log_probs.at[i].set(log_prob)
+            return memory, fed, tokens, log_probs.at[i].set(log_prob)
 
-        shape = (_PIXELS_PER_CALL, self.batch_size)
+        tokens = jnp.zeros((_PIXELS_PER_CALL, self.batch_size), jnp.int32)
+        log_probs = jnp.zeros((_PIXELS_PER_CALL, len(start[1])), jnp.float32)
         memory, last, tokens, log_probs = jax.lax.fori_loop(
-            0, count, draw, (*start, jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32))
+            0, count, draw, (*start, tokens, log_probs)
         )
         return (memory, last), tokens, log_probs
 
@@ -213,6 +252,7 @@ def complete(
     temperatures: Sequence[float] | np.ndarray,
     seed: int,
     picture_ids: np.typing.ArrayLike | None = None,
+    guide: Guide | None = None,
 ) -> Iterator[PartialDrawing]:
     """Extends prompts to `length` tokens, yielding the pictures so far after each token.
 
@@ -223,19 +263,20 @@ def complete(
       temperatures: one number for each row.
       seed: of the noise.
       picture_ids: see `Sampler.stream`.
+      guide: see `Sampler.stream`.
 
     Yields:
       Pictures of t = T .. length tokens; the first are the prompts themselves.
     """
     tokens = np.zeros((sampler.batch_size, length), np.int32)
-    log_likelihood = np.zeros(sampler.batch_size)
+    log_likelihood = np.zeros(sampler.batch_size * sampler.n_rows)
     done = 0 if prompt is None else prompt.shape[1]
     if prompt is not None:
         tokens[:, :done] = prompt
     yield PartialDrawing(tokens[:, :done], log_likelihood)
     if done == length:
         return
-    steps = sampler.steps(prompt, temperatures, seed, picture_ids)
+    steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide)
     for position, (column, log_probs) in zip(range(done, length), steps, strict=False):
         tokens[:, position] = column
         log_likelihood = log_likelihood + log_probs

@@ -1,4 +1,4 @@
-"""A drawing under way: its pictures after each pixel, batch by batch, and the likeliest of them."""
+"""A drawing under way: its pictures after each pixel, batch by batch, and the best of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pixace.drawing.drawn import Drawing
+from pixace.drawing.guidance import Words
 from pixace.drawing.sampler import Sampler, complete
 from pixace.settings.drawing import DrawingSettings
 
@@ -24,6 +25,7 @@ class DrawingStep:
       n_done: pixels drawn so far of one picture of each batch, all batches together.
       n_total: pixels to draw, likewise.
       drawing: all that has been drawn, with the last step; None before.
+      merit: float64 (B,), what the best of some candidates has most of; None is their likelihood.
     """
 
     places: np.ndarray
@@ -32,10 +34,11 @@ class DrawingStep:
     n_done: int
     n_total: int
     drawing: Drawing | None = None
+    merit: np.ndarray | None = None
 
 
-class LikeliestPictures:
-    """The likeliest of the candidates that have been drawn for each of N x C tiles.
+class BestPictures:
+    """The best of the candidates that have been drawn for each of N x C tiles.
 
     Args:
       n_rows: N.
@@ -46,6 +49,7 @@ class LikeliestPictures:
     def __init__(self, n_rows: int, n_columns: int, n_pixels: int) -> None:
         self._tokens = np.zeros((n_rows, n_columns, n_pixels), np.int32)
         self.log_likelihood = np.zeros((n_rows, n_columns))
+        self._merit = np.zeros((n_rows, n_columns))
 
     @property
     def columns(self) -> tuple[np.ndarray, ...]:
@@ -53,18 +57,20 @@ class LikeliestPictures:
         return tuple(np.moveaxis(self._tokens, 1, 0))
 
     def add(self, step: DrawingStep) -> None:
-        """Keeps those whole pictures of a step that are the likeliest so far; of equals, the first.
+        """Keeps those whole pictures of a step that are the best so far; of equals, the first.
 
         The candidates of a tile have to come in order.
         """
         if step.tokens.shape[1] < self._tokens.shape[2]:
             return
-        for (row, column, candidate), picture, nats in zip(
-            step.places, step.tokens, step.log_likelihood, strict=True
+        merits = step.log_likelihood if step.merit is None else step.merit
+        for (row, column, candidate), picture, nats, merit in zip(
+            step.places, step.tokens, step.log_likelihood, merits, strict=True
         ):
-            if candidate == 0 or nats > self.log_likelihood[row, column]:
+            if candidate == 0 or merit > self._merit[row, column]:
                 self._tokens[row, column] = picture
                 self.log_likelihood[row, column] = nats
+                self._merit[row, column] = merit
 
 
 def whole_prompts(prompts: np.ndarray, n_columns: int) -> DrawingStep:
@@ -80,6 +86,7 @@ def drawing_steps(
     kept: np.ndarray | None,
     n_pixels: int,
     tile: tuple[int, int] | None = None,
+    words: Words | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
 
@@ -91,9 +98,10 @@ def drawing_steps(
       n_pixels: L.
       tile: row and column of the only one to draw, whose places are then row 0, column 0; None
         draws them all. It is drawn in the same batches, as another one might round otherwise.
+      words: what is said, to a model that knows words; None says nothing.
     """
     assert settings.seed is not None  # a new one has been chosen where none was named
-    shape = (n_rows, len(settings.temperature), settings.best_of)
+    shape = (n_rows, len(settings.columns), settings.best_of)
     n_pictures, size = math.prod(shape), sampler.batch_size
     n_kept = 0 if kept is None else kept.shape[1]
     n_steps = n_pixels - n_kept  # of each batch
@@ -102,7 +110,7 @@ def drawing_steps(
         first = int(np.ravel_multi_index((*tile, 0), shape))
         wanted = range(first, first + settings.best_of)
     starts = range(wanted[0] // size * size, wanted[-1] + 1, size)
-    temperatures = np.array(settings.temperature)
+    temperatures = np.array([temperature for temperature, _ in settings.columns])
     for number, start in enumerate(starts):
         # Every batch has one size, as another would be compiled anew: the last picture is repeated
         # to fill it. All candidates of a tile come after one another.
@@ -110,6 +118,7 @@ def drawing_steps(
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
         own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
         shown = places[own] if tile is None else places[own] - (*tile, 0)
+        said = None if words is None else words.said(places[:, 0], places[:, 1], n_rows)
         for tokens, nats in complete(
             sampler,
             None if kept is None else kept[places[:, 0]],
@@ -117,6 +126,11 @@ def drawing_steps(
             temperatures=temperatures[places[:, 1]],
             seed=settings.seed,
             picture_ids=places,
+            guide=None if said is None else said.guide,
         ):
             n_done = number * n_steps + tokens.shape[1] - n_kept
-            yield DrawingStep(shown, tokens[own], nats[own], n_done, len(starts) * n_steps)
+            merit = None
+            if said is not None:
+                nats, merit = said.judged(nats)
+            step = DrawingStep(shown, tokens[own], nats[own], n_done, len(starts) * n_steps)
+            yield step if merit is None else dataclasses.replace(step, merit=merit[own])

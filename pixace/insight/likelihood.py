@@ -12,6 +12,7 @@ from pixace.backend.door import jax
 from pixace.backend.types import Array, ArrayTree, Layer
 from pixace.dataset.batches import Batch, padded_batches
 from pixace.dataset.cache import TokenRows
+from pixace.models.conditioning import model_input
 from pixace.models.heads import split_model
 
 
@@ -51,15 +52,19 @@ class Scorer:
 
     Args:
       model: a trax layer in mode eval, from tokens (B, L) to logits (B, L, V); see `split_model`.
+        With a model that knows words, a picture without captions is one without words.
     """
 
     def __init__(self, model: Layer) -> None:
         body, head = split_model(model)
 
-        def nats(tokens: Array, weights: ArrayTree, state: ArrayTree) -> Array:
+        def nats(
+            tokens: Array, captions: Array | None, weights: ArrayTree, state: ArrayTree
+        ) -> Array:
             *of_body, of_head = weights
             key = jax.random.PRNGKey(0)
-            features, _ = body.pure_fn(tokens, tuple(of_body), state[:-1], key)
+            read = model_input(body, tokens, captions)
+            features, _ = body.pure_fn(read, tuple(of_body), state[:-1], key)
             return head.nats(of_head, features, tokens)
 
         self._state = model.state
@@ -72,7 +77,8 @@ class Scorer:
           weights: the model's weights.
           batch: B pictures.
         """
-        return np.asarray(self._compiled(batch.tokens, weights, self._state), np.float64)
+        nats = self._compiled(batch.tokens, batch.captions, weights, self._state)
+        return np.asarray(nats, np.float64)
 
     def mean_nats(self, weights: ArrayTree, batch: Batch) -> np.ndarray:
         """Returns -ln p of each picture of a batch, the weighted mean of its tokens, float64 (B,).
@@ -84,7 +90,11 @@ class Scorer:
         return np.average(self.token_nats(weights, batch), axis=1, weights=batch.weights)
 
     def pixel_nats(
-        self, weights: ArrayTree, tokens: TokenRows, batch_size: int
+        self,
+        weights: ArrayTree,
+        tokens: TokenRows,
+        batch_size: int,
+        captions: np.ndarray | None = None,
     ) -> Iterator[np.ndarray]:
         """Yields -ln p of every pixel, batch after batch.
 
@@ -92,16 +102,23 @@ class Scorer:
           weights: the model's weights.
           tokens: unsigned integers (N, L).
           batch_size: pictures per pass.
+          captions: int32 (N, P); None tells the model no words.
 
         Yields:
           float64 (B, L); the last one may have fewer rows.
         """
-        for batch, count in padded_batches(tokens, batch_size):
+        for batch, count in padded_batches(tokens, batch_size, captions):
             yield self.token_nats(weights, batch)[:count]
 
-    def image_nats(self, weights: ArrayTree, tokens: TokenRows, batch_size: int) -> np.ndarray:
+    def image_nats(
+        self,
+        weights: ArrayTree,
+        tokens: TokenRows,
+        batch_size: int,
+        captions: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Returns -ln p of each picture, per pixel, float64 (N,); see `pixel_nats`."""
-        batches = padded_batches(tokens, batch_size)
+        batches = padded_batches(tokens, batch_size, captions)
         return np.concatenate([self.mean_nats(weights, batch)[:n] for batch, n in batches])
 
     def likelihood(
@@ -110,6 +127,7 @@ class Scorer:
         tokens: TokenRows,
         batch_size: int,
         stop: Callable[[], bool] = lambda: False,
+        captions: np.ndarray | None = None,
     ) -> Likelihood | None:
         """Returns the mean over pictures.
 
@@ -118,10 +136,13 @@ class Scorer:
           tokens: unsigned integers (N, L).
           batch_size: pictures per pass.
           stop: asked before each pass; once it says yes, the result is None.
+          captions: see `pixel_nats`.
         """
         nats: list[float] = []
         for start in range(0, len(tokens), batch_size):
             if stop():
                 return None
-            nats += [*self.image_nats(weights, tokens[start : start + batch_size], batch_size)]
+            rows = slice(start, start + batch_size)
+            words = None if captions is None else captions[rows]
+            nats += [*self.image_nats(weights, tokens[rows], batch_size, words)]
         return Likelihood(float(np.mean(nats)), len(nats))

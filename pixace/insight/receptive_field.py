@@ -7,6 +7,7 @@ import numpy as np
 from pixace.backend.door import jax, jnp, trax
 from pixace.backend.types import Array, ArrayTree, Layer, Signature
 from pixace.models.build import build_model, init_model
+from pixace.models.conditioning import model_input
 from pixace.models.layers.factored_embedding import FactoredEmbedding
 from pixace.models.layers.replacing import replace_sublayers
 from pixace.models.stored import StoredModel
@@ -21,6 +22,8 @@ def receptive_field(
     config: ModelConfig, weights: ArrayTree, tokens: np.ndarray, pixel: int, seed: int = 0
 ) -> np.ndarray:
     """Measures how much the logits of one pixel change with the vectors of all pixels.
+
+    A model that knows words is told none.
 
     Args:
       config: of the model.
@@ -48,7 +51,8 @@ def receptive_field(
 
     def said(nudges: dict[int, Array]) -> Array:
         own = jax.tree.map(lambda array: nudges.get(id(array), array), state)
-        logits, _ = model.pure_fn(pixels, weights, own, jax.random.PRNGKey(0))
+        read = model_input(model, pixels)
+        logits, _ = model.pure_fn(read, weights, own, jax.random.PRNGKey(0))
         return logits[0, pixel] @ direction
 
     gradients = jax.jit(jax.grad(said))({id(layer.state): layer.state for layer in nudged})

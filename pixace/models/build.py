@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pixace.backend.door import jax, trax
-from pixace.backend.types import Array, ArrayTree, Key, Layer, Mode
+from pixace.backend.types import Array, ArrayTree, Key, Layer, Mode, Signature
 from pixace.models.attention import reformer, see_a_grid, transformer
+from pixace.models.conditioning import caption_length_of
 from pixace.models.heads import close_ids
 from pixace.models.layers.dropout import Dropout
 from pixace.models.layers.recomputation import keep_activations, recompute_activations
@@ -42,7 +43,8 @@ def build_model(
     Returns:
       A trax layer from int32 tokens (B, T) to float32 logits (B, T, V). In modes train and eval
       position t of the output predicts token t from tokens 0 .. t-1; in mode predict the input is
-      already shifted, so that the last position predicts the next token.
+      already shifted, so that the last position predicts the next token. With a caption_length, a
+      layer from tokens and captions, int32 (B, P), in modes train and eval: see `conditioning`.
     """
     model = _BUILDERS[config.model_type](config, mode, dropout)
     if config.positions == "grid":
@@ -66,18 +68,24 @@ def _n_closed(config: ModelConfig) -> int:
     return int((codec_of(config.pictures).factors() < 0).all(axis=1).sum())
 
 
-_ONE_TOKEN = trax.shapes.ShapeDtype((1, 1), np.int32)
+def input_signature(model: Layer, batch_size: int, length: int) -> Signature:
+    """Returns shapes and dtypes of what a model reads: of tokens, or of tokens and captions."""
+    of_tokens, of_captions = (
+        trax.shapes.ShapeDtype((batch_size, n), np.dtype(np.int32))
+        for n in (length, caption_length_of(model) or 0)
+    )
+    return of_tokens if model.n_in == 1 else (of_tokens, of_captions)
 
 
 def init_model(model: Layer, batch_size: int, length: int) -> None:
-    """Gives a model random weights, and the state for input of shape (batch_size, length).
+    """Gives a model random weights, and the state for tokens of shape (batch_size, length).
 
     The weights are always the same ones. All are made by one compiled function: layer by layer, as
     trax would make them, takes several times as long.
     """
     # Else trax would take a key of its own from the system, another one each time.
     model.rng = jax.random.PRNGKey(0)
-    signature = trax.shapes.ShapeDtype((batch_size, length), np.int32)
+    signature = input_signature(model, batch_size, length)
     model.weights, model.state = jax.jit(lambda: model.init(signature))()
     model.rng = jax.random.PRNGKey(0)  # instead of the traced ones
 
@@ -93,7 +101,7 @@ def random_weights(config: ModelConfig, dropout: float, rng: Key) -> tuple[Array
 
     model = build_model(config, "train", dropout)
     model.rng = rng
-    return model.init(_ONE_TOKEN)
+    return model.init(input_signature(model, 1, 1))
 
 
 def model_with_weights(
@@ -103,13 +111,13 @@ def model_with_weights(
 
     Unlike `init_model`, it draws no random weights first, which takes seconds.
     """
-    signature = trax.shapes.ShapeDtype((batch_size, 1), np.int32)
     shapes: ArrayTree = None
 
     def empty_state() -> ArrayTree:
         nonlocal shapes
         # A model of its own, as one that has been traced keeps JAX's tracers in its layers.
-        weights, state = build_model(config, mode).init(signature)
+        new = build_model(config, mode)
+        weights, state = new.init(input_signature(new, batch_size, 1))
         shapes = jax.tree.map(lambda array: trax.shapes.ShapeDtype(array.shape), weights)
         return state  # nobody asks for the weights: XLA leaves them out
 
@@ -125,7 +133,12 @@ def model_with_weights(
 
 def weight_shapes(config: ModelConfig) -> list[jax.ShapeDtypeStruct]:
     """Returns shapes and dtypes in the order of `flat_weights`, without making any array."""
-    return flat_weights(jax.eval_shape(lambda: build_model(config, "eval").init(_ONE_TOKEN)[0]))
+
+    def weights() -> ArrayTree:
+        model = build_model(config, "eval")
+        return model.init(input_signature(model, 1, 1))[0]
+
+    return flat_weights(jax.eval_shape(weights))
 
 
 _BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Layer]] = {

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pixace.backend.door import trax
 from pixace.backend.trax_internals import scale_initial_weights
 from pixace.backend.types import Layer, Mode
-from pixace.models.attention import transformer
+from pixace.models.attention import after_caption, transformer_layers
 from pixace.models.layers.dense_head import DenseHead
 from pixace.models.layers.factored_embedding import FactoredEmbedding
 from pixace.models.layers.factored_head import FactoredHead
@@ -28,10 +28,11 @@ _COLOUR_SCALE = 0.06  # of the vector of the token before
 # takes three quarters of the time and learns as much (2.65 bits against 2.66 after 80 steps of 4).
 _MANY_TOKENS = 2048
 
-Add, Branch, Dense, Serial = (
+Add, Branch, Dense, Select, Serial = (
     trax.layers.Add,
     trax.layers.Branch,
     trax.layers.Dense,
+    trax.layers.Select,
     trax.layers.Serial,
 )
 
@@ -39,19 +40,30 @@ Add, Branch, Dense, Serial = (
 def pointer_transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
     """Builds the model; see `models.build_model`."""
     shape, codec = config.pictures.shape, codec_of(config.pictures)
-    shift, embedding, dropped, _, *decoder, _ = transformer(config, mode, dropout).sublayers
+    shift, embedding, dropped, _, *blocks, norm, _ = transformer_layers(config, mode, dropout)
     if _comes_apart(codec):
         embedding = FactoredEmbedding(codec.factors(), config.d_model, _COLOUR_SCALE)
     neighbour = FactoredEmbedding(codec.factors(), _NEIGHBOUR_WIDTH, _NEIGHBOUR_SCALE)
     around = Serial(neighbour, Neighbours(shape, mode), Dense(config.d_model))
-    _quieten(decoder)
+    _quieten(blocks)
+    decoder = after_caption(blocks, config, mode)
     positions = GridPositions(shape, config.d_model, dropout, mode)
     return Serial(
         shift,
         Branch(Serial(Branch(embedding, around), Add(), dropped, positions), None),
+        *_captions_up(config, mode),
         *decoder,
+        norm,
         PointerHead(shape, codec.n_tokens, _plain_head(codec), mode),
     )
+
+
+def _captions_up(config: ModelConfig, mode: Mode) -> list[Layer]:
+    """Returns what brings captions, where there are any, beside the features of pixels."""
+    if config.caption_length is None:
+        return []
+    # From features, the tokens before, and captions; there are none in mode predict.
+    return [Select([0] if mode == "predict" else [0, 2, 1])]
 
 
 def _plain_head(codec: Codec) -> PlainHead:

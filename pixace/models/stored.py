@@ -14,6 +14,7 @@ from pixace.backend.door import jax
 from pixace.backend.types import Layer, Mode
 from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config
 from pixace.checkpoints.fitting import fit_arrays
+from pixace.checkpoints.words import WordsRecord
 from pixace.models.build import model_with_weights, weight_shapes
 from pixace.settings.model import ModelConfig, resolve_config
 from pixace.tokens.palette_names import with_palette
@@ -30,12 +31,14 @@ class StoredModel:
       weights: arrays that fit the model of these settings, in trax's flat order.
       step: training steps behind them.
       path: the file they came from.
+      words: that the model was taught.
     """
 
     config: ModelConfig
     weights: list[np.ndarray]
     step: int
     path: Path
+    words: WordsRecord
 
     def build(self, mode: Mode, batch_size: int) -> Layer:
         """Returns the model in a mode, with these weights and state for `batch_size` rows."""
@@ -63,4 +66,4 @@ def open_model(
     config = resolve_config(stored_config(path, stored), named, source=path.parent)
     # Before a model of that size is made: the settings may be a stranger's too.
     weights = fit_arrays(stored.weights, weight_shapes(config), path, config)
-    return StoredModel(config, weights, stored.step, path)
+    return StoredModel(config, weights, stored.step, path, stored.resume.words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 from array import array
@@ -94,6 +95,14 @@ def spread_numbers(n_items: int, count: int) -> np.ndarray:
     Of fewer items than `count`, some are repeated.
     """
     return np.linspace(0, n_items, count, endpoint=False).astype(int)
+
+
+def name_digests(paths: ImagePaths) -> np.ndarray:
+    """Returns uint64 (N,): one for the name of each picture's file, relative to the folder."""
+    digests = bytearray()
+    for number in range(len(paths)):
+        digests += hashlib.blake2b(paths.file_name(number), digest_size=8).digest()
+    return np.frombuffer(digests, "<u8")
 
 
 class Unreadable(NamedTuple):

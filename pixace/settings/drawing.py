@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pixace.errors import UsageError
@@ -12,11 +14,18 @@ from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.settings.colours import palette_colours
 from pixace.settings.fields import check_settings, setting, stored_values
 from pixace.settings.pictures import tile_size
+from pixace.settings.text_prompts import TextPrompt, check_guidance, check_words, text_prompts
 from pixace.wording import quoted
 
+_MAX_ROWS = 10_000
 _MAX_COLUMNS = 100
 _MAX_TILE = 4096  # pixels of its edge
 _MAX_TIMES = 256
+BY_PICTURE, BY_CAPTION = "picture", "caption"
+# By name, with what they are where nothing is said.
+_OF_WORDS = {"guidance": (1.0,), "best_of_by": BY_PICTURE, "labels": False}
+NEEDS_WORDS = frozenset(_OF_WORDS)
+_LISTS = ("temperature", "text", "class_name", "guidance")
 # What recipes hold whatever it is; see `stored_values`.
 _ALWAYS_STORED = (
     *("batch_size", "cut", "temperature", "scale", "seed", "top_k", "top_p", "best_of"),
@@ -31,7 +40,11 @@ class DrawingSettings:
       UsageError: a value of the wrong type or out of range.
     """
 
-    batch_size: int = setting(1, "Pictures to draw when there is no prompt.", bounds=(1, 10_000))
+    batch_size: int = setting(
+        1,
+        "Pictures to draw when there is no prompt; of each text, where there are some.",
+        bounds=(1, _MAX_ROWS),
+    )
     cut: int | None = setting(
         None, "Keep this many of a prompt's pixels.", unset="half of them", bounds=(0, None)
     )
@@ -70,6 +83,26 @@ class DrawingSettings:
         ".png), or a name such as pico-8.",
         unset="the model's own colours",
     )
+    text: tuple[str, ...] = setting(
+        (),
+        'What to draw, such as "a red heart"; or several texts with weights. They are spelt as in '
+        '"a red heart:1 | blue:0.5 | text:-1". May be repeated: a row each.',
+    )
+    class_name: tuple[str, ...] = setting(
+        (), "Draw this class of those that the model has learnt. May be repeated: a row each."
+    )
+    guidance: tuple[float, ...] = setting(
+        (1.0,),
+        "How much to follow the words, one column of results for each: 1 as the model has learnt "
+        "it, more exaggerates, 0 leaves them out.",
+    )
+    best_of_by: str = setting(
+        BY_PICTURE,
+        "Which candidate `best_of` keeps: the likeliest `picture`, or that whose likelihood the "
+        "`caption` raises most.",
+        choices=(BY_PICTURE, BY_CAPTION),
+    )
+    labels: bool = setting(False, "Show in the collage, below each row, which words it is of.")
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -82,10 +115,33 @@ class DrawingSettings:
         object.__setattr__(self, "temperature", tuple(map(float, self.temperature)))
         object.__setattr__(self, "top_k", int(self.top_k))
         object.__setattr__(self, "top_p", float(self.top_p))
+        self._check_words()
+
+    def _check_words(self) -> None:
+        """Checks what is said in words, and makes tuples of it.
+
+        Raises:
+          UsageError: it is wrong, too much, or not there where something else needs it.
+        """
+        for name in ("text", "class_name"):
+            object.__setattr__(self, name, check_words(name, getattr(self, name)))
+        most = _MAX_COLUMNS // len(self.temperature)
+        object.__setattr__(self, "guidance", check_guidance(self.guidance, most))
+        if self.text and self.class_name:
+            raise UsageError("text and class_name exclude each other; name one of them")
+        n_words = len(self.text_prompts)
+        if self.batch_size * n_words > _MAX_ROWS:
+            raise UsageError(
+                f"batch_size={self.batch_size} of each of {n_words} texts is more than {_MAX_ROWS} "
+                "pictures"
+            )
+        for name, usual in _OF_WORDS.items():
+            if not n_words and getattr(self, name) != usual:
+                raise UsageError(f"{name} needs words, by --text or --class")
 
     @classmethod
     def of(cls, **values: Any) -> DrawingSettings:
-        """Takes values as users of the Python API give them: one temperature or several.
+        """Takes values as users of the Python API give them: one temperature, one text, or several.
 
         Raises:
           UsageError: an unknown name, or a value of the wrong type or out of range.
@@ -93,12 +149,8 @@ class DrawingSettings:
         unknown = sorted(set(values) - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise UsageError(f"unknown setting {unknown[0]!r} of a drawing")
-        if "temperature" not in values:
-            return cls(**values)
-        named = values["temperature"]
-        is_list = isinstance(named, Sequence) and not isinstance(named, str | bytes)
-        is_several = is_list or getattr(named, "ndim", 0) == 1  # a NumPy array
-        return cls(**{**values, "temperature": tuple(named if is_several else [named])})
+        taken: dict[str, Any] = {k: _listed(v) if k in _LISTS else v for k, v in values.items()}
+        return cls(**taken)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings as recipes hold them."""
@@ -108,6 +160,30 @@ class DrawingSettings:
     def times(self) -> int | None:
         """How often each pixel is repeated both ways: 4 of "4x"; None where tiles have borders."""
         return int(self.scale[:-1]) if isinstance(self.scale, str) else None
+
+    @functools.cached_property
+    def text_prompts(self) -> tuple[tuple[TextPrompt, ...], ...]:
+        """What is said: the texts, with their weights, of each row of words; () says nothing."""
+        if self.class_name:
+            return tuple((TextPrompt(name),) for name in self.class_name)
+        return tuple(map(text_prompts, self.text))
+
+    @property
+    def columns(self) -> list[tuple[float, float]]:
+        """Temperature and guidance of each column of results: by temperatures first."""
+        return [*itertools.product(self.temperature, self.guidance)]
+
+    def n_rows(self, n_prompts: int) -> int:
+        """Returns how many rows of results there are: every prompt, or new picture, of each text.
+
+        Those of the first text come first.
+        """
+        return (n_prompts or self.batch_size) * max(1, len(self.text_prompts))
+
+    def said(self, rows: Iterable[int], n_rows: int) -> list[str]:
+        """Returns the words of some of N rows, as they were named; none where there are none."""
+        named = self.text or self.class_name
+        return [named[row * len(named) // n_rows] for row in rows] if named else []
 
     def tile_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Returns width and height of one tile of a collage, of a picture of this width, height."""
@@ -133,6 +209,15 @@ class DrawingSettings:
         if not n_prompts:
             return 0
         return n_pixels // 2 if self.cut is None else self.cut
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    """Returns one value, several or none (None) as a tuple."""
+    if value is None:
+        return ()
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    is_several = is_list or getattr(value, "ndim", 0) == 1  # a NumPy array
+    return tuple(value) if is_several else (value,)
 
 
 def _check_palette(colours: Any) -> None:

@@ -41,6 +41,7 @@ from pixace.settings.pictures import (
 from pixace.wording import quoted, shown, spell
 
 POSITIONS = ("sequence", "grid")
+CAPTION_LENGTH = 64  # of a new model that learns words
 
 # What config.json and recipes hold whatever it is; see `stored_values`.
 _ALWAYS_STORED = (
@@ -57,8 +58,9 @@ class ModelConfig:
     bits, V = 2**sum(bitdepth) + 2 tokens, and all others are `colours`; with alpha, the second of
     the two reserved ids is the token of a transparent pixel. Which of d_model, d_ff,
     n_layers, n_heads, positions and kernel_size a model has, and their defaults, its type decides
-    (`model_types`); those it has not are None. No sensible model exceeds the bounds: they keep a
-    typing error, or a settings file written by a stranger, from asking for all the memory there is.
+    (`model_types`); those it has not are None. A model without caption_length knows no words.
+    No sensible model exceeds the bounds: they keep a typing error, or a settings file written by
+    a stranger, from asking for all the memory there is.
 
     Raises:
       UsageError: a value of the wrong type or out of range, or of a setting that the model type has
@@ -130,6 +132,12 @@ class ModelConfig:
         "How pictures of other shapes become of the model's: squash them; crop them to the largest "
         "part in the middle; pad them with the background.",
         choices=FITS,
+    )
+    caption_length: int | None = setting(
+        None,
+        "Bytes of a caption that the model reads; longer ones are cut at a word.",
+        unset=f"{CAPTION_LENGTH} where there are captions",
+        bounds=(1, 1024),
     )
 
     def __post_init__(self) -> None:

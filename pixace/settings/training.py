@@ -15,6 +15,8 @@ AUTO = "auto"  # a batch size: the largest that fits
 PRECISIONS = ("float32", "bfloat16")
 SCHEDULES = ("rsqrt", "cosine")
 ADAM, MUON = "adam", "muon"
+METADATA, TXT, FOLDERS, NAMES, NONE = "metadata", "txt", "folders", "names", "none"
+CAPTIONS = (AUTO, METADATA, TXT, FOLDERS, NAMES, NONE)
 DEFAULT_VAL_IMAGES = "images/val"
 DEFAULT_WEIGHTS_DIR = "model-weights"
 
@@ -28,7 +30,7 @@ ALWAYS_STORED = (
 
 _COUNTED_IN_EPOCHS = ("n_epochs", "steps_per_epoch")
 _OF_EACH_RUN = (
-    *("images", "val_images", "checkpoint", "cache_dir", "seed", "minutes"),
+    *("images", "val_images", "checkpoint", "cache_dir", "seed", "minutes", "captions"),
     *(about.name for about in settings_of(ReadingSettings)),
 )
 
@@ -128,6 +130,18 @@ class TrainingSettings(ReadingSettings):
         "them where none are named; each quarter is an epoch.",
         unset="by epochs",
         bounds=(0.01, float(MANY)),
+    )
+    captions: str = setting(
+        AUTO,
+        "Captions of the images: auto finds them; or metadata (.jsonl or .csv beside the images), "
+        "txt (a file beside each), folders (each a class), names (of the files), none.",
+        choices=CAPTIONS,
+    )
+    caption_dropout: float = setting(
+        0.1,
+        "Share of pictures shown without their caption, so that the model draws without words, "
+        "too.",
+        bounds=(0.0, 1.0),
     )
 
     def __post_init__(self) -> None:

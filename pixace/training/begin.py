@@ -13,6 +13,7 @@ from pixace.checkpoints.fitting import fit_arrays
 from pixace.checkpoints.history import History
 from pixace.checkpoints.keeping import set_aside
 from pixace.checkpoints.reader import CheckpointReader
+from pixace.checkpoints.words import WordsRecord
 from pixace.dataset.palette_finding import with_found_colours
 from pixace.errors import UsageError
 from pixace.models.weights import flat_weights
@@ -35,6 +36,7 @@ from pixace.training.watching.epoch_pictures import EpochPictures
 from pixace.training.watching.overfitting import OverfittingWarning
 from pixace.training.watching.progress import Progress, Status
 from pixace.training.watching.summaries import Summaries
+from pixace.training.words import with_words, words_record
 from pixace.training.worker import Worker
 from pixace.wording import shown
 
@@ -65,7 +67,7 @@ def begin(
       A run whose first step is next.
 
     Raises:
-      ImageError: no images to train on.
+      ImageError: no images to train on, or none with the captions that were asked for.
       CheckpointError: a checkpoint cannot be read, or does not fit.
       UsageError: a number of epochs for a training by minutes.
       PixaceError: see `Worker`.
@@ -79,15 +81,16 @@ def begin(
     elif pacing.budget is None and request.open_sizes == frozenset(SIZES):
         if (hours := hours_of_defaults(config, settings)) is not None:
             _log.info("%s", hours)
+    config, captions = with_words(config, settings, start)
     settling = pacing.settling(config, peers)
-    worker = start_as_first(config, settings, start, peers, pacing.plan, settling)
+    worker = start_as_first(config, settings, start, peers, pacing.plan, settling, captions)
     if start:
         if start.goes_back:
             set_aside(folder, start.path, start.latest_step)
         _log.info("going on from %s, step %d", shown(start.path), worker.learner.step)
     save_config(folder, worker.config)
-    keeper = pacing.keeper(worker, peers)
-    return _watched(folder, worker, peers, start, keeper, progress, preview)
+    keeper, words = pacing.keeper(worker, peers), words_record(captions, start)
+    return _watched(folder, worker, peers, start, keeper, words, progress, preview)
 
 
 def _with_colours(
@@ -123,6 +126,7 @@ def _watched(
     peers: Peers,
     start: StartingPoint | None,
     keeper: TimeKeeper | None,
+    words: WordsRecord,
     progress: Callable[[Status], None] | None,
     preview: Callable[[Image.Image], None] | None,
 ) -> Run:
@@ -150,7 +154,8 @@ def _watched(
         told.checkpoint = shown(start.path.name)
         told.validation = curves.last_validation()
     origin = start.origin if start else None
-    saver = Saver(folder, config, worker, curves, origin, keeper.plan if keeper else lambda: None)
+    plan = keeper.plan if keeper else lambda: None
+    saver = Saver(folder, config, worker, curves, origin, plan, words)
     observers = [
         Announcement(folder, config, worker, summaries),
         *([keeper] if keeper else []),

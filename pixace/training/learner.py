@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from pixace.backend.door import jax, trax
+from pixace.backend.door import jax
 from pixace.checkpoints.file import Checkpoint
 from pixace.checkpoints.fitting import fit_arrays
 from pixace.checkpoints.resume import ResumeState
 from pixace.checkpoints.time_plan import TimePlan
 from pixace.dataset.batches import Batch
-from pixace.models.build import build_model
+from pixace.models.build import build_model, input_signature
 from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
@@ -103,12 +103,13 @@ class Learner:
 
     def trax_fields(self) -> dict[str, Any]:
         """Returns what plain trax needs to read our checkpoints, besides the weights."""
-        shape = (self._settings.n_pictures, self._config.n_pixels)
+        sizes = self._settings.n_pictures, self._config.n_pixels
+        read = input_signature(self.eval_model, *sizes)
         state = jax.tree.leaves(self._layer_state)
         return {
             "flat_state": state,
             "flat_eval_state": list(state),
-            "input_signature": (trax.shapes.ShapeDtype(shape, np.dtype(np.int32)),),
+            "input_signature": read if isinstance(read, tuple) else (read,),
         }
 
     def restore(self, start: StartingPoint | None, peers: Peers) -> None:

@@ -11,6 +11,7 @@ from pixace.checkpoints.file import Checkpoint
 from pixace.checkpoints.folder import epoch_path
 from pixace.checkpoints.keeping import save_epoch, save_latest
 from pixace.checkpoints.time_plan import TimePlan
+from pixace.checkpoints.words import NO_WORDS, WordsRecord
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
 from pixace.training.watching.curves import Curves
@@ -32,6 +33,7 @@ class Saver(Observer):
       curves: their state is kept with it.
       origin: what the training was told to start from, if it was told anything.
       plan: returns that of a training by minutes, with the time used up to now.
+      words: what the model learns of words.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Saver(Observer):
         curves: Curves,
         origin: str | None,
         plan: Callable[[], TimePlan | None] = lambda: None,
+        words: WordsRecord = NO_WORDS,
     ) -> None:
         self._folder = folder
         self._config = config
@@ -49,6 +52,7 @@ class Saver(Observer):
         self._curves = curves
         self._origin = origin
         self._plan = plan
+        self._words = words
         self._saved_step = -1
 
     def is_done(self, step: int) -> bool:
@@ -109,5 +113,6 @@ class Saver(Observer):
             held_out=worker.val_images is not worker.images,
             origin=self._origin,
             plan=self._plan(),
+            words=self._words,
         )
         return checkpoint

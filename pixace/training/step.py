@@ -15,9 +15,11 @@ import numpy as np
 from pixace.backend.door import compiler_options, jax, jnp
 from pixace.dataset.batches import Batch
 from pixace.models.build import build_model, random_weights
+from pixace.models.conditioning import model_input
 from pixace.models.heads import split_model
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
+from pixace.tokens.text import TEXT_PAD_ID
 from pixace.training.optimizer import Optimizer, optimizer_named
 
 _AXIS = "batch"
@@ -117,12 +119,16 @@ class TrainingStep:
           state: before; its memory is used for the new one.
           step: number of this step, 1 for the first.
           learning_rate: in this step.
-          batch: this process's share of it; all have weights or none has.
+          batch: this process's share of it; all have weights or none has. For a model that knows
+            words, no captions are pictures without words.
 
         Returns:
           The state after the step, and the loss before it: -ln p per pixel, the weighted mean where
           there are weights, float32 ().
         """
+        if self._config.caption_length is not None and batch.captions is None:
+            shape = len(batch.tokens), self._config.caption_length
+            batch = batch._replace(captions=np.full(shape, TEXT_PAD_ID, np.int32))
         program = self._program if batch.weights is None else self._weighted_program
         batch = jax.tree.map(
             lambda array: jax.make_array_from_process_local_data(self._divided, array), batch
@@ -152,12 +158,12 @@ class TrainingStep:
     @functools.cached_property
     def _program(self) -> Any:
         """The step of a batch without weights, compiled when it is first needed."""
-        return self._compiled(Batch(self._of_batch(np.int32)))
+        return self._compiled(self._shapes())
 
     @functools.cached_property
     def _weighted_program(self) -> Any:
         """The step of a batch with weights; another one, as nobody else should pay for them."""
-        return self._compiled(Batch(self._of_batch(np.int32), self._of_batch(np.float32)))
+        return self._compiled(self._shapes(is_weighted=True))
 
     def _compiled(self, batch: Any) -> Any:
         step = jax.jit(self._next, donate_argnums=0, out_shardings=self._whole)
@@ -167,10 +173,19 @@ class TrainingStep:
         )
         return step.lower(self.state_shapes, *numbers, batch).compile(compiler_options())
 
-    def _of_batch(self, dtype: Any) -> Any:
-        """Returns the shape (B, L) of a whole batch's numbers, and where they are."""
-        shape = self._settings.n_pictures, self._config.n_pixels
-        return jax.ShapeDtypeStruct(shape, dtype, sharding=self._divided)
+    def _shapes(self, is_weighted: bool = False) -> Batch:
+        """Returns the shapes of a whole batch's arrays, and where they are."""
+
+        def rows(width: int, dtype: Any) -> Any:
+            shape = self._settings.n_pictures, width
+            return jax.ShapeDtypeStruct(shape, dtype, sharding=self._divided)
+
+        n_pixels, n_bytes = self._config.n_pixels, self._config.caption_length
+        return Batch(
+            tokens=rows(n_pixels, np.int32),
+            weights=rows(n_pixels, np.float32) if is_weighted else None,
+            captions=None if n_bytes is None else rows(n_bytes, np.int32),
+        )
 
     def _next(
         self, state: TrainingState, step: Any, learning_rate: Any, batch: Any
@@ -235,6 +250,7 @@ class TrainingStep:
         if self._settings.precision == "bfloat16":
             weights = jax.tree.map(lambda array: array.astype(jnp.bfloat16), weights)
         *body, head = weights
-        features, _ = self._body.pure_fn(batch.tokens, tuple(body), layer_state[:-1], noise)
+        read = model_input(self._body, batch.tokens, batch.captions)
+        features, _ = self._body.pure_fn(read, tuple(body), layer_state[:-1], noise)
         nats = self._head.summed_nats(head, features, batch.tokens, batch.weights)
         return nats / batch.tokens.size if batch.weights is None else nats

@@ -35,8 +35,8 @@ class Trainer:
 
     Attributes:
       folder: where everything is written.
-      config: the model's settings; before it begins, a training by minutes may choose others, and
-        the colours of palette:auto are found.
+      config: the model's settings; before it begins, a training by minutes may choose others, the
+        colours of palette:auto are found, and whether there are words.
       checkpoint: what training starts from, unless `train` is told otherwise.
     """
 

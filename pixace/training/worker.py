@@ -8,10 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pixace.checkpoints.time_plan import TimePlan
 from pixace.dataset.batches import Batch, spread_rows, training_batches
 from pixace.dataset.cache import TokenRows
+from pixace.dataset.caption_finding import FolderCaptions, find_captions
 from pixace.dataset.reading import ImageSet, load_images
+from pixace.dataset.shown_captions import ShownCaptions
 from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.settings.fields import stored_values
 from pixace.settings.model import ModelConfig
@@ -23,6 +27,7 @@ from pixace.training.memory import fitting_step, smallest_batch
 from pixace.training.peers import Peers
 from pixace.training.step import TrainingStep
 from pixace.training.watching.epochs import Epochs
+from pixace.training.words import tell_val_captions, val_captions
 
 _log = logging.getLogger(__name__)
 
@@ -46,9 +51,23 @@ class Images(NamedTuple):
     counts: list[int]
 
 
-def read_images(config: ModelConfig, settings: TrainingSettings, peers: Peers) -> Images:
-    """Reads what each process trains and validates on; see `Worker`."""
-    train, val = _load_images(config, settings, peers)
+def read_images(
+    config: ModelConfig,
+    settings: TrainingSettings,
+    peers: Peers,
+    captions: FolderCaptions | None = None,
+) -> Images:
+    """Reads what each process trains and validates on; see `Worker`.
+
+    Args:
+      config: see `Worker`.
+      settings: see `Worker`.
+      peers: see `Worker`.
+      captions: of the images to train on, where they have been found already.
+    """
+    if captions is None and config.caption_length is not None:
+        captions = find_captions(settings.images, settings.captions, config.caption_length)
+    train, val = _load_images(config, settings, peers, captions)
     skipped = {*train.skipped, *val.skipped}  # the same set may serve twice
     peers.require_alike(val is train, _NOT_ALIKE)
     return Images(train, val, peers.totals([len(train.paths), len(val.paths), len(skipped)]))
@@ -117,12 +136,14 @@ class Worker:
 
         Once there is a signal to one of them, all know it and return None.
         """
+        tokens, captions = self._validated()
         likelihood = self._scorer.likelihood(
             self.learner.weights,
-            self._validation_tokens(),
+            tokens,
             # On one device, and not in more memory than a step takes on each.
             max(1, self.settings.n_pictures // smallest_batch(self.settings)),
             stop=lambda: self._peers.stop_request.requested,
+            captions=captions,
         )
         return self._peers.mean(likelihood)
 
@@ -148,21 +169,47 @@ class Worker:
             self.seed,
             start=self.position // n_processes,
             mirror=self._order if self.settings.mirror else None,
+            captions=self._shown_captions(),
         ):
             self.position += n_pictures
             yield batch
 
-    def _validation_tokens(self) -> TokenRows:
-        """Returns the rows of one validation: all, or so many from all over the set."""
-        tokens = self.val_images.tokens
+    def _shown_captions(self) -> ShownCaptions | None:
+        """Returns the captions of the images to train on; None for a model that knows no words."""
+        captions, length = self.images.captions, self.config.caption_length
+        if captions is None or length is None:
+            return None
+        return ShownCaptions(captions, length, self.settings.caption_dropout)
+
+    def _validated(self) -> tuple[TokenRows, np.ndarray | None]:
+        """Returns what one validation measures: all images, or so many from all over the set.
+
+        Returns:
+          Tokens (n, L), and the text tokens (n, P) of first captions for a model that knows words.
+        """
+        images, length = self.val_images, self.config.caption_length
         n_val = -(-self.settings.batches_per_eval * self.settings.n_pictures // self._peers.size)
-        return tokens if n_val >= len(tokens) else spread_rows(tokens, n_val)
+        n_val = min(n_val, len(images.tokens))
+        is_all = n_val == len(images.tokens)
+        tokens = images.tokens if is_all else spread_rows(images.tokens, n_val)
+        if images.captions is None or length is None:
+            return tokens, None
+        return tokens, images.captions.spread_tokens(n_val, length)
 
 
 def _load_images(
-    config: ModelConfig, settings: TrainingSettings, peers: Peers
+    config: ModelConfig,
+    settings: TrainingSettings,
+    peers: Peers,
+    captions: FolderCaptions | None,
 ) -> tuple[ImageSet, ImageSet]:
     """Reads this process's share of the images to train on, and of those to validate on.
+
+    Args:
+      config: see `read_images`.
+      settings: see `read_images`.
+      peers: see `read_images`.
+      captions: of the images to train on; None for a model that knows no words.
 
     Raises:
       ImageError: no such folder, no image in it, or none that can be read.
@@ -172,7 +219,7 @@ def _load_images(
     load = partial(
         load_images, config=config, cache_dir=settings.cache_dir, share=share, reading=settings
     )
-    images = load(settings.images)
+    images = load(settings.images, captions=captions)
     val_folder = settings.val_images
     if val_folder is None and Path(DEFAULT_VAL_IMAGES).is_dir():
         val_folder = DEFAULT_VAL_IMAGES
@@ -182,4 +229,7 @@ def _load_images(
             "--val_images to see how well the model does on pictures it has not seen"
         )
         return images, images
-    return images, load(val_folder)
+    val = None if captions is None else val_captions(val_folder, config, settings, captions)
+    if val is not None and captions is not None and peers.index == 0:
+        tell_val_captions(val, captions)
+    return images, load(val_folder, captions=val)

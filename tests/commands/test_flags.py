@@ -82,7 +82,8 @@ def test_what_is_not_typed_is_the_setting_s_default(values, kind):
             assert value == one.unset.split(",") and values[one.name].help == one.help
             continue
         if isinstance(one.default, tuple):
-            value = tuple(map(type(one.default[0]), value))
+            kind_of_one = type(one.default[0]) if one.default else str
+            value = tuple(map(kind_of_one, value))
         assert value == one.default or value == str(one.default)
         assert one.full_help in values[one.name].help
 

@@ -34,6 +34,7 @@ FLAWLESS = Findings(
     fit="squash",
     n_other_shapes=0,
     suitable_size=None,
+    captions={"source": ""},
 )
 
 

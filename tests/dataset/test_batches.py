@@ -7,8 +7,14 @@ import shutil
 import numpy as np
 import pytest
 
-from pixace.dataset.batches import padded_batches, spread_rows, training_batches
+from pixace.dataset.batches import (
+    padded_batches,
+    spread_rows,
+    training_batches,
+)
+from pixace.dataset.captions import Captions
 from pixace.dataset.reading import load_images
+from pixace.dataset.shown_captions import ShownCaptions
 from pixace.settings.model import ModelConfig
 from pixace.tokens.order import PixelOrder
 from tests.conftest import paint
@@ -107,3 +113,74 @@ def test_padded_batches_hold_each_image_once():
     assert [count for _, count in batches] == [3, 3, 1]
     kept = np.concatenate([batch.tokens[:count, 0] for batch, count in batches])
     np.testing.assert_array_equal(kept, np.arange(2, 9))
+
+
+def test_padded_batches_bring_the_captions_of_their_images():
+    captions = np.arange(7 * 2, dtype=np.uint16).reshape(7, 2)
+    batches = list(padded_batches(numbered(7), 3, captions))
+    assert {batch.captions.dtype for batch, _ in batches} == {np.dtype(np.int32)}
+    kept = np.concatenate([batch.captions[:count] for batch, count in batches])
+    np.testing.assert_array_equal(kept, captions)
+    assert next(padded_batches(numbered(7), 3))[0].captions is None
+
+
+def words_of(tokens: np.ndarray) -> list[str]:
+    return [bytes(int(token) - 1 for token in row if token).decode() for row in tokens]
+
+
+def rows_shown(shown: ShownCaptions | None, n_batches: int = 30, **options) -> tuple:
+    """The batches of a stream over three pictures: their tokens, and their captions."""
+    stream = training_batches(
+        np.array([[2, 3], [4, 5], [6, 7]], np.uint16), 4, seed=5, captions=shown, **options
+    )
+    batches = [next(stream) for _ in range(n_batches)]
+    if shown is None:
+        return np.concatenate([batch.tokens for batch in batches]), None
+    texts = [text for batch in batches for text in words_of(batch.captions)]
+    return np.concatenate([batch.tokens for batch in batches]), texts
+
+
+CAPTIONS = Captions([["cat", "tabby", "pet"], [], ["hat to the left", "it is bright"]])
+
+
+def test_each_picture_comes_with_one_of_its_captions_or_without():
+    tokens, texts = rows_shown(ShownCaptions(CAPTIONS, 9, 0.1), 100)
+    first = [text for row, text in zip(tokens, texts, strict=True) if row[0] == 2]
+    assert {"cat", "tabby", "pet", ""} == set(first)
+    assert all(25 < first.count(text) < 60 for text in ("cat", "tabby", "pet"))
+    assert 3 < first.count("") < 30
+    assert {text for row, text in zip(tokens, texts, strict=True) if row[0] == 4} == {""}
+    third = {text for row, text in zip(tokens, texts, strict=True) if row[0] == 6}
+    assert third == {"hat to", "it is", ""}, "cut at a word"
+
+
+def test_captions_change_nothing_of_the_order_nor_of_the_mirroring():
+    order = PixelOrder(1, 2)
+    plain, _ = rows_shown(None, mirror=order)
+    sideless = Captions([["cat"], ["bright"], ["all rights"]])
+    for dropout in (0.0, 0.5):
+        tokens, _ = rows_shown(ShownCaptions(sideless, 9, dropout), mirror=order)
+        np.testing.assert_array_equal(tokens, plain)
+
+
+def test_a_stream_with_captions_goes_on_where_it_stopped():
+    shown = ShownCaptions(CAPTIONS, 9, 0.3)
+    tokens, texts = rows_shown(shown)
+    again, others = rows_shown(shown, 20, start=40)
+    np.testing.assert_array_equal(again, tokens[40:])
+    assert others == texts[40:]
+
+
+def test_a_caption_that_tells_sides_keeps_its_picture_from_being_mirrored():
+    tokens, texts = rows_shown(ShownCaptions(CAPTIONS, 64, 0.3), 100, mirror=PixelOrder(1, 2))
+    rows = [(text, row[0] > row[1]) for row, text in zip(tokens, texts, strict=True)]
+    assert {flipped for text, flipped in rows if text == "hat to the left"} == {False}
+    for text in ("it is bright", "cat", ""):
+        assert {flipped for shown, flipped in rows if shown == text} == {True, False}
+
+
+def test_captions_may_all_be_dropped_or_none():
+    for dropout, is_shown in ((0.0, True), (1.0, False)):
+        tokens, texts = rows_shown(ShownCaptions(CAPTIONS, 64, dropout), 10)
+        shown = [bool(text) for row, text in zip(tokens, texts, strict=True) if row[0] != 4]
+        assert set(shown) == {is_shown}

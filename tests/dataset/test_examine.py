@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixace.dataset.caption_finding import find_captions
 from pixace.dataset.examine import examine
 from pixace.dataset.findings import make_report, quantisation_errors
 from pixace.errors import ImageError
@@ -39,6 +40,7 @@ def test_the_report(mixed):
         examine(find_images(mixed), progress=done.append),
         pictures=pictures,
         found=find_pictures(mixed),
+        captions=find_captions(mixed),
     ).to_dict()
     assert sum(done) == 14
     assert report["n_images"] == 12
@@ -80,6 +82,7 @@ def test_what_is_in_training_and_validation(mixed, tmp_path):
         examine(find_images(tmp_path)),
         pictures=pictures,
         found=find_pictures(mixed),
+        captions=find_captions(mixed),
     )
     assert report.n_val_images == 4
     assert report.shared_with_val == [
@@ -115,6 +118,7 @@ def test_nothing_to_read(tmp_path):
         examine(find_images(tmp_path)),
         pictures=PictureSettings(8, 8, "hsv:3,2,2"),
         found=find_pictures(tmp_path),
+        captions=find_captions(tmp_path),
     )
     assert report.n_images == 0 and len(report.unreadable) == 1
     assert np.isfinite([*report.quantisation.values()]).all()

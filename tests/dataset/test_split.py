@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixace.dataset.caption_finding import find_captions
 from pixace.dataset.split import check_split_folder, choose_val, make_split
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.cutting import find_pictures
@@ -142,3 +143,26 @@ def test_what_is_cut_from_a_sheet_becomes_pictures(tmp_path):
     for number, name in ((0, made[0]), (2, made[1]), (1, made[2])):
         with Image.open(tmp_path / "out" / name) as img:
             np.testing.assert_array_equal(np.asarray(img), pixels[:, 4 * number : 4 * number + 4])
+
+
+def test_captions_go_along(tmp_path):
+    paths = [*paint(tmp_path / "in", 2, seed=0), *paint(tmp_path / "in" / "deep", 2, seed=1)]
+    for path in paths[:3]:
+        path.with_suffix(".txt").write_text(f"text of {path.parent.name}/{path.name}")
+    rows = '{"file_name": "disc-001.png", "text": "a disc"}\n'
+    (tmp_path / "in" / "deep" / "metadata.jsonl").write_text(rows)
+    make_split(find_images(tmp_path / "in"), np.array([True, False, True, False]), tmp_path / "out")
+    for kind, counts in (("txt", [1, 2]), ("metadata", [1, 0])):
+        sides = [find_captions(tmp_path / "out" / side, kind) for side in ("train", "val")]
+        assert [found.n_captioned for found in sides] == counts
+
+
+def test_what_is_cut_from_a_sheet_has_its_text(tmp_path):
+    sheet = np.random.default_rng(0).integers(0, 255, (4, 8, 3), np.uint8)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(sheet).save(tmp_path / "in" / "sheet.png")
+    (tmp_path / "in" / "sheet.txt").write_text("tiles")
+    paths = find_pictures(tmp_path / "in", ReadingSettings(grid="4x4")).paths
+    make_split(paths, np.array([True, False]), tmp_path / "out")
+    for side in ("train", "val"):
+        assert [*find_captions(tmp_path / "out" / side).captions] == [("tiles",)]

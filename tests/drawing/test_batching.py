@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from pixace.backend.door import jax
-from pixace.drawing.batching import batch_size_for, bytes_per_row, rows_per_batch
+from pixace.drawing.batching import batch_size_for, bytes_per_row, pictures_per_batch
 from pixace.models.build import build_model, init_model
 from pixace.settings.model import ModelConfig
 from tests.tools.tiny import TINY
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "row_bytes", "expected"),
+    ("n_pictures", "row_bytes", "expected"),
     [
         (1, 1, 1),
         (16, 1, 16),
@@ -23,8 +23,16 @@ from tests.tools.tiny import TINY
         (10, 2**40, 1),  # one must do
     ],
 )
-def test_rows_of_a_batch(n_rows, row_bytes, expected):
-    assert rows_per_batch(n_rows, row_bytes) == expected
+def test_pictures_of_a_batch(n_pictures, row_bytes, expected):
+    assert pictures_per_batch(n_pictures, row_bytes) == expected
+
+
+@pytest.mark.parametrize(
+    ("n_pictures", "row_bytes", "n_rows", "expected"),
+    [(16, 1, 2, 8), (9, 1, 2, 5), (4, 1, 3, 4), (16, 2**28, 2, 2), (5, 1, 20, 1)],
+)
+def test_memory_counts_rows_of_the_model(n_pictures, row_bytes, n_rows, expected):
+    assert pictures_per_batch(n_pictures, row_bytes, n_rows) == expected
 
 
 def test_few_small_pictures_are_drawn_at_once():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixace.drawing.stream import DrawingStep, LikeliestPictures, drawing_steps, whole_prompts
+from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
 from pixace.settings.drawing import DrawingSettings
 from tests.drawing.test_sampler import constant
 
@@ -40,7 +40,7 @@ def test_a_step_for_each_pixel_of_each_batch(n_kept):
 def test_batches_change_no_picture():
     pictures = []
     for batch_size in (1, 5, 12):
-        likeliest = LikeliestPictures(3, 2, 6)
+        likeliest = BestPictures(3, 2, 6)
         for step in drawing_steps(constant(batch_size), SETTINGS, 3, None, 6):
             likeliest.add(step)
         pictures.append((*likeliest.columns, likeliest.log_likelihood))
@@ -51,11 +51,11 @@ def test_batches_change_no_picture():
 
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 12])
 def test_one_tile_is_drawn_as_among_the_others_and_in_the_same_batches(batch_size):
-    together = LikeliestPictures(3, 2, 6)
+    together = BestPictures(3, 2, 6)
     for step in drawing_steps(constant(batch_size), SETTINGS, 3, None, 6):
         together.add(step)
     for row, column in np.ndindex(3, 2):
-        alone = LikeliestPictures(1, 1, 6)
+        alone = BestPictures(1, 1, 6)
         steps = [*drawing_steps(constant(batch_size), SETTINGS, 3, None, 6, (row, column))]
         for step in steps:
             alone.add(step)
@@ -67,7 +67,7 @@ def test_one_tile_is_drawn_as_among_the_others_and_in_the_same_batches(batch_siz
 
 
 def test_of_the_candidates_the_likeliest_is_kept_of_equals_the_first():
-    likeliest = LikeliestPictures(1, 2, 1)
+    likeliest = BestPictures(1, 2, 1)
     tokens = np.array([[10], [11], [12], [20], [21], [22]], np.int32)
     nats = np.array([-3.0, -1.0, -1.0, -2.0, -2.0, -9.0])
     where = np.array(places(1, 2, 3))
@@ -78,7 +78,7 @@ def test_of_the_candidates_the_likeliest_is_kept_of_equals_the_first():
 
 
 def test_unfinished_pictures_are_not_kept():
-    likeliest = LikeliestPictures(1, 1, 2)
+    likeliest = BestPictures(1, 1, 2)
     likeliest.add(
         DrawingStep(np.zeros((1, 3), int), np.ones((1, 1), np.int32), np.array([-1.0]), 1, 2)
     )
@@ -91,6 +91,6 @@ def test_where_all_is_kept_there_is_one_step():
     assert step.places.tolist() == places(2, 3, 1)
     assert step.tokens.tolist() == [[5, 6]] * 3 + [[7, 8]] * 3
     assert (step.n_done, step.n_total) == (0, 0)
-    likeliest = LikeliestPictures(2, 3, 2)
+    likeliest = BestPictures(2, 3, 2)
     likeliest.add(step)
     assert [column.tolist() for column in likeliest.columns] == [prompts.tolist()] * 3

@@ -14,6 +14,7 @@ from PIL import Image
 from pixace.checkpoints.config_file import load_config
 from pixace.checkpoints.file import read_checkpoint
 from pixace.checkpoints.record import TrainingRecord
+from pixace.checkpoints.words import WordsRecord
 from pixace.cli import main
 from pixace.errors import PixaceError
 from pixace.insight.plots import plot_curves, plot_receptive_field
@@ -30,6 +31,7 @@ RECORD = TrainingRecord(
     val=[(10, 3.0), (20, 2.5)],
     held_out=True,
     images_per_second=None,
+    words=WordsRecord(),
 )
 
 

@@ -16,6 +16,7 @@ from pixace.models.weights import flat_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import ATTENTION_TYPES
 from pixace.settings.training import TrainingSettings
+from pixace.tokens.text import N_TEXT_TOKENS
 from pixace.tokens.vocabulary import token_count
 from pixace.training.devices import batch_mesh
 from pixace.training.step import TrainingState, TrainingStep
@@ -25,13 +26,15 @@ from tests.tools.tiny import TINY
 
 N_STEPS = 3
 BATCH_SIZE = 4
+TOLD = "pointer told"  # a model that knows words
 B1 = 0.9  # of Adam: its first moment after one step is a tenth of the gradient
 
 RECOMPUTING_IN_PASSES = {"recompute": True, "accumulate": 2}
 
 
-def config_of(model_type: str) -> ModelConfig:
-    return ModelConfig(model_type, **TINY)
+def config_of(kind: str) -> ModelConfig:
+    model_type, *told = kind.split()
+    return ModelConfig(model_type, **TINY, caption_length=5 if told else None)
 
 
 def settings_of(**changes) -> TrainingSettings:
@@ -39,11 +42,15 @@ def settings_of(**changes) -> TrainingSettings:
     return TrainingSettings(**{**defaults, **changes})
 
 
-def batch_of(step: int) -> Batch:
-    config = config_of("transformer")
+def batch_of(step: int, kind: str = "transformer") -> Batch:
+    config, rng = config_of(kind), np.random.default_rng(step)
     high = token_count(config.bitdepth)
     shape = (BATCH_SIZE, config.n_pixels)
-    return Batch(np.random.default_rng(step).integers(2, high, shape).astype(np.int32))
+    batch = Batch(rng.integers(2, high, shape).astype(np.int32))
+    if config.caption_length is None:
+        return batch
+    captions = rng.integers(0, N_TEXT_TOKENS, (BATCH_SIZE, config.caption_length))
+    return batch._replace(captions=captions.astype(np.int32))
 
 
 @functools.cache
@@ -59,7 +66,8 @@ def trained(model_type: str, **changes):
     step = TrainingStep(config_of(model_type), settings_of(**changes), batch_mesh())
     losses, states = [], [initial_state(model_type)]
     for number in range(1, N_STEPS + 1):
-        state, loss = step(step.placed(states[-1]), number, 0.003, batch_of(number))
+        batch = batch_of(number, model_type)
+        state, loss = step(step.placed(states[-1]), number, 0.003, batch)
         losses.append(float(loss))
         states.append(jax.tree.map(np.array, state))
     return losses, states
@@ -105,7 +113,7 @@ def assert_same_weights(states, other_states) -> None:
         np.testing.assert_allclose(other, array, atol=1e-5)
 
 
-@pytest.mark.parametrize("model_type", [*ATTENTION_TYPES, "pointer"])
+@pytest.mark.parametrize("model_type", [*ATTENTION_TYPES, "pointer", TOLD])
 def test_recomputing_in_passes_leads_to_the_same_weights(model_type):
     losses, states = trained(model_type)
     other_losses, other_states = trained(model_type, **RECOMPUTING_IN_PASSES)
@@ -130,6 +138,17 @@ def weighted(weights: np.ndarray, **changes):
 def gradients_of(state: TrainingState) -> list[np.ndarray]:
     """Returns the gradients of the first step, from Adam's first moments after it."""
     return [moment / (1 - B1) for moment in jax.tree.leaves(state.slots)[::2]]
+
+
+def test_a_batch_without_captions_is_of_pictures_without_words():
+    step = TrainingStep(config_of(TOLD), settings_of(), batch_mesh())
+    plain = batch_of(1)
+    pads = np.zeros_like(batch_of(1, TOLD).captions)
+    losses = [
+        float(step(step.placed(initial_state(TOLD)), 1, 0.003, batch)[1])
+        for batch in (plain, plain._replace(captions=pads), batch_of(1, TOLD))
+    ]
+    assert losses[0] == losses[1] != losses[2]
 
 
 def test_weights_of_one_are_as_good_as_none():
@@ -170,7 +189,7 @@ def test_a_batch_in_which_nothing_counts_has_no_gradient():
     assert not any(gradient.any() for gradient in gradients_of(state))
 
 
-@pytest.mark.parametrize("model_type", POINTER_TOO)
+@pytest.mark.parametrize("model_type", [*POINTER_TOO, TOLD])
 def test_half_precision_is_close_and_weights_stay_whole(model_type):
     """bfloat16 rounds each activation by 1/256 at the most; sums of many stray less than that."""
     losses, states = trained(model_type)
@@ -216,7 +235,7 @@ for model_type, initial_state in initial_states.items():
     step = TrainingStep(config_of(model_type), settings_of(**changes), mesh)
     state, losses = step.placed(initial_state), []
     for number in range(1, N_STEPS + 1):
-        state, loss = step(state, number, 0.003, batch_of(number))
+        state, loss = step(state, number, 0.003, batch_of(number, model_type))
         losses.append(float(loss))
     print(json.dumps(losses))
 weights = np.linspace(0, 1, batch_of(1).tokens.size).reshape(batch_of(1).tokens.shape)
@@ -242,7 +261,7 @@ for changes in {"batch_size": 6}, {"batch_size": 4, "accumulate": 2}:
 
 def test_several_devices_do_what_one_does():
     """Four virtual ones, in a process of their own; the first test takes two of them."""
-    kinds = ("pointer", "transformer")
+    kinds = ("pointer", TOLD, "transformer")
     result = subprocess.run(
         [sys.executable, "-c", SEVERAL_DEVICES],
         input=pickle.dumps(({"accumulate": 2}, {kind: initial_state(kind) for kind in kinds})),

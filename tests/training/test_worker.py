@@ -78,7 +78,7 @@ def test_a_second_process_has_the_other_half(painted):
     assert worker.position == 44, "of all processes together"
     own = {row.tobytes() for row in worker.images.tokens.astype(np.int32)}
     assert {row.tobytes() for row in batch.tokens} <= own
-    assert len(worker._validation_tokens()) == 2
+    assert len(worker._validated()[0]) == 2
 
 
 def test_without_validation_images_it_takes_those_it_trains_on(

@@ -21,17 +21,29 @@ class KeyValueCache(NamedTuple):
       seen: int32 (), number of tokens.
       keys: float32 (..., L, D_k), of which the first `seen` along L count.
       values: float32 (..., L, D_v).
+      caption: keys and values of what was read before all tokens, (..., P, D_k) and (..., P, D_v);
+        None where there is nothing.
     """
 
     seen: Array
     keys: Array
     values: Array
+    caption: tuple[Array, Array] | None = None
 
     @classmethod
     def empty(cls, shape: tuple[int, ...], d_key: int, d_value: int) -> KeyValueCache:
         """Returns a cache of shape (..., L) that has seen nothing."""
         keys = jnp.zeros((*shape, d_key), jnp.float32)
         return cls(jnp.zeros((), jnp.int32), keys, jnp.zeros((*shape, d_value), jnp.float32))
+
+    def of_caption(self, length: int) -> KeyValueCache:
+        """Returns an empty cache with room for `length` bytes of a caption, and no tokens."""
+        shape = *self.keys.shape[:-2], length
+        return self.empty(shape, self.keys.shape[-1], self.values.shape[-1])
+
+    def behind(self, caption: KeyValueCache) -> KeyValueCache:
+        """Returns a cache of the same tokens, which see a caption before them."""
+        return self._replace(caption=(caption.keys, caption.values))
 
     @property
     def length(self) -> int:
@@ -46,7 +58,7 @@ class KeyValueCache(NamedTuple):
             widths = [(0, 0)] * (array.ndim - 2) + [(0, more), (0, 0)]
             return jnp.pad(array, widths)[..., :length, :]
 
-        return KeyValueCache(self.seen, resize(self.keys), resize(self.values))
+        return self._replace(keys=resize(self.keys), values=resize(self.values))
 
     def extended(self, keys: Array, values: Array) -> KeyValueCache:
         """Returns the cache after T more tokens: keys (..., T, D_k), values (..., T, D_v).
@@ -65,14 +77,15 @@ class KeyValueCache(NamedTuple):
         keys, values = jax.lax.optimization_barrier(
             (put(self.keys, keys, self.seen, -2), put(self.values, values, self.seen, -2))
         )
-        return KeyValueCache(self.seen + n_new, keys, values)
+        return self._replace(seen=self.seen + n_new, keys=keys, values=values)
 
     def attention_bytes(self, n_queries: int) -> int:
         """Returns what `attend` needs for so many queries: scores, and their softmax."""
-        return 2 * 4 * math.prod(self.keys.shape[:-2]) * n_queries * self.length
+        n_keys = self.length + (0 if self.caption is None else self.caption[0].shape[-2])
+        return 2 * 4 * math.prod(self.keys.shape[:-2]) * n_queries * n_keys
 
     def attend(self, queries: Array) -> Array:
-        """Returns what the T newest tokens see: themselves and those before them.
+        """Returns what the T newest tokens see: themselves, those before them, and the caption.
 
         Args:
           queries: float32 (..., T, D_k).
@@ -85,7 +98,17 @@ class KeyValueCache(NamedTuple):
         scores = jnp.einsum("...tk,...lk->...tl", queries, self.keys) / math.sqrt(d_key)
         positions = self.seen - n_new + jnp.arange(n_new)[:, None]
         scores = jnp.where(jnp.arange(self.length) <= positions, scores, -jnp.inf)
-        return jnp.einsum("...tl,...lv->...tv", jax.nn.softmax(scores), self.values)
+        if self.caption is None:
+            return jnp.einsum("...tl,...lv->...tv", jax.nn.softmax(scores), self.values)
+        keys, values = self.caption
+        of_caption = jnp.einsum("...tk,...lk->...tl", queries, keys) / math.sqrt(d_key)
+        shares = jax.nn.softmax(jnp.concatenate([of_caption, scores], axis=-1))
+        parts = jnp.split(shares, [keys.shape[-2]], axis=-1)
+        told, seen = (
+            jnp.einsum("...tl,...lv->...tv", share, of_all)
+            for share, of_all in zip(parts, (values, self.values), strict=True)
+        )
+        return told + seen
 
 
 def is_cache(part: ArrayTree) -> bool:

@@ -36,7 +36,7 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
         """Makes the vectors of all rows and columns."""
         super().init_weights_and_state(input_signature)
         self.weights = tuple(
-            jnp.asarray(_waves(max(vectors.shape[:-1]), vectors.shape[-1]).reshape(vectors.shape))
+            jnp.asarray(waves(max(vectors.shape[:-1]), vectors.shape[-1]).reshape(vectors.shape))
             for vectors in self.weights
         )
 
@@ -54,7 +54,7 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
         return x + places
 
 
-def _waves(n_places: int, width: int) -> np.ndarray:
+def waves(n_places: int, width: int) -> np.ndarray:
     """Returns the vectors of places 0 .. n - 1, float32 (n, width): sines, each with its cosine."""
     feature = np.arange(width)
     angles = np.arange(n_places)[:, None] * 10_000.0 ** -(feature // 2 * 2 / width)

@@ -1,0 +1,80 @@
+"""The words that a model was taught: its classes, and the words of its captions with their counts.
+
+As all of a checkpoint the record may be a stranger's: what has another form counts as not told. Its
+texts may hold anything, so that messages spell them by `wording.shown` or `one_line`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+MOST_CLASSES, MOST_WORDS = 1_000, 10_000  # that are kept
+_LONGEST = 1_000  # letters of one of them
+
+
+class WordsRecord(NamedTuple):
+    """What a model knows in words; nothing where it knows none.
+
+    Attributes:
+      classes: the names of the classes of its pictures, in their normal form, in order.
+      words: of the captions, with how many have each; the commonest first.
+    """
+
+    classes: tuple[str, ...] = ()
+    words: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(cls, classes: Iterable[str], captions: Iterable[str]) -> WordsRecord:
+        """Returns the record of captions in their normal form, no longer than it may be."""
+        counts = Counter[str]()
+        for caption in captions:
+            counts.update(set(caption.split()))
+        return cls(tuple(sorted(set(classes))), _in_order(counts)).cut()
+
+    @classmethod
+    def from_stored(cls, stored: Any) -> WordsRecord:
+        """Takes up what a checkpoint holds."""
+        values = stored if isinstance(stored, dict) else {}
+        classes, words, counts = (values.get(name) for name in ("classes", "words", "counts"))
+        if not (isinstance(words, list) and isinstance(counts, list) and len(words) == len(counts)):
+            words, counts = [], []
+        known = tuple(filter(_is_text, classes if isinstance(classes, list) else ()))
+        counted = zip(words, counts, strict=True)
+        return cls(known, tuple(pair for pair in counted if _is_counted(*pair))).cut()
+
+    def to_stored(self) -> dict[str, Any]:
+        """Returns what a checkpoint holds."""
+        words, counts = [word for word, _ in self.words], [count for _, count in self.words]
+        return {"classes": list(self.classes), "words": words, "counts": counts}
+
+    def joined(self, other: WordsRecord) -> WordsRecord:
+        """Returns what both tell; joined once more with either of them it stays the same."""
+        classes = {*self.classes, *other.classes}
+        counts = Counter(dict(self.words)) | Counter(dict(other.words))
+        return WordsRecord(tuple(sorted(classes)), _in_order(counts)).cut()
+
+    def cut(self) -> WordsRecord:
+        """Returns the record, no longer than it may be."""
+        return WordsRecord(self.classes[:MOST_CLASSES], self.words[:MOST_WORDS])
+
+
+NO_WORDS = WordsRecord()
+
+
+def _in_order(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _is_text(value: Any) -> bool:
+    """Returns whether a value is a text of some letters, none of them half of one."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _LONGEST
+        and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    )
+
+
+def _is_counted(word: Any, count: Any) -> bool:
+    return _is_text(word) and isinstance(count, int) and not isinstance(count, bool) and count > 0

@@ -1,0 +1,135 @@
+"""The captions of a folder's images, found by themselves, in whichever place has some.
+
+They are those of image files: what is cut from one, as from a sheet, has the caption of its file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pixace.dataset.cache import rows_of
+from pixace.dataset.caption_sources import (
+    FoundCaptions,
+    in_folders,
+    in_metadata,
+    in_names,
+    in_texts,
+)
+from pixace.dataset.caption_texts import CaptionTexts
+from pixace.dataset.captions import Captions
+from pixace.pictures.folder import ImagePaths, find_images, name_digests
+from pixace.settings.checks import require_choice
+from pixace.settings.model import CAPTION_LENGTH
+from pixace.settings.training import AUTO, CAPTIONS, FOLDERS, METADATA, NAMES, NONE, TXT
+from pixace.wording import shown
+
+_log = logging.getLogger(__name__)
+
+_IN_ORDER = (METADATA, TXT, FOLDERS)  # of a folder one kind counts: the first that has any
+
+
+class FolderCaptions(NamedTuple):
+    """What is found of captions for the image files of a folder.
+
+    Attributes:
+      files: the N image files.
+      captions: theirs.
+      source: where they are from; empty if there are none.
+      classes: of the images, in order.
+      troubles: a line for each sort of thing that is amiss.
+      longest: the longest caption, as far as a message bears it.
+    """
+
+    files: ImagePaths
+    captions: Captions
+    source: str
+    classes: tuple[str, ...]
+    troubles: list[str]
+    longest: str
+
+    @property
+    def n_captioned(self) -> int:
+        """How many of the files have a caption."""
+        return sum(map(bool, self.captions))
+
+    @property
+    def summary(self) -> str:
+        """What was found, such as "2,950 of 2,983 images, from metadata.jsonl"."""
+        if not self.source:
+            return f"0 of {len(self.files):,} images"
+        of_all = f"{self.n_captioned:,} of {len(self.files):,} images, from {self.source}"
+        n_classes = len(self.classes)
+        if not n_classes:
+            return of_all
+        return f"{of_all}; {n_classes:,} class{'es' if n_classes > 1 else ''}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what is found as plain JSON values, without the captions themselves."""
+        return {
+            "summary": self.summary,
+            "source": self.source,
+            "n_captioned": self.n_captioned,
+            "classes": list(self.classes),
+            "longest": self.longest,
+            "troubles": self.troubles,
+        }
+
+    def tell(self) -> None:
+        """Says in the log what was found, and what is amiss."""
+        _log.info("%s: captions: %s", shown(self.files.folder), self.summary)
+        for trouble in self.troubles:
+            _log.warning("%s: captions: %s", shown(self.files.folder), trouble)
+
+    def of(self, paths: ImagePaths) -> Captions:
+        """Returns the captions of pictures of the same folder, each those of its file."""
+        return self.captions.select(rows_of(name_digests(paths), name_digests(self.files)).tolist())
+
+
+def find_captions(
+    folder: Path | str,
+    kind: str = AUTO,
+    length: int = CAPTION_LENGTH,
+    *,
+    known_classes: Collection[str] = (),
+    flag: str = "images",
+) -> FolderCaptions:
+    """Finds the captions of the images of a folder and its sub-folders.
+
+    Args:
+      folder: the top folder.
+      kind: of captions to look for, one of `CAPTIONS`; auto takes the first of metadata, texts and
+        class folders that has any.
+      length: P, bytes of a caption; longer ones are cut at a word.
+      known_classes: if one of these is the only sub-folder, it is a class, too.
+      flag: which flag named the folder.
+
+    Raises:
+      UsageError: there is no such kind, or the folder has no name, or one that cannot be.
+      ImageError: the folder does not exist or holds no image.
+    """
+    require_choice("captions", kind, CAPTIONS)
+    files, texts = find_images(folder, flag), CaptionTexts(length)
+    found = FoundCaptions(Captions(() for _ in range(len(files))), "")
+    for place in {AUTO: _IN_ORDER, NONE: ()}.get(kind, (kind,)):
+        known = None if kind == FOLDERS else known_classes
+        sought = _sought(place, files, texts, known)
+        if any(sought.captions):
+            found = sought
+            break
+    without = [number for number, each in enumerate(found.captions) if not each]
+    if found.source and without:
+        texts.troubles.note("images without any", files.label(without[0]), len(without))
+    lines, classes = texts.troubles.lines(), tuple(sorted(found.classes))
+    return FolderCaptions(files, found.captions, found.source, classes, lines, texts.longest)
+
+
+def _sought(
+    place: str, files: ImagePaths, texts: CaptionTexts, known_classes: Collection[str] | None
+) -> FoundCaptions:
+    """Returns what is found in one place."""
+    if place == FOLDERS:
+        return in_folders(files, texts, known_classes)
+    return {METADATA: in_metadata, TXT: in_texts, NAMES: in_names}[place](files, texts)

@@ -1,0 +1,61 @@
+"""The captions of many pictures, in little memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from pixace.pictures.folder import spread_numbers
+from pixace.tokens.text import text_tokens
+
+
+class Captions:
+    """The captions of N pictures, of each its alternatives: a million short ones in some 70 MB.
+
+    Args:
+      alternatives: of each picture, in their normal form, none of them empty; nothing where it has
+        no caption.
+    """
+
+    def __init__(self, alternatives: Iterable[Sequence[str]] = ()) -> None:
+        self._texts = bytearray()
+        self._ends = array("q", [0])
+        for texts in alternatives:
+            self.append(texts)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, number: int) -> tuple[str, ...]:
+        """Returns the alternatives of one picture, counted from 0."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"picture {number} of {len(self)}")
+        text = self._texts[self._ends[number] : self._ends[number + 1]].decode()
+        return tuple(text.split("\n")) if text else ()  # in normal form there are no line ends
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return map(self.__getitem__, range(len(self)))
+
+    def append(self, alternatives: Sequence[str]) -> None:
+        """Adds the captions of one more picture."""
+        self._texts += "\n".join(alternatives).encode()
+        self._ends.append(len(self._texts))
+
+    def select(self, numbers: Iterable[int]) -> Captions:
+        """Returns the captions of some pictures; -1 stands for one without any."""
+        return Captions(() if number < 0 else self[number] for number in numbers)
+
+    def spread_tokens(self, count: int, length: int) -> np.ndarray:
+        """Returns the tokens of first captions of pictures from all over the set.
+
+        Args:
+          count: how many pictures, those that `batches.spread_rows` takes; or all, in order.
+          length: P, tokens of each.
+
+        Returns:
+          int32 (count, P).
+        """
+        numbers = spread_numbers(len(self), count).tolist()
+        return text_tokens([next(iter(self[number]), None) for number in numbers], length)

@@ -1,0 +1,98 @@
+"""What a model knows of words, and whether a drawing asks for anything else."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+
+from pixace.checkpoints.words import MOST_WORDS, WordsRecord
+from pixace.errors import UsageError
+from pixace.settings.drawing import DrawingSettings
+from pixace.settings.model import ModelConfig
+from pixace.tokens.text import normalised, shortened
+from pixace.wording import one_line, quoted
+
+_log = logging.getLogger(__name__)
+
+_COMMONEST = 100  # words that are listed
+_NEAREST = 3  # classes that are proposed
+_LONGEST = 100  # letters of names that are compared, and shown
+
+
+def require_words(drawing: DrawingSettings, config: ModelConfig) -> None:
+    """Checks that a drawing says something only to a model that knows words.
+
+    Raises:
+      UsageError: the model knows none.
+    """
+    if drawing.text_prompts and config.caption_length is None:
+        name = "text" if drawing.text else "class_name"
+        raise UsageError(
+            f"{name} needs a model that knows words, which this one does not; train one on images "
+            "with captions, or leave them out"
+        )
+
+
+def check_known(drawing: DrawingSettings, config: ModelConfig, words: WordsRecord) -> None:
+    """Checks that a model knows what a drawing says, and warns of words that it has not learnt.
+
+    Args:
+      drawing: how to draw.
+      config: the model's settings.
+      words: that it was taught.
+
+    Raises:
+      UsageError: the model knows no words, or not a class that is named.
+    """
+    require_words(drawing, config)
+    for name in drawing.class_name:
+        if normalised(name) not in words.classes:
+            raise UsageError(_no_such_class(name, words.classes))
+    texts = [normalised(prompt.text) for row in drawing.text_prompts for prompt in row]
+    known = {word for word, _ in words.words}
+    new = dict.fromkeys(word for text in texts for word in text.split() if word not in known)
+    if drawing.text and new and 0 < len(known) < MOST_WORDS:  # where all are in the record
+        _log.warning("no training caption had the word %s", _joined(new))
+    for text in dict.fromkeys(texts):
+        kept = shortened(text, config.caption_length or 0)
+        if kept != text:
+            _log.warning(
+                "the model reads %d bytes of a text: %s, and no more of it",
+                config.caption_length,
+                quoted(kept),
+            )
+
+
+def known_lines(words: WordsRecord) -> list[str]:
+    """Says in words what a model knows: its classes, and the commonest words of its captions."""
+    lines = []
+    if words.classes:
+        lines.append(f"classes: {_joined(words.classes)}")
+    if words.words:
+        commonest = [f"{_shown(word)} ({count})" for word, count in words.words[:_COMMONEST]]
+        lines.append(f"commonest of {len(words.words)} words: {', '.join(commonest)}")
+    return lines or ["this model knows no words"]
+
+
+def _no_such_class(name: str, classes: tuple[str, ...]) -> str:
+    """Returns what to say of a class that a model does not know."""
+    if not classes:
+        return f"class {quoted(name)}: this model has learnt no classes; say it by --text"
+    candidates = [other for other in classes if len(other) <= _LONGEST]
+    wanted = normalised(name)[:_LONGEST]
+    near = difflib.get_close_matches(wanted, candidates, _NEAREST, cutoff=0.5)
+    if near:
+        return f"class {quoted(name)} is not known; near are {_joined(near)}"
+    first = _joined(classes[: 2 * _NEAREST])
+    return f"class {quoted(name)} is not known; known are {first}" + (
+        ' and others, which --text="?" lists' if len(classes) > 2 * _NEAREST else ""
+    )
+
+
+def _joined(names: tuple[str, ...] | list[str] | dict[str, None]) -> str:
+    return ", ".join(map(_shown, names))
+
+
+def _shown(name: str) -> str:
+    """Spells a word of a model, which may be a stranger's."""
+    return one_line(name[:_LONGEST])

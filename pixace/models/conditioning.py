@@ -1,0 +1,66 @@
+"""Models that know words: what they read, and what they are told before they draw.
+
+A model whose settings have a `caption_length` P reads tokens and captions in modes train and eval.
+In mode predict it reads tokens alone, after `read_captions`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pixace.backend.door import jnp
+from pixace.backend.types import Array, ArrayTree, Layer
+from pixace.models.layers.captions import Captioned
+from pixace.tokens.text import TEXT_PAD_ID
+
+
+def caption_length_of(model: Layer) -> int | None:
+    """Returns P of a model in any mode, or of its body; None where it knows no words."""
+    return next((layer.length for layer in model.sublayers if isinstance(layer, Captioned)), None)
+
+
+def model_input(model: Layer, tokens: Array, captions: Array | None = None) -> ArrayTree:
+    """Returns what a model, or its body, reads in modes train and eval.
+
+    Args:
+      model: see `caption_length_of`.
+      tokens: int32 (B, T).
+      captions: int32 (B, P); None is a picture without words, all pads.
+
+    Raises:
+      ValueError: there are captions for a model that knows no words.
+    """
+    length = caption_length_of(model)
+    if length is None:
+        if captions is not None:
+            raise ValueError("captions for a model that knows no words")
+        return tokens
+    return tokens, no_captions(len(tokens), length) if captions is None else captions
+
+
+def no_captions(n_pictures: int, length: int) -> Array:
+    """Returns the captions of pictures without words, int32 (n_pictures, length)."""
+    return jnp.full((n_pictures, length), TEXT_PAD_ID, np.int32)
+
+
+def read_captions(
+    model: Layer, weights: ArrayTree, memory: ArrayTree, captions: Array
+) -> ArrayTree:
+    """Tells a model in mode predict what to draw, before it is fed the start symbol.
+
+    It may be traced.
+
+    Args:
+      model: in mode predict; nothing is told to one that knows no words.
+      weights: of the model.
+      memory: its state, which has seen nothing; of captions told before, nothing is left.
+      captions: int32 (B, P), all pads for a picture without words.
+
+    Returns:
+      The state to draw from.
+    """
+    parts = zip(model.sublayers, weights, memory, strict=True)
+    return tuple(
+        layer.told(captions, of_layer, part) if isinstance(layer, Captioned) else part
+        for layer, of_layer, part in parts
+    )

@@ -1,0 +1,130 @@
+"""Trainings on images with captions: taught words, stopped and resumed; and those without."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pixace
+from pixace.checkpoints.config_file import load_config
+from pixace.checkpoints.file import read_checkpoint
+from pixace.checkpoints.record import read_words
+from pixace.dataset.batches import training_batches
+from pixace.dataset.caption_finding import find_captions
+from pixace.dataset.reading import load_images
+from pixace.insight.likelihood import Scorer
+from pixace.models.stored import open_model
+from pixace.settings.model import ModelConfig
+from pixace.settings.training import TrainingSettings
+from pixace.system.signals import StopRequest
+from pixace.tokens.order import order_of
+from pixace.training.peers import Peers
+from pixace.training.start import StartingPoint
+from pixace.training.worker import Worker, read_images
+
+TINY = {"model_type": "pointer", "image_size": 4, "bitdepth": (2, 1, 2), "d_model": 16}
+TINY |= {"d_ff": 16, "n_layers": 1, "n_heads": 2}
+LENGTH = 4
+STEPS = 100
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory) -> Path:
+    """Plain pictures of three kinds, each of its own colour, in class folders."""
+    folder = tmp_path_factory.mktemp("kinds")
+    for side, count in (("train", 6), ("val", 2)):
+        for kind, colour in (("berries", "red"), ("leaf", "green"), ("sea", "blue")):
+            (folder / side / kind).mkdir(parents=True)
+            for number in range(count):
+                picture = Image.new("RGB", (4, 4), colour)
+                picture.putpixel((3, number % 4), (255, 255, 255))
+                picture.save(folder / side / kind / f"{number}.png")
+    return folder
+
+
+def settings(kinds: Path, **changes) -> dict:
+    return {
+        "images": str(kinds / "train"),
+        "val_images": str(kinds / "val"),
+        "batch_size": 6,
+        "steps_per_epoch": STEPS,
+        "n_epochs": 2,
+        "learning_rate": 0.02,
+        "warmup_steps": 5,
+        "mirror": True,
+        "recompute": False,
+        **changes,
+    }
+
+
+@pytest.fixture(scope="module")
+def taught(kinds, tmp_path_factory) -> Path:
+    """The folder of a model that was taught the three words, as far as four bytes go."""
+    weights_dir = tmp_path_factory.mktemp("weights")
+    trainer = pixace.get_trainer("taught", weights_dir=weights_dir, caption_length=LENGTH, **TINY)
+    trainer.train(**settings(kinds))
+    return trainer.folder
+
+
+@pytest.fixture(scope="module")
+def resumed(taught, kinds) -> Worker:
+    """What goes on from the end of the first epoch."""
+    path, peers = taught / f"model-{STEPS:05}.pkl.gz", Peers(StopRequest())
+    start = StartingPoint(path, read_checkpoint(path))
+    about = TrainingSettings(**settings(kinds))
+    worker = Worker(load_config(taught), about, start.seed(), start.position(), peers)
+    worker.learner.restore(start, peers)
+    return worker
+
+
+def test_a_folder_with_captions_teaches_words(taught):
+    assert load_config(taught).caption_length == LENGTH
+    record = read_words(taught / "model.pkl.gz")
+    assert record.classes == ("berr", "leaf", "sea")
+    assert record.words == (("berr", 6), ("leaf", 6), ("sea", 6))
+
+
+def test_the_right_words_help_and_wrong_ones_mislead(taught, kinds):
+    stored = open_model(taught / "model.pkl.gz", {})
+    model = stored.build("eval", 6)
+    found = find_captions(kinds / "val", length=LENGTH)
+    images = load_images(kinds / "val", stored.config, captions=found)
+    right = images.captions.spread_tokens(6, LENGTH)
+    scorer = Scorer(model)
+    nats = [
+        scorer.likelihood(model.weights, images.tokens, 6, captions=captions).nats_per_pixel
+        for captions in (right, None, np.roll(right, 2, axis=0))
+    ]
+    assert nats[0] < nats[1] < nats[2]
+    validated = read_checkpoint(taught / "model.pkl.gz").history.validations()[-1]
+    assert validated == (2 * STEPS, pytest.approx(nats[0], rel=1e-3)), "with the right ones"
+
+
+def test_it_goes_on_bit_for_bit(taught, resumed):
+    for _ in range(STEPS):
+        resumed.learner.advance()
+    state, expected = resumed.learner.capture(), read_checkpoint(taught / "model.pkl.gz")
+    for name in ("weights", "slots"):
+        for left, right in zip(getattr(state, name), getattr(expected, name), strict=True):
+            np.testing.assert_array_equal(left, right)
+    assert resumed.position == expected.resume.position
+
+
+def test_words_change_nothing_of_which_pictures_are_shown(kinds, resumed):
+    start, order = resumed.position, order_of(resumed.config.pictures)
+    told = resumed._batches()
+    tokens = load_images(kinds / "train", ModelConfig(**TINY)).tokens
+    plain = training_batches(tokens, 6, resumed.seed, start=start, mirror=order)
+    for _ in range(5):
+        with_words, without = next(told), next(plain)
+        assert with_words.captions.shape == (6, LENGTH) and with_words.captions.any()
+        assert without.captions is None
+        np.testing.assert_array_equal(with_words.tokens, without.tokens)
+
+
+def test_a_model_that_knows_words_may_go_on_without_any(kinds, resumed):
+    about = TrainingSettings(**settings(kinds, captions="none"))
+    images = read_images(resumed.config, about, Peers(StopRequest()))
+    assert [*images.train.captions] == [()] * 18
+    assert [*images.val.captions] == [()] * 6
