@@ -52,7 +52,7 @@ def check_known(drawing: DrawingSettings, config: ModelConfig, words: WordsRecor
     known = {word for word, _ in words.words}
     new = dict.fromkeys(word for text in texts for word in text.split() if word not in known)
     if drawing.text and new and 0 < len(known) < MOST_WORDS:  # where all are in the record
-        _log.warning("no training caption had the word %s", _joined(new))
+        _log.warning("no training caption had: %s", _joined(new))
     for text in dict.fromkeys(texts):
         kept = shortened(text, config.caption_length or 0)
         if kept != text:

@@ -14,7 +14,7 @@ Labels: TypeAlias = Sequence[Sequence[str]]
 """Of each row of a collage, from left to right; each has an equal share of the width."""
 
 _MOST_LINES = 3
-_SMALLEST, _LARGEST = 10, 24  # letters, in pixels
+_SMALLEST, _LARGEST = 12, 24  # letters, in pixels
 _LETTERS = 16  # of them are as high as a row
 _MORE = "..."
 

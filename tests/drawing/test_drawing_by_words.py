@@ -192,7 +192,7 @@ def test_words_that_no_caption_had_and_long_ones_are_told_in_a_line(predictor, c
         assert not caplog.messages
         predictor.draw(text=["purple hearts | frog", "purple frog"], seed=1)
     assert caplog.messages == [
-        "no training caption had the word purple, hearts",
+        "no training caption had: purple, hearts",
         "the model reads 12 bytes of a text: 'purple', and no more of it",
     ]
 

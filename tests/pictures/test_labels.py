@@ -21,7 +21,7 @@ def sheet(n_rows, width, row_height, mode="RGB"):
         (256, 256, [["a red heart"], [LONG]]),
         (512, 128, [["a dog", "a cat", LONG, ""], ["1", "2", "3", "4"]]),
         (16, 16, [[LONG], ["Ünwörter 红心 \N{ROCKET} \u202e"]]),
-        (3, 3, [["ab"], [""]]),
+        (9, 9, [["ab"], [""]]),
     ],
 )
 def test_rows_stay_as_they_are_and_words_are_below(mode, width, row_height, labels):
