@@ -12,7 +12,13 @@ from pixace.dataset.batches import Batch
 from pixace.drawing.batching import bytes_per_row
 from pixace.insight.likelihood import Scorer
 from pixace.insight.receptive_field import receptive_field
-from pixace.models.build import build_model, init_model, model_with_weights, weight_shapes
+from pixace.models.build import (
+    build_model,
+    init_model,
+    input_signature,
+    model_with_weights,
+    weight_shapes,
+)
 from pixace.models.conditioning import (
     caption_length_of,
     model_input,
@@ -23,7 +29,7 @@ from pixace.models.layers.cached_attention import caches_in
 from pixace.models.stored import open_model
 from pixace.models.weights import nested_weights
 from pixace.settings.model import ModelConfig
-from pixace.settings.model_types import CONVOLUTION_TYPES, MODEL_TYPES
+from pixace.settings.model_types import MODEL_TYPES
 from pixace.tokens.text import text_tokens
 from pixace.tokens.vocabulary import PAD_ID
 from tests.tools.tiny import tiny_sizes
@@ -62,14 +68,23 @@ def told(request, told_of) -> Told:
     return told_of(request.param)
 
 
+# The others are like these in what does not depend on how a caption is read.
+FEW = [
+    model_type
+    if model_type in ("pointer", "pixelcnn")
+    else pytest.param(model_type, marks=pytest.mark.slow)
+    for model_type in MODEL_TYPES
+]
+
+
+@pytest.fixture(params=FEW)
+def told_of_few(request, told_of) -> Told:
+    return told_of(request.param)
+
+
 def likely(log_p: np.ndarray) -> np.ndarray:
     """Probabilities, which closed ids have, too."""
     return np.exp(log_p)
-
-
-def test_a_model_that_knows_words_says_so(told):
-    assert caption_length_of(told.model) == LENGTH
-    assert caption_length_of(build_model(told.config, "predict")) == LENGTH
 
 
 def test_a_distribution_that_the_caption_changes_at_every_pixel(told):
@@ -90,6 +105,8 @@ def test_training_says_the_same(told):
 def test_told_beforehand_a_model_says_the_same_step_by_step(told):
     """A prompt at once, then pixel by pixel; what was told before is forgotten."""
     model = model_with_weights(told.config, "predict", told.arrays, 2)
+    assert caption_length_of(model) == caption_length_of(told.model) == LENGTH
+    assert {cache.length for cache in caches_in(model.state)} <= {N_PIXELS}
     read = jax.jit(functools.partial(read_captions, model))
     memory = read(model.weights, model.state, CAPTIONS[::-1])
     memory = read(model.weights, memory, CAPTIONS)
@@ -103,12 +120,11 @@ def test_told_beforehand_a_model_says_the_same_step_by_step(told):
     np.testing.assert_allclose(likely(np.concatenate(said, axis=1)), likely(told.said), atol=1e-5)
 
 
-def test_lengths_of_caches_count_pixels(told):
-    memory = model_with_weights(told.config, "predict", told.arrays, 2).state
-    caches = caches_in(memory)
-    assert bool(caches) == (told.config.model_type not in CONVOLUTION_TYPES)
-    assert {cache.length for cache in caches} <= {N_PIXELS}
-    assert {cache.resized(9).length for cache in caches} <= {9}
+def test_what_a_model_reads_is_told_beforehand(told_of):
+    config = told_of("transformer").config
+    of_eval = input_signature(build_model(config, "eval"), 3, N_PIXELS)
+    assert [part.shape for part in of_eval] == [(3, N_PIXELS), (3, LENGTH)]
+    assert input_signature(build_model(config, "predict"), 3, 1).shape == (3, 1)
 
 
 def test_rows_are_planned_with_their_captions(told_of):
@@ -121,14 +137,16 @@ def test_rows_are_planned_with_their_captions(told_of):
     assert longer - plain == 4 * LENGTH * (2 * 2 * config.d_model + 2 * 2 * N_GIVEN)
 
 
-def test_pixels_see_those_before_them(told):
+def test_pixels_see_those_before_them(told_of_few):
+    told = told_of_few
     pixel = 9
     field = receptive_field(told.config, told.model.weights, told.tokens[0], pixel)
     assert (field[pixel:] == 0).all()
     assert field[pixel - 1] > 0
 
 
-def test_no_captions_are_all_pads(told):
+def test_no_captions_are_all_pads(told_of_few):
+    told = told_of_few
     tokens, captions = model_input(told.model, told.tokens)
     np.testing.assert_array_equal(captions, text_tokens([None, ""], LENGTH))
     np.testing.assert_array_equal(captions, no_captions(2, LENGTH))
@@ -138,7 +156,8 @@ def test_no_captions_are_all_pads(told):
     np.testing.assert_allclose(nats, -expected, atol=1e-4)
 
 
-def test_likelihoods_are_those_of_pictures_with_their_captions(told):
+def test_likelihoods_are_those_of_pictures_with_their_captions(told_of_few):
+    told = told_of_few
     scorer, weights, tokens = Scorer(told.model), told.model.weights, told.tokens
     tokens, captions = np.tile(tokens, (2, 1))[:3], np.tile(CAPTIONS, (2, 1))[:3]
     expected = -np.take_along_axis(told.said, told.tokens[..., None], axis=-1)[..., 0]
