@@ -67,6 +67,7 @@ class Findings:
       n_files: image files, whether they can be read or not.
       n_cut: files that were cut into pictures.
       n_empty: cells of sheets that were left out as empty.
+      n_uneven: files that the grid does not divide evenly, so that pixels are left over.
       not_read: how many other files there are of which suffix.
       made_larger: how many pictures are made of equal blocks, and so of which "WIDTHxHEIGHT" made
         larger; the most frequent first.
@@ -98,6 +99,7 @@ class Findings:
     n_files: int
     n_cut: int
     n_empty: int
+    n_uneven: int
     not_read: dict[str, int]
     made_larger: dict[str, int]
     fit: str
@@ -163,6 +165,7 @@ def make_report(
         n_files=found.n_files,
         n_cut=found.n_cut,
         n_empty=found.n_empty,
+        n_uneven=found.n_uneven,
         not_read=found.others,
         made_larger=_counted(_sizes_in_blocks(train)),
         fit=pictures.fit,
