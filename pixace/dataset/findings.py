@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixace.dataset.duplicates import near_groups, same_groups
 from pixace.dataset.examine import ExaminedFolder
-from pixace.dataset.palette_finding import few_colours, found_colours
+from pixace.dataset.palette_finding import few_colours, near_colours, sampled_pixels
 from pixace.dataset.shapes import enlarged, other_shapes, suitable_size
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
@@ -197,14 +197,15 @@ def _palette_errors(
     """
     if few is not None and not few:
         return {}
-    palettes = {}
+    # Scaled as for a palette: without new colours where that can be.
+    pictures = dataclasses.replace(pictures, colours=_PALETTES[0])
+    palettes, pixels = {}, None
     for name in _PALETTES:
-        # Scaled as for a palette: without new colours where that can be.
-        pictures = dataclasses.replace(pictures, colours=name)
-        if few is not None and len(few) <= most_colours(name):
-            palettes[name] = palette(few)
-        else:
-            palettes[name] = found_colours(paths, pictures)
+        colours, most = few, most_colours(name)
+        if colours is None or len(colours) > most:
+            pixels = sampled_pixels(paths, pictures) if pixels is None else pixels
+            colours = near_colours(pixels, most)
+        palettes[name] = palette(colours)
     return quantisation_errors(paths, pictures, palettes)
 
 
