@@ -50,6 +50,11 @@ def advise(
             f"{_files(len(report.unreadable))} cannot be read and will be skipped: replace or "
             "delete what is named above."
         )
+    if report.n_uneven:
+        advice.append(
+            f"In {_files(report.n_uneven)} pixels are left over on the right or below: "
+            "--sheet=FILE shows whether the grid is right, and its margin and spacing."
+        )
     if n_images < _FEW:
         advice.append(
             f"A model soon knows {_images(n_images)} by heart. Watch the validation loss, keep the "

@@ -94,9 +94,8 @@ def _facts(path: ImagePath, img: Image.Image, background: str) -> ImageFacts:
     mode, rgb = img.mode, to_rgb(img, background)
     is_transparent, n_soft, block = False, 0, block_size(rgb)
     if img.has_transparency_data:
-        alpha = np.asarray(img.convert("RGBA"))[..., 3]
-        is_transparent = bool((alpha < 255).any())
-        n_soft = int(((alpha > 0) & (alpha < 255)).sum())
+        _, *soft, n_opaque = img.convert("RGBA").getchannel("A").histogram()
+        is_transparent, n_soft = n_opaque < rgb.width * rgb.height, sum(soft)
     if isinstance(path, Path):
         digest = bytes.fromhex(file_sha256(path))
     else:

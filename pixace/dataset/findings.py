@@ -5,36 +5,26 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from pixace.dataset.caption_finding import FolderCaptions
+from pixace.dataset.codec_errors import compare_codecs
 from pixace.dataset.duplicates import near_groups, same_groups
 from pixace.dataset.examine import ExaminedFolder
-from pixace.dataset.palette_finding import few_colours, found_colours
 from pixace.dataset.shapes import enlarged, other_shapes, suitable_size
-from pixace.errors import ImageError
-from pixace.pictures.colour_error import colour_error
 from pixace.pictures.cutting import FoundPictures
-from pixace.pictures.folder import ImagePath, ImagePaths
-from pixace.pictures.many import read_in_order
-from pixace.settings.colours import label, most_colours, palette
+from pixace.pictures.folder import ImagePaths
+from pixace.settings.colours import label
 from pixace.settings.pictures import PictureSettings, as_image_size
-from pixace.tokens.codec import codec_of
-from pixace.tokens.reading import pixels_of_file
 
 TOP_FOLDER = "(top folder)"  # the class of images in no sub-folder
 
-# Tried besides the user's colours.
-_COMPARED = ("hsv:3,2,2", "hsv:4,3,3", "hsv:5,4,4")
-_PALETTES = ("palette:auto:16", "palette:auto:64", "palette:auto:256")
 _GREY = 4  # of 255: channels that differ by no more show no colour, only a JPEG file's noise
 _SMALLEST_ART = 8  # pixels each way: flags and other plain shapes are made of fewer blocks
-_MAX_SAMPLE = 200  # pictures whose colours are compared
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +58,7 @@ class Findings:
       n_files: image files, whether they can be read or not.
       n_cut: files that were cut into pictures.
       n_empty: cells of sheets that were left out as empty.
+      n_uneven: files that the grid does not divide evenly, so that pixels are left over.
       not_read: how many other files there are of which suffix.
       made_larger: how many pictures are made of equal blocks, and so of which "WIDTHxHEIGHT" made
         larger; the most frequent first.
@@ -100,6 +91,7 @@ class Findings:
     n_files: int
     n_cut: int
     n_empty: int
+    n_uneven: int
     not_read: dict[str, int]
     made_larger: dict[str, int]
     fit: str
@@ -134,8 +126,7 @@ def make_report(
     small = train.thumbnails.astype(int)
     unreadable = train.unreadable + (val.unreadable if val else [])
     digests = [facts.digest for facts in train.facts]
-    bit_depths = {label(colours): colours for colours in (*_COMPARED, pictures.colours)}
-    few = few_colours(train.paths, dataclasses.replace(pictures, colours=_PALETTES[-1]))
+    errors = compare_codecs(train.paths, pictures)
     near = [
         group for group in near_groups(train.thumbnails) if len({digests[n] for n in group}) > 1
     ]
@@ -158,12 +149,13 @@ def make_report(
         n_val_images=None if val is None else len(val.paths),
         shared_with_val=[] if val is None else _shared(train, val),
         bitdepth=label(pictures.colours),
-        quantisation=quantisation_errors(train.paths, pictures, bit_depths),
-        palettes=_palette_errors(train.paths, pictures, few),
-        n_colours=None if few is None else len(few),
+        quantisation=errors.of_bits,
+        palettes=errors.of_palettes,
+        n_colours=errors.n_colours,
         n_files=found.n_files,
         n_cut=found.n_cut,
         n_empty=found.n_empty,
+        n_uneven=found.n_uneven,
         not_read=found.others,
         made_larger=_counted(_sizes_in_blocks(train)),
         fit=pictures.fit,
@@ -179,65 +171,6 @@ def _sizes_in_blocks(folder: ExaminedFolder) -> Iterator[str]:
         width, height = (length // facts.block for length in facts.size)
         if facts.block > 1 and min(width, height) >= _SMALLEST_ART:
             yield f"{width}x{height}"
-
-
-def _palette_errors(
-    paths: ImagePaths, pictures: PictureSettings, few: list[str] | None
-) -> dict[str, float]:
-    """Measures palettes of the images' own colours; see `quantisation_errors`.
-
-    Args:
-      paths: the pictures, in all of which the palettes are found, as a training finds them.
-      pictures: shape and background.
-      few: all their colours; None if there are too many for any of the palettes.
-
-    Returns:
-      None of them where no picture shows a colour.
-    """
-    if few is not None and not few:
-        return {}
-    palettes = {}
-    for name in _PALETTES:
-        # Scaled as for a palette: without new colours where that can be.
-        pictures = dataclasses.replace(pictures, colours=name)
-        if few is not None and len(few) <= most_colours(name):
-            palettes[name] = palette(few)
-        else:
-            palettes[name] = found_colours(paths, pictures)
-    return quantisation_errors(paths, pictures, palettes)
-
-
-def quantisation_errors(
-    paths: ImagePaths, pictures: PictureSettings, colours: Mapping[str, str]
-) -> dict[str, float]:
-    """Measures how far tokens are from the colours of the scaled pictures, on at most 200 of them.
-
-    Args:
-      paths: the pictures.
-      pictures: shape and background.
-      colours: codecs to try, as they spell themselves, by name.
-
-    Returns:
-      By the same names, the one with the fewest colours first, `colour_error` over all pixels.
-    """
-    by_name = {
-        name: codec_of(dataclasses.replace(pictures, colours=each))
-        for name, each in colours.items()
-    }
-    names = sorted(by_name, key=lambda name: by_name[name].n_tokens)
-    codecs = [by_name[name] for name in names]
-
-    def work(_: ImagePath, img: Image.Image) -> list[float]:
-        pixels = pixels_of_file(img, pictures)
-        return [colour_error(pixels, codec.decode(codec.encode(pixels))) for codec in codecs]
-
-    sample = paths.spread(_MAX_SAMPLE)
-    rows = read_in_order(sample, range(len(sample)), work, _MAX_SAMPLE)
-    errors = [
-        row for _, row in rows if not isinstance(row, ImageError)
-    ]  # all were there a while ago
-    means = np.mean(errors, axis=0) if errors else np.zeros(len(codecs))
-    return dict(zip(names, means.tolist(), strict=True))
 
 
 def _shared(train: ExaminedFolder, val: ExaminedFolder) -> list[list[str]]:

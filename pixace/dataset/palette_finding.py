@@ -52,14 +52,7 @@ def found_colours(paths: ImagePaths, pictures: PictureSettings) -> str:
     """
     colours = few_colours(paths, pictures)
     if colours is None:
-        sample = paths.spread(_MAX_SAMPLE)
-        each = max(1, _MAX_PIXELS // len(sample))
-        seen = [
-            pixels[spread_numbers(len(pixels), min(each, len(pixels)))]
-            for pixels in _pixels(sample, pictures)
-        ]
-        most = most_colours(pictures.colours)
-        colours = _from_dark_on(_learned(np.concatenate(seen), most))
+        colours = near_colours(sampled_pixels(paths, pictures), most_colours(pictures.colours))
     if not colours:
         raise ImageError(
             f"{shown(paths.folder)}: no colours to find, as none of its images can be read"
@@ -80,6 +73,28 @@ def few_colours(paths: ImagePaths, pictures: PictureSettings) -> list[str] | Non
     """
     codes = _few(_pixels(paths, pictures), most_colours(pictures.colours))
     return None if codes is None else _from_dark_on(codes)
+
+
+def sampled_pixels(paths: ImagePaths, pictures: PictureSettings) -> np.ndarray:
+    """Returns the pixels that near colours are learned from, as codes, int (N,).
+
+    Args:
+      paths: see `found_colours`; some of them can be read.
+      pictures: see `found_colours`.
+    """
+    sample = paths.spread(_MAX_SAMPLE)
+    each = max(1, _MAX_PIXELS // len(sample))
+    return np.concatenate(
+        [
+            pixels[spread_numbers(len(pixels), min(each, len(pixels)))]
+            for pixels in _pixels(sample, pictures)
+        ]
+    )
+
+
+def near_colours(pixels: np.ndarray, most: int) -> list[str]:
+    """Returns at most so many colours that come near those of pixels; see `sampled_pixels`."""
+    return _from_dark_on(_learned(pixels, most))
 
 
 def settled_colours(words: str, paths: ImagePaths, pictures: PictureSettings) -> str:

@@ -39,6 +39,7 @@ class FoundPictures(NamedTuple):
       n_files: image files that there are.
       n_cut: files that were taken apart.
       n_empty: cells that were left out.
+      n_uneven: files that the grid does not divide evenly, so that pixels are left over.
       others: how many other files there are of each suffix.
     """
 
@@ -47,6 +48,7 @@ class FoundPictures(NamedTuple):
     n_files: int
     n_cut: int
     n_empty: int
+    n_uneven: int
     others: dict[str, int]
 
     def tell(self) -> None:
@@ -54,12 +56,13 @@ class FoundPictures(NamedTuple):
         folder = shown(self.paths.folder)
         if self.n_cut:
             _log.info(
-                "%s: %d of %d image files cut into pictures, %d in all; %d empty cells left out",
+                "%s: %d of %d image files cut into pictures, %d in all; %d empty cells left out%s",
                 folder,
                 self.n_cut,
                 self.n_files,
                 len(self.paths),
                 self.n_empty,
+                f"; pixels left over in {self.n_uneven}" if self.n_uneven else "",
             )
         if self.others:
             _log.info("%s: not read, as no images: %s", folder, spelled_counts(self.others))
@@ -79,12 +82,14 @@ class _Taken(NamedTuple):
       refused: what was refused of it.
       n_empty: cells that were left out.
       is_described: whether a JSON beside it says what it holds.
+      is_uneven: whether the grid leaves pixels over.
     """
 
     pieces: list[bytes]
     refused: list[Unreadable]
     n_empty: int = 0
     is_described: bool = False
+    is_uneven: bool = False
 
 
 _WHOLE = _Taken([], [])
@@ -118,6 +123,7 @@ def find_pictures(
             counts["cut"] += bool(taken.pieces)
             counts["empty"] += taken.n_empty
             counts["described"] += taken.is_described
+            counts["uneven"] += taken.is_uneven
             name = files.name(number)
             if taken == _WHOLE:
                 yield name
@@ -130,7 +136,15 @@ def find_pictures(
         raise _nothing_in(files, unreadable)
     others[sheet_frames.SUFFIX] -= counts["described"]
     not_read = {suffix: count for suffix, count in others.most_common() if count > 0}
-    return FoundPictures(paths, unreadable, len(files), counts["cut"], counts["empty"], not_read)
+    return FoundPictures(
+        paths,
+        unreadable,
+        n_files=len(files),
+        n_cut=counts["cut"],
+        n_empty=counts["empty"],
+        n_uneven=counts["uneven"],
+        others=not_read,
+    )
 
 
 def _nothing_in(files: ImagePaths, unreadable: list[Unreadable]) -> ImageError:
@@ -211,7 +225,8 @@ def _by_grid(path: Path, sheet: Image.Image, grid: Grid) -> _Taken:
         Piece(path, f"{cell.row},{cell.column}", box=cell.box).encoded()
         for cell in _filled(sheet, grid)
     ]
-    return _Taken(pieces, [], n_empty=rows * columns - len(pieces))
+    n_empty = rows * columns - len(pieces)
+    return _Taken(pieces, [], n_empty, is_uneven=not grid.divides(sheet.size))
 
 
 def _filled(sheet: Image.Image, grid: Grid) -> Iterator[Cell]:

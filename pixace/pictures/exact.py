@@ -52,15 +52,15 @@ def block_size(picture: Image.Image) -> int:
         strip = pixels[top : top + _STRIP]
         above = np.concatenate([row[None], strip[:-1]])
         row = strip[-1]
-        size = math.gcd(size, *_changes(strip != above, (1, 2), top))
-        size = math.gcd(size, *_changes(strip[:, 1:] != strip[:, :-1], (0, 2), 1))
+        size = math.gcd(size, *_changes(strip != above, top))
+        size = math.gcd(size, *_changes((strip[:, 1:] != strip[:, :-1]).any(axis=0), 1))
     return size
 
 
-def _changes(is_other: np.ndarray, axes: tuple[int, ...], first: int) -> list[int]:
+def _changes(is_other: np.ndarray, first: int) -> list[int]:
     """Returns in which rows or columns, numbered from `first`, there is any change."""
-    axes = axes if is_other.ndim == 3 else axes[:1]
-    return [*map(int, np.flatnonzero(is_other.any(axis=axes)) + first)]
+    is_changed = is_other.any(axis=tuple(range(1, is_other.ndim)))
+    return (np.flatnonzero(is_changed) + first).tolist()
 
 
 def tiled(rows: Sequence[Sequence[Image.Image]]) -> Image.Image:

@@ -68,6 +68,14 @@ class Grid(NamedTuple):
         )
         return rows, columns
 
+    def divides(self, size: tuple[int, int]) -> bool:
+        """Returns whether no pixels are left over on the right and below, but margin or spacing."""
+        return all(
+            (length - self.margin + self.spacing) % (edge + self.spacing)
+            in (0, self.margin, self.spacing, self.margin + self.spacing)
+            for length, edge in zip(size, self[:2], strict=True)
+        )
+
     def cells(self, size: tuple[int, int]) -> Iterator[Cell]:
         """Yields the whole cells of a sheet of this width and height, row by row."""
         rows, columns = self.shape(size)

@@ -44,7 +44,12 @@ def colours_named(words: str) -> str:
 
     Args:
       words: as `settings.colours` spells colours, or "palette:" and a file or a known name.
+
+    Raises:
+      UsageError: see `with_palette`; or they are no colours.
     """
+    if ":" not in words and (_plain(words) in _KNOWN or "." in words):
+        raise UsageError(f"for a palette say colours={PALETTE}{quoted(words)[1:-1]}")
     if not words.startswith(PALETTE) or is_open(words):
         return check_colours(words)
     name = words.removeprefix(PALETTE)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from pixace.dataset.caption_finding import find_captions
 from pixace.dataset.examine import examine
-from pixace.dataset.findings import make_report, quantisation_errors
+from pixace.dataset.findings import make_report
 from pixace.errors import ImageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.folder import find_images
@@ -97,17 +97,6 @@ def test_transparency_shows_the_background(mixed):
     number = [path.name for path in black.paths].index("see-through.png")
     assert black.facts[number].thumbnail.tolist() != white.facts[number].thumbnail.tolist()
     assert black.facts[number].digest == white.facts[number].digest
-
-
-def test_quantisation_errors(tmp_path):
-    Image.new("RGB", (5, 5), (100, 100, 100)).save(tmp_path / "grey.png")
-    colours = {name: f"hsv:{name}" for name in ("1,1,1", "0,0,8", "3,2,0")}
-    pictures = PictureSettings(4, 4, "hsv:1,1,1")
-    errors = quantisation_errors(find_images(tmp_path), pictures, colours)
-    assert list(errors) == ["1,1,1", "3,2,0", "0,0,8"], "the coarsest first"
-    # As black; this grey has the lightness L* = 42.37 (CIE 1976).
-    black = pytest.approx(42.37, abs=0.01)
-    assert errors == {"1,1,1": black, "0,0,8": pytest.approx(0), "3,2,0": black}
 
 
 def test_nothing_to_read(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixace.dataset.palette_finding import found_colours, with_found_colours
+from pixace.dataset.palette_finding import few_colours, found_colours, with_found_colours
 from pixace.dataset.reading import load_images
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import colour_error
@@ -17,7 +17,7 @@ from pixace.settings.pictures import PictureSettings
 from pixace.tokens.codec import codec_of
 from pixace.tokens.tiles import picture_of
 
-FEW = ["000000", "1d2b53", "ff004d", "fff1e8"]  # from dark to light
+FEW = ["000000", "1d2b53", "0000ff", "fff1e8"]  # from dark to light
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,13 @@ def colours_of(folder, colours: str, edge: int = 8) -> list[str]:
 @pytest.mark.parametrize("colours", ["palette:auto", "palette:auto:4", "palette:auto:4096"])
 def test_few_colours_are_those_that_are_there(colours, sprites):
     assert colours_of(sprites, colours) == FEW
+    assert few_colours(find_images(sprites), PictureSettings(8, 8, colours)) == FEW
 
 
 def test_all_pictures_of_few_colours_come_back_exactly(sprites, caplog):
     with caplog.at_level(logging.INFO, "pixace"):
         config = with_found_colours(ModelConfig(image_size=8, colours="palette:auto"), sprites)
-    assert "colours: palette:000000,1d2b53,ff004d,... (4 colours)" in caplog.text
+    assert "colours: palette:000000,1d2b53,0000ff,... (4 colours)" in caplog.text
     images = load_images(sprites, config)
     assert len(images.paths) == 6
     for path, row in zip(images.paths, images.tokens, strict=True):
@@ -67,7 +68,7 @@ def test_all_pictures_of_few_colours_come_back_exactly(sprites, caplog):
 def test_hidden_colours_are_not_found(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 4), dtype=np.uint8)
     pixels[..., 3] //= 2  # of 255: mostly transparent
-    pixels[2, 2:5] = [[255, 0, 77, 255], [29, 43, 83, 128], [29, 43, 83, 255]]
+    pixels[2, 2:5] = [[255, 0, 77, 255], [29, 43, 83, 128], [99, 99, 99, 127]]
     Image.fromarray(pixels).save(tmp_path / "a.png")
     paths, pictures = find_images(tmp_path), PictureSettings(8, 8, "palette:auto:2", alpha=True)
     assert found_colours(paths, pictures) == "palette:1d2b53,ff004d"
@@ -98,6 +99,25 @@ def test_learned_colours_come_nearer_than_those_of_median_cut(most, photos):
         codec = codec_of(PictureSettings(16, 16, "palette:" + ",".join(colours)))
         errors.append(colour_error(pixels, codec.decode(codec.encode(pixels))))
     assert errors[0] < 0.95 * errors[1]
+
+
+def test_frequent_colours_count_for_more(tmp_path):
+    grey = np.full((8, 8), 100, np.uint8)
+    grey[0, :3] = 0, 10, 250
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    assert colours_of(tmp_path, "palette:auto:1") == ["646464"]
+
+
+def test_each_of_some_groups_of_colours_is_found(tmp_path):
+    levels = np.arange(16, dtype=np.uint8)
+    pixels = np.zeros((4, 16, 3), np.uint8)
+    pixels[0, :, 0] = pixels[1, :, 1] = pixels[2, :, 2] = 255 - levels
+    pixels[3] = 255 - levels[:, None]
+    Image.fromarray(pixels.reshape(8, 8, 3)).save(tmp_path / "a.png")
+    found = np.array(
+        [[*bytes.fromhex(colour)] for colour in colours_of(tmp_path, "palette:auto:4")]
+    )
+    assert {*map(tuple, found > 128)} == {*map(tuple, pixels[:, 0] > 128)}
 
 
 def test_what_is_scaled_is_scaled_before(sprites):

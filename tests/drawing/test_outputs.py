@@ -323,6 +323,13 @@ def test_a_mistake_is_told_before_anything_is_drawn(draw, request_, wording):
     assert all(Path(n).read_bytes() == b"old" for n in ("file", "folder/002-1.png", "old.png"))
 
 
+def test_what_the_collage_shows_at_its_right_counts_too():
+    outputs, drawing = Outputs.named("a.webp", None, None), DrawingSettings.of(scale=4096)
+    outputs.check(Layout(1, 3), drawing, (4, 4), 0, 0)
+    with pytest.raises(UsageError, match=r"16384x4096 pixels is too large for \.webp"):
+        outputs.check(Layout(1, 3), drawing, (4, 4), 0, 1)
+
+
 def test_where_nothing_can_be_written_is_told(draw):
     Path("file").touch()
     for request in ({"out": "file/new/"}, {"sheet": "file/a.png"}, {"out": "x" * 300 + "/"}):

@@ -91,6 +91,20 @@ def test_cells_of_one_colour_and_transparent_ones_are_empty(tmp_path):
     grid_sheet(cells, 2).save(tmp_path / "tiles.png")
     assert [*pictures_of(tmp_path, grid="4x3")] == ["tiles.png#1,1", "tiles.png#2,2"]
     assert find_pictures(tmp_path, ReadingSettings(grid="4x3")).n_empty == 2
+    hidden = grid_sheet([sprite(0), hidden], 2).convert("LA")
+    hidden.save(tmp_path / "tiles.png")
+    assert [*pictures_of(tmp_path, grid="4x3")] == ["tiles.png#1,1"]
+
+
+def test_a_sheet_that_the_grid_does_not_divide_is_told(tmp_path, caplog):
+    grid_sheet([sprite(0), sprite(1)], 2).save(tmp_path / "even.png")
+    uneven = grid_sheet([sprite(2), sprite(3)], 2)
+    uneven.crop((0, 0, uneven.width + 1, uneven.height)).save(tmp_path / "uneven.png")
+    found = find_pictures(tmp_path, ReadingSettings(grid="4x3"))
+    assert (len(found.paths), found.n_cut, found.n_uneven) == (4, 2, 1)
+    with caplog.at_level(logging.INFO):
+        found.tell()
+    assert caplog.messages[0].endswith("0 empty cells left out; pixels left over in 1")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "I;16", "CMYK"])

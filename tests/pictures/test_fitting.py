@@ -126,6 +126,8 @@ def test_pictures_that_fit_in_whole_blocks_get_no_new_pixels(colours):
     large = enlarged(img, 3)
     large.info[RECIPE_KEY] = "{}"
     assert fitted(large, with_alpha(4, 3, colours)).tobytes() == img.tobytes()
+    one_way = fitted(img, with_alpha(8, 7, colours))
+    assert one_way.tobytes() == img.resize((8, 7)).tobytes(), "blocks would not be of one size"
 
 
 # --- other shapes -------------------------------------------------------------------------------
@@ -201,7 +203,9 @@ def test_what_is_transparent_and_what_is_padded_are_of_one_colour():
     assert seen.getcolors() == [(24 * 16, (0x33, 0x66, 0x99))]
 
 
-@pytest.mark.parametrize(("size", "times"), [((16, 16), 1), ((5, 4), 4), ((8, 3), 3), ((11, 8), 2)])
+@pytest.mark.parametrize(
+    ("size", "times"), [((16, 16), 1), ((16, 9), 1), ((5, 4), 4), ((8, 3), 3), ((11, 8), 2)]
+)
 def test_padding_makes_no_new_colours_for_a_palette(size, times):
     img = noise(size)
     pictures = dataclasses.replace(shape(24, 16, fit="pad"), colours="palette:000000,ffffff")

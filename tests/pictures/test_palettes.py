@@ -9,6 +9,7 @@ from PIL import Image
 from pixace.errors import PixaceError, UsageError
 from pixace.pictures.known_palettes import KNOWN_PALETTES
 from pixace.pictures.palettes import check_palette_file, read_palette, write_palette
+from pixace.settings.colours import MAX_COLOURS
 
 COLOURS = ["1a1c2c", "ff004d", "000000", "ffffff"]
 
@@ -57,11 +58,15 @@ def test_lists_of_hexadecimal_digits(palette):
     ]
 
 
-def test_jasc_s_palette(palette):
-    assert read_palette(palette("a.pal", b"JASC-PAL\r\n0100\r\n2\r\n1 2 3\r\n4 5 6 255\r\n")) == [
-        "010203",
-        "040506",
-    ]
+@pytest.mark.parametrize("rest", [b"", b"7 8 9\r\n"])  # more than it says are not its own
+def test_jasc_s_palette(palette, rest):
+    data = b"JASC-PAL\r\n0100\r\n2\r\n1 2 3\r\n4 5 6 255\r\n" + rest
+    assert read_palette(palette("a.pal", data)) == ["010203", "040506"]
+
+
+def test_as_many_colours_as_there_may_be(palette):
+    colours = [f"{number:06x}" for number in range(MAX_COLOURS)]
+    assert read_palette(palette("a.hex", "\n".join(colours).encode())) == colours
 
 
 def test_a_picture_s_colours_come_row_by_row(tmp_path):

@@ -109,6 +109,10 @@ def test_one_that_is_no_file_is_passed_over(sheet):
             "3x4 pixels at 0,0 are not inside of the 2x6",
         ),
         (
+            {**TRIMMED, "sourceSize": {"w": 6, "h": 3}},
+            "3x4 pixels at 0,0 are not inside of the 6x3",
+        ),
+        (
             {**TRIMMED, "sourceSize": {"w": 9999, "h": 9999}},
             "9999x9999 pixels are more than the 50",
         ),

@@ -65,6 +65,22 @@ def test_only_whole_cells_count(size, shape):
     assert len([*grid.cells(size)]) == shape[0] * shape[1]
 
 
+@pytest.mark.parametrize(
+    ("size", "divides"),
+    [
+        ((11, 9), True),  # nothing more than the cells
+        ((12, 10), True),  # and the margin
+        ((13, 11), True),  # and the spacing
+        ((14, 12), True),  # and both
+        ((15, 9), False),
+        ((11, 13), False),
+        ((10, 9), False),
+    ],
+)
+def test_whether_pixels_are_left_over(size, divides):
+    assert Grid.of("4x3+1+2").divides(size) == divides
+
+
 def test_cells_come_row_by_row():
     cells = [*Grid.of("4x3+1+2").cells((11, 9))]
     assert [(cell.row, cell.column) for cell in cells] == [(1, 1), (1, 2), (2, 1), (2, 2)]

@@ -61,6 +61,8 @@ def test_settings_name_palettes_by_their_colours():
         ("palette:auto:x", "palette:auto:x is neither"),
         ("palette:auto:5000", "from 1 to 4096, not 5000"),
         ("palette:mine.ase", "must be a file that ends in .gpl, .hex, .pal, .png"),
+        ("pico-8", "for a palette say colours=palette:pico-8"),
+        ("mine.gpl", r"for a palette say colours=palette:mine\.gpl"),
         ("cmyk:4", "colours: the kind must be one of hsv, rgb, grey, palette"),
         ("palette:" + "x" * 9000, "is neither"),
         ("palette:a\0.hex", "must name a file or folder"),
