@@ -78,19 +78,9 @@ class Predictor:
         temperature: float | Sequence[float] = 1.0,
         scale: int | str = 256,
         *,
-        seed: int | None = None,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        best_of: int = 1,
-        unscale: bool = False,
-        palette: Path | str | None = None,
-        text: str | Sequence[str] | None = None,
-        class_name: str | Sequence[str] | None = None,
-        guidance: float | Sequence[float] = 1.0,
-        best_of_by: str = "picture",
-        labels: bool = False,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
+        **settings: Any,
     ) -> Drawing:
         """Draws new pictures, or completes prompts.
 
@@ -105,48 +95,26 @@ class Predictor:
             samples from the model's own distribution.
           scale: edge of one tile of the collage in pixels; or such as "4x": each pixel so often,
             exactly, without borders.
-          seed: of the noise; the same seed draws the same picture. None logs a new one.
-          top_k: draw only from the k likeliest colours; 0 means all.
-          top_p: draw only from the fewest colours that hold this share of the probability.
-          best_of: candidates for each tile, of which the best is kept.
-          unscale: take prompts back exactly that were made larger by whole blocks.
-          palette: give each pixel of the results the nearest colour of this palette: a file of one,
-            a name such as "pico-8", or its colours, "000000,ff004d".
-          text: what to draw, with weights as in "a red heart:1 | blue:0.5 | text:-1"; or several
-            such. Each prompt is completed, or batch_size pictures are drawn, for each of them.
-          class_name: a class that the model has learnt, or several; instead of text.
-          guidance: how much to follow the words: one number or several, one column each within each
-            temperature. 1 draws as the model has learnt it, 0 without words.
-          best_of_by: the candidate that is kept is the likeliest "picture", often a plain one, or
-            that whose likelihood the "caption" raises most.
-          labels: show in the collage, below each row, which words it is of.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
+          **settings: the other fields of `DrawingSettings`, such as `seed`, `text` or `best_of`;
+            `text`, `class_name` and `guidance` are one value or several, and `palette` may be a
+            file of one, or a name such as "pico-8".
 
         Raises:
-          UsageError: an argument out of range, a palette that cannot be read, or words to a model
-            that knows none, or no such class.
+          UsageError: a setting is unknown or out of range, a palette cannot be read, or there are
+            words for a model that knows none, or no such class.
           ImageError: a prompt that cannot be read.
         """
-        settings = DrawingSettings.of(
-            **with_palette({"palette": palette}),
+        named = DrawingSettings.of(
+            **with_palette(settings),
             batch_size=batch_size,
             cut=cut,
             temperature=temperature,
             scale=scale,
-            seed=seed,
-            top_k=top_k,
-            top_p=top_p,
-            best_of=best_of,
-            unscale=unscale,
-            text=text,
-            class_name=class_name,
-            guidance=guidance,
-            best_of_by=best_of_by,
-            labels=labels,
         )
-        opened = self._opened(listed(prompts), settings, allow_private_urls)
-        return self.draw_as(settings, opened, progress)
+        opened = self._opened(listed(prompts), named, allow_private_urls)
+        return self.draw_as(named, opened, progress)
 
     def _opened(
         self, sources: Sequence[PromptSource], settings: DrawingSettings, allow_private_urls: bool

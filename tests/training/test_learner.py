@@ -37,7 +37,7 @@ class PlainLoop(trax.supervised.training.Loop):
 
     def __init__(self, config: ModelConfig, settings: TrainingSettings, seed: int, data):
         self.losses = []
-        labeled_data = ((tokens, tokens, np.ones(tokens.shape, np.float32)) for tokens, _ in data)
+        labeled_data = ((tokens, tokens, np.ones(tokens.shape, np.float32)) for tokens, *_ in data)
         schedule = trax.lr.multifactor(
             constant=settings.learning_rate * math.sqrt(settings.warmup_steps),
             warmup_steps=settings.warmup_steps,

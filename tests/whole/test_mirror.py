@@ -15,8 +15,12 @@ TESTED_BY = {
         checkpoints.safe_pickle.compressed checkpoints.safe_pickle.dtypes
         checkpoints.safe_pickle.records checkpoints.safe_pickle.stream""",
     "checkpoints/test_file.py": "checkpoints.fitting checkpoints.lock",
+    "dataset/test_batches.py": "dataset.shown_captions",
+    "dataset/test_caption_finding.py": """dataset.caption_metadata dataset.caption_sources
+        dataset.caption_texts""",
     "dataset/test_examine.py": "dataset.findings",
     "dataset/test_quantisation.py": "commands.quantize",
+    "drawing/test_drawing_by_words.py": "drawing.known_words",
     "drawing/test_predictor.py": "drawing.drawn",
     "drawing/test_recipe.py": "pictures.metadata",
     "drawing/test_sampler.py": "drawing.choice drawing.noise",
@@ -45,7 +49,10 @@ TESTED_BY = {
 }
 
 # Folders of tests, and tests among those of a room, that are about no one module.
-OF_SEVERAL = ("examples", "faults", "tools", "whole", "drawing/test_sampling_models.py")
+OF_SEVERAL = (
+    *("examples", "faults", "tools", "whole"),
+    *("drawing/test_drawing_by_words.py", "drawing/test_sampling_models.py"),
+)
 
 
 def modules():
