@@ -50,9 +50,11 @@ th {{ text-align: left; font-weight: normal; opacity: 0.7; padding-right: 2rem; 
 th, td {{ vertical-align: top; }}
 .sheets {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr));
  gap: 1rem; }}
+#captioned .sheets {{ grid-template-columns: repeat(auto-fill, minmax(min(32rem, 100%), 1fr)); }}
 .tables {{ display: flex; flex-wrap: wrap; gap: 1rem 4rem; }}
 figure {{ margin: 0; }}
 img {{ max-width: 100%; border-radius: 4px; image-rendering: pixelated; }}
+#captioned img {{ image-rendering: auto; }}
 </style>
 </head>
 <body>
