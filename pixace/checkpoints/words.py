@@ -10,8 +10,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from pixace.wording import one_line
+
 MOST_CLASSES, MOST_WORDS = 1_000, 10_000  # that are kept
 _LONGEST = 1_000  # letters of one of them
+_COMMONEST = 100  # words that are listed
+_LONGEST_SHOWN = 100  # letters of what is listed
 
 
 class WordsRecord(NamedTuple):
@@ -55,12 +59,27 @@ class WordsRecord(NamedTuple):
         counts = Counter(dict(self.words)) | Counter(dict(other.words))
         return WordsRecord(tuple(sorted(classes)), _in_order(counts)).cut()
 
+    def listed(self) -> dict[str, str]:
+        """Returns the classes and the commonest words, each in one line of what prints."""
+        lines = {}
+        if self.classes:
+            lines["classes"] = ", ".join(map(shown_word, self.classes))
+        if self.words:
+            commonest = [f"{shown_word(word)} ({count})" for word, count in self.words[:_COMMONEST]]
+            lines[f"commonest of {len(self.words)} words"] = ", ".join(commonest)
+        return lines
+
     def cut(self) -> WordsRecord:
         """Returns the record, no longer than it may be."""
         return WordsRecord(self.classes[:MOST_CLASSES], self.words[:MOST_WORDS])
 
 
 NO_WORDS = WordsRecord()
+
+
+def shown_word(word: str) -> str:
+    """Spells a word of a model, which may be a stranger's."""
+    return one_line(word[:_LONGEST_SHOWN])
 
 
 def _in_order(counts: Counter[str]) -> tuple[tuple[str, int], ...]:

@@ -59,3 +59,19 @@ class Captions:
         """
         numbers = spread_numbers(len(self), count).tolist()
         return text_tokens([next(iter(self[number]), None) for number in numbers], length)
+
+    def different(self, most: int) -> list[str]:
+        """Returns first captions of pictures from all over the set, no text twice.
+
+        Args:
+          most: how many at most; it is fewer only where there are no more.
+        """
+        texts: list[str] = []
+        n_pictures = len(self)
+        for start in spread_numbers(n_pictures, most).tolist():
+            onward = (self[number % n_pictures][:1] for number in range(start, start + n_pictures))
+            found = next((text for first in onward for text in first if text not in texts), None)
+            if found is None:
+                break
+            texts.append(found)
+        return texts

@@ -5,18 +5,17 @@ from __future__ import annotations
 import difflib
 import logging
 
-from pixace.checkpoints.words import MOST_WORDS, WordsRecord
+from pixace.checkpoints.words import MOST_WORDS, WordsRecord, shown_word
 from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.tokens.text import normalised, shortened
-from pixace.wording import one_line, quoted
+from pixace.wording import quoted
 
 _log = logging.getLogger(__name__)
 
-_COMMONEST = 100  # words that are listed
 _NEAREST = 3  # classes that are proposed
-_LONGEST = 100  # letters of names that are compared, and shown
+_LONGEST = 100  # letters of names that are compared
 
 
 def require_words(drawing: DrawingSettings, config: ModelConfig) -> None:
@@ -65,12 +64,7 @@ def check_known(drawing: DrawingSettings, config: ModelConfig, words: WordsRecor
 
 def known_lines(words: WordsRecord) -> list[str]:
     """Says in words what a model knows: its classes, and the commonest words of its captions."""
-    lines = []
-    if words.classes:
-        lines.append(f"classes: {_joined(words.classes)}")
-    if words.words:
-        commonest = [f"{_shown(word)} ({count})" for word, count in words.words[:_COMMONEST]]
-        lines.append(f"commonest of {len(words.words)} words: {', '.join(commonest)}")
+    lines = [f"{name}: {value}" for name, value in words.listed().items()]
     return lines or ["this model knows no words"]
 
 
@@ -90,9 +84,4 @@ def _no_such_class(name: str, classes: tuple[str, ...]) -> str:
 
 
 def _joined(names: tuple[str, ...] | list[str] | dict[str, None]) -> str:
-    return ", ".join(map(_shown, names))
-
-
-def _shown(name: str) -> str:
-    """Spells a word of a model, which may be a stranger's."""
-    return one_line(name[:_LONGEST])
+    return ", ".join(map(shown_word, names))

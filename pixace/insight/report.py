@@ -30,6 +30,7 @@ _SHEETS = {
         "Validation pictures, the upper halves that the model was given, and what it drew.",
     ),
 }
+_CAPTIONED = "New pictures for captions of validation images, with the same noise every time."
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -49,9 +50,11 @@ th {{ text-align: left; font-weight: normal; opacity: 0.7; padding-right: 2rem; 
 th, td {{ vertical-align: top; }}
 .sheets {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr));
  gap: 1rem; }}
+#captioned .sheets {{ grid-template-columns: repeat(auto-fill, minmax(min(32rem, 100%), 1fr)); }}
 .tables {{ display: flex; flex-wrap: wrap; gap: 1rem 4rem; }}
 figure {{ margin: 0; }}
 img {{ max-width: 100%; border-radius: 4px; image-rendering: pixelated; }}
+#captioned img {{ image-rendering: auto; }}
 </style>
 </head>
 <body>
@@ -63,7 +66,7 @@ img {{ max-width: 100%; border-radius: 4px; image-rendering: pixelated; }}
 
 
 def report(name: str, record: TrainingRecord, folder: Path) -> str:
-    """Writes a page about a model: figures, curves, pictures by step, settings.
+    """Writes a page about a model: figures, curves, pictures by step, words, settings.
 
     Args:
       name: of the model.
@@ -81,6 +84,7 @@ def report(name: str, record: TrainingRecord, folder: Path) -> str:
             _section(title, _sheets(folder, kind, record, explanation))
             for kind, (title, explanation) in _SHEETS.items()
         ),
+        *_words(record, folder),
         _section("Settings", _settings(record)),
     ]
     return _PAGE.format(title=html.escape(name), sections="\n".join(sections))
@@ -129,6 +133,17 @@ def _sheets(folder: Path, kind: str, record: TrainingRecord, explanation: str) -
     if not figures:
         return "<p>There are none in this model's folder.</p>"
     return f'<p>{explanation}</p>\n<div class="sheets">{"".join(figures)}</div>'
+
+
+def _words(record: TrainingRecord, folder: Path) -> list[str]:
+    """Returns the sections about the words of a model, none where it knows no words."""
+    if record.config is None or record.config.caption_length is None:
+        return []
+    known = record.words.listed()
+    return [
+        _section("Captioned", _sheets(folder, "captioned", record, _CAPTIONED)),
+        _section("Words", _table(known) if known else "<p>None are stored with this model.</p>"),
+    ]
 
 
 def _spread(steps: list[int]) -> Iterable[int]:

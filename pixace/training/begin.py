@@ -135,7 +135,7 @@ def _watched(
     After a validation, old pictures go before the state is saved, and the state is saved before
     anybody is told which one is the best.
     """
-    config, summaries = worker.config, Summaries(folder)
+    config, val, summaries = worker.config, worker.val_images, Summaries(folder)
     curves = Curves(
         worker.settings,
         summaries,
@@ -161,7 +161,7 @@ def _watched(
         *([keeper] if keeper else []),
         curves,
         told,
-        EpochPictures(config, worker.val_images.tokens, worker.seed, summaries, preview),
+        EpochPictures(config, val.tokens, worker.seed, summaries, preview, val.captions),
         saver,
         OverfittingWarning(curves.history, folder),
     ]

@@ -1,12 +1,14 @@
 """The page about a model, opened in a real browser from the disk."""
 
 import dataclasses
+import html
 import shutil
 
 from PIL import Image
 
 from pixace.checkpoints.bundled import ready_folder
 from pixace.checkpoints.record import read_record
+from pixace.checkpoints.words import WordsRecord
 from pixace.cli import main
 from pixace.insight.report import MAX_SHEETS, report
 from tests.tools.browser import Browser
@@ -110,6 +112,27 @@ def test_a_picture_of_any_size_is_shown(weights_dir, tmp_path):
     Image.new("RGB", (20000, 10)).save(tmp_path / "pictures" / "samples-00001.png")
     page = report("m", read_record(weights_dir / "transformer" / "model.pkl.gz"), tmp_path)
     assert page.count("<figure>") == 1
+
+
+def test_a_model_that_knows_words_tells_of_them(weights_dir, tmp_path):
+    plain = read_record(weights_dir / "transformer" / "model.pkl.gz")
+    assert "<h2>Captioned</h2>" not in report("m", plain, tmp_path)
+    assert "<h2>Words</h2>" not in report("m", plain, tmp_path)
+
+    config = dataclasses.replace(plain.config, caption_length=8)
+    record = dataclasses.replace(plain, config=config)
+    page = report("m", record, tmp_path)
+    assert "<h2>Words</h2>\n<p>None are stored with this model.</p>" in page
+
+    words = WordsRecord((HOSTILE, "frog\n\x1b[2J"), (("<script>", 3), ("red", 2), ("x" * 999, 1)))
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "pictures" / "captioned-00003.png")
+    page = report("m", dataclasses.replace(record, words=words), tmp_path)
+    assert page.count("<figure>") == 1
+    assert 'alt="captioned at step 3"' in page
+    assert f"<td>{html.escape(HOSTILE)}, frog\\n\\x1b[2J</td>" in page
+    assert f"<th>commonest of 3 words</th><td>&lt;script&gt; (3), red (2), {'x' * 100} (1)<" in page
+    assert HOSTILE not in page and "<script>" not in page
 
 
 def test_wrong_usage_is_one_line(weights_dir, capsys):

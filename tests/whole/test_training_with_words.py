@@ -1,10 +1,12 @@
 """Trainings on images with captions: taught words, stopped and resumed; and those without."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import pixace
 from pixace.checkpoints.config_file import load_config
@@ -21,6 +23,8 @@ from pixace.system.signals import StopRequest
 from pixace.tokens.order import order_of
 from pixace.training.peers import Peers
 from pixace.training.start import StartingPoint
+from pixace.training.watching.epoch_pictures import EpochPictures
+from pixace.training.watching.summaries import Summaries
 from pixace.training.worker import Worker, read_images
 
 TINY = {"model_type": "pointer", "image_size": 4, "bitdepth": (2, 1, 2), "d_model": 16}
@@ -99,6 +103,49 @@ def test_the_right_words_help_and_wrong_ones_mislead(taught, kinds):
     assert nats[0] < nats[1] < nats[2]
     validated = read_checkpoint(taught / "model.pkl.gz").history.validations()[-1]
     assert validated == (2 * STEPS, pytest.approx(nats[0], rel=1e-3)), "with the right ones"
+
+
+def redrawn(taught: Path, kinds: Path, folder: Path, captions: str) -> EpochPictures:
+    """What goes on in a folder where the last epoch's pictures have not been drawn yet."""
+    stored = open_model(taught / "model.pkl.gz", {})
+    found = find_captions(kinds / "val", captions, LENGTH)
+    images = load_images(kinds / "val", stored.config, captions=found)
+    seed = read_checkpoint(taught / "model.pkl.gz").resume.seed
+    pictures = EpochPictures(
+        stored.config, images.tokens, seed, Summaries(folder), captions=images.captions
+    )
+    assert not pictures.is_done(2 * STEPS)
+    pictures.on_epoch(2 * STEPS, stored.build("eval", 1).weights, itertools.repeat(False).__next__)
+    assert pictures.is_done(2 * STEPS)
+    return pictures
+
+
+def test_the_pictures_of_an_epoch_show_what_held_out_captions_say(taught):
+    with Image.open(taught / "pictures" / f"captioned-{2 * STEPS:05}.png") as sheet:
+        assert sheet.width == 4 * 128
+        rows = np.asarray(sheet.convert("RGB")).reshape(2, -1, 4, 128, 3).swapaxes(1, 2)
+    tiles, words = rows[:, :, :128].reshape(8, 128, 128, 3), rows[:, :, 128:]
+    assert words.any(axis=(2, 3, 4)).all(), "below each"
+    strongest = tiles.mean(axis=(1, 2)).argmax(axis=-1)
+    assert strongest.tolist() == [0, 1, 2, 0, 1, 2, 0, 1], "red berries, green leaf, blue sea"
+    events = EventAccumulator(str(taught / "val"), size_guidance={"tensors": 0}).Reload()
+    assert [event.step for event in events.Tensors("captioned")] == [STEPS, 2 * STEPS]
+
+
+def test_who_comes_back_draws_them_as_they_would_have_been(taught, kinds, tmp_path):
+    """By weights that were there from the start, not put into a sampler that had others before."""
+    redrawn(taught, kinds, tmp_path, "auto")
+    names = {f"{kind}-{2 * STEPS:05}.png" for kind in ("samples", "completions", "captioned")}
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == names
+    for name in names:
+        expected = (taught / "pictures" / name).read_bytes()
+        assert (tmp_path / "pictures" / name).read_bytes() == expected
+
+
+def test_without_held_out_captions_there_are_no_such_pictures(taught, kinds, tmp_path):
+    redrawn(taught, kinds, tmp_path, "none")
+    drawn = {path.name.partition("-")[0] for path in (tmp_path / "pictures").iterdir()}
+    assert drawn == {"samples", "completions"}
 
 
 def test_it_goes_on_bit_for_bit(taught, resumed):

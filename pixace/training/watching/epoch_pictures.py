@@ -1,8 +1,12 @@
-"""The pictures of an epoch: new ones, and validation pictures completed from their upper half."""
+"""The pictures of an epoch: new ones, and validation pictures completed from their upper half.
+
+A model that knows words draws some more, for captions of validation pictures.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +16,16 @@ from PIL import Image
 
 from pixace.dataset.batches import spread_rows
 from pixace.dataset.cache import TokenRows
+from pixace.dataset.captions import Captions
+from pixace.drawing.guidance import Guide
 from pixace.drawing.sampler import Sampler, complete
 from pixace.insight.likelihood import Likelihood
 from pixace.models.build import model_with_weights
 from pixace.models.weights import flat_weights
 from pixace.pictures.collage import collage
+from pixace.pictures.labels import labelled
 from pixace.settings.model import ModelConfig
+from pixace.tokens.text import text_tokens
 from pixace.tokens.tiles import token_rows
 from pixace.training.watching.observer import Observer
 from pixace.training.watching.summaries import Summaries
@@ -37,6 +45,7 @@ class EpochPictures(Observer):
       seed: of the noise.
       summaries: where the pictures are shown and kept.
       preview: is given the new pictures of each epoch, in their own size, side by side.
+      captions: of the N pictures, of which some are drawn; None for a model that knows no words.
     """
 
     def __init__(
@@ -46,6 +55,7 @@ class EpochPictures(Observer):
         seed: int,
         summaries: Summaries,
         preview: Callable[[Image.Image], None] | None = None,
+        captions: Captions | None = None,
     ) -> None:
         self._config = config
         self._originals = spread_rows(val_tokens, _ABREAST).astype(np.int32)
@@ -53,11 +63,19 @@ class EpochPictures(Observer):
         self._summaries = summaries
         self._preview = preview
         self._sampler: Sampler | None = None
-        self._makers = {"samples": self._samples, "completions": self._completions}
+        texts = [] if captions is None else captions.different(N_PICTURES)
+        self._texts = list(itertools.islice(itertools.cycle(texts), N_PICTURES))
+        self._makers = {
+            "samples": self._samples,
+            "completions": self._completions,
+            "captioned": self._captioned,
+        }
+        # Pictures may be without captions though the model knows words.
+        self._kinds = [kind for kind in self._makers if self._texts or kind != "captioned"]
 
     def is_done(self, step: int) -> bool:
         """Returns whether the pictures of the epoch that ended at `step` are all there."""
-        return all(self._path(name, step).exists() for name in self._makers)
+        return all(self._path(name, step).exists() for name in self._kinds)
 
     def on_validation(self, step: int, likelihood: Likelihood) -> None:
         """Removes pictures of that step, which a training that went back has left behind.
@@ -80,10 +98,10 @@ class EpochPictures(Observer):
         Raises:
           ImageError: a picture cannot be written.
         """
-        for name, make in self._makers.items():
+        for name in self._kinds:
             if self._path(name, step).exists():
                 continue
-            picture = make(weights, stop)
+            picture = self._makers[name](weights, stop)
             if picture is None:
                 return
             self._summaries.picture(name, picture, step)
@@ -110,13 +128,27 @@ class EpochPictures(Observer):
         rows = [self._originals, prompt, completed[:_ABREAST], completed[_ABREAST:]]
         return self._sheet(rows, _TILE)
 
+    def _captioned(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
+        """Returns new pictures in two rows, with the words below each that it is drawn for."""
+        captions = text_tokens(self._texts, self._config.caption_length or 0)
+        guide = Guide(captions[:, None], np.zeros((N_PICTURES, 1), np.float32))
+        drawn = self._complete(None, weights, stop, guide)
+        if drawn is None:
+            return None
+        sheet = self._sheet([drawn[:_ABREAST], drawn[_ABREAST:]], _TILE)
+        return labelled(sheet, [self._texts[:_ABREAST], self._texts[_ABREAST:]])
+
     def _sheet(self, rows: Sequence[np.ndarray], tile: int) -> Image.Image:
         """Returns rows of _ABREAST pictures each, given as tokens."""
         columns = token_rows(rows, self._config.pictures)
         return collage([list(row) for row in zip(*columns, strict=True)], tile)
 
     def _complete(
-        self, prompt: np.ndarray | None, weights: Any, stop: Callable[[], bool]
+        self,
+        prompt: np.ndarray | None,
+        weights: Any,
+        stop: Callable[[], bool],
+        guide: Guide | None = None,
     ) -> np.ndarray | None:
         """Returns N_PICTURES whole token sequences, or None if told to stop meanwhile."""
         sampler = self._sampler_with(weights)
@@ -126,6 +158,7 @@ class EpochPictures(Observer):
             self._config.n_pixels,
             temperatures=[1.0] * N_PICTURES,
             seed=self._seed,
+            guide=guide,
         )
         drawn = next(states)
         for drawn in states:  # noqa: B007 (the last one counts)

@@ -107,10 +107,10 @@ def test_a_signal_gives_up_what_is_under_way(album, tmp_path, n_pixels, names):
 
 
 def test_pictures_of_a_step_that_is_trained_anew_go(album, tmp_path):
-    for kind, step in itertools.product(KINDS, (3, 6)):
+    for kind, step in itertools.product((*KINDS, "captioned"), (3, 6)):
         path = picture_path(tmp_path, kind, step)
         path.parent.mkdir(exist_ok=True)
         path.touch()
     album.at(tmp_path).on_validation(6, Likelihood(2.5, 5))
-    assert set(files(tmp_path)) == {"samples-00003.png", "completions-00003.png"}
+    assert set(files(tmp_path)) == {f"{kind}-00003.png" for kind in (*KINDS, "captioned")}
     album.at(tmp_path).on_validation(6, Likelihood(2.5, 5))
