@@ -14,22 +14,31 @@ from pixace.commands.flags import (
 )
 from pixace.insight.measuring import evaluate_images
 from pixace.settings.model import ModelConfig
+from pixace.settings.training import TrainingSettings
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
     define_measuring_flags(values)
     define_switches(values, json="Print the result as JSON.")
+    define_settings(values, TrainingSettings, ("captions",))
     define_settings(values, ModelConfig)
 
 
 def run(values: flags.FlagValues) -> None:
     """Prints the likelihood of a folder's images."""
-    likelihood = evaluate_images(**measuring_arguments("evaluate", values))
+    captions = values["captions"].value
+    evaluation = evaluate_images(**measuring_arguments("evaluate", values), captions=captions)
     if values["json"].value:
-        print(json.dumps(likelihood.to_dict()))
+        print(json.dumps(evaluation.to_dict()))
         return
-    print(f"images              {likelihood.n_images}")
-    print(f"nats per pixel      {likelihood.nats_per_pixel:.4f}")
-    print(f"bits per pixel      {likelihood.bits_per_pixel:.4f}")
-    print(f"bits per sub-pixel  {likelihood.bits_per_subpixel:.4f}")
+    print(f"images              {evaluation.n_images}")
+    print(f"nats per pixel      {evaluation.nats_per_pixel:.4f}")
+    print(f"bits per pixel      {evaluation.bits_per_pixel:.4f}")
+    for told, bits in (
+        ("without captions", evaluation.bits_per_pixel_without_caption),
+        ("wrong captions", evaluation.bits_per_pixel_wrong_caption),
+    ):
+        if bits is not None:
+            print(f"  {told:16}  {bits:.4f}")
+    print(f"bits per sub-pixel  {evaluation.bits_per_subpixel:.4f}")

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from pixace.checkpoints.folder import locate
+from pixace.dataset.captions import Captions
 from pixace.dataset.reading import load_images, read_tokens
 from pixace.errors import ImageError
+from pixace.insight.captions import captions_to_measure
+from pixace.insight.evaluation import Evaluation
 from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.insight.surprise import Surprise
 from pixace.models.stored import StoredModel, open_model
@@ -23,7 +26,7 @@ from pixace.pictures.folder import ImagePaths, Unreadable
 from pixace.settings.checks import require_int
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
-from pixace.settings.training import DEFAULT_WEIGHTS_DIR
+from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,26 +60,45 @@ class Evaluator:
         self._scorer = Scorer(self._model)
 
     def evaluate(
-        self, images: Path | str, batch_size: int = 8, reading: ReadingSettings = ONE_EACH
-    ) -> Likelihood:
-        """Measures the mean likelihood of all images of a folder.
+        self,
+        images: Path | str,
+        batch_size: int = 8,
+        reading: ReadingSettings = ONE_EACH,
+        captions: str = AUTO,
+    ) -> Evaluation:
+        """Measures the mean likelihood of all images of a folder, given their captions.
 
         Args:
           images: the top folder.
           batch_size: pictures per pass; memory grows with it, the result does not change.
           reading: how files become pictures; by default each is one.
+          captions: which kind of them to look for, if the model knows words.
 
         Raises:
-          ImageError: no image can be read there.
-          UsageError: batch_size below 1.
+          ImageError: no image can be read there, or none has the captions that are asked for.
+          UsageError: batch_size below 1, or captions asked for of a model that knows no words.
         """
         require_int("batch_size", batch_size, 1)
-        image_set = load_images(images, self._stored.config, reading=reading)
-        tokens = image_set.tokens
+        config, known = self._stored.config, self._stored.words.classes
+        found = captions_to_measure(images, captions, config, known)
+        image_set = load_images(images, config, reading=reading, captions=found)
+        tokens, of_images = image_set.tokens, image_set.captions
         size = min(batch_size, len(tokens))  # an incomplete pass would be filled up
-        likelihood = self._scorer.likelihood(self._model.weights, tokens, size)
-        assert likelihood is not None  # nothing asked it to stop
-        return likelihood
+
+        def measured(told: Captions | None) -> Likelihood:
+            words = None
+            if told is not None and config.caption_length is not None:
+                words = told.spread_tokens(len(told), config.caption_length)
+            likelihood = self._scorer.likelihood(self._model.weights, tokens, size, captions=words)
+            assert likelihood is not None  # nothing asked it to stop
+            return likelihood
+
+        right = measured(of_images)
+        if of_images is None or not any(of_images):
+            return Evaluation(right)
+        without, others = Captions(() for _ in of_images), of_images.of_others()
+        wrong = measured(others) if any(others) else None
+        return Evaluation(right, measured(without), wrong)
 
     def score(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
+from pixace.insight.captions import check_captions
 from pixace.insight.surprise import MAX_ROWS, sheet_size, surprise_sheet
 from pixace.pictures.cutting import FoundPictures, find_pictures
 from pixace.pictures.writing import check_output, write_picture
@@ -16,13 +17,13 @@ from pixace.settings.checks import require_int
 from pixace.settings.model import resolve_config
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
-from pixace.settings.training import DEFAULT_WEIGHTS_DIR
+from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
 from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
 
 if TYPE_CHECKING:
+    from pixace.insight.evaluation import Evaluation
     from pixace.insight.evaluator import Ranking
-    from pixace.insight.likelihood import Likelihood
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +36,9 @@ def evaluate_images(
     checkpoint: str | None = None,
     batch_size: int = 8,
     reading: ReadingSettings = ONE_EACH,
+    captions: str = AUTO,
     **settings: Any,
-) -> Likelihood:
+) -> Evaluation:
     """Measures the mean likelihood of a folder's images: does what `pixace evaluate` does.
 
     Args:
@@ -46,6 +48,7 @@ def evaluate_images(
       checkpoint: a file, a step, "latest" or "best".
       batch_size: pictures per pass; memory grows with it, the result does not change.
       reading: how files become pictures; by default each is one.
+      captions: of the images, for a model that knows words: see `TrainingSettings`.
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
         needed only where none are stored beside the weights.
 
@@ -54,12 +57,14 @@ def evaluate_images(
       ImageError: no image can be read there.
       CheckpointError: no such model, or its file cannot be used.
     """
-    path, _ = _found(images, reading, model_name, weights_dir, checkpoint, batch_size, settings)
+    path, _ = _found(
+        images, reading, captions, model_name, weights_dir, checkpoint, batch_size, settings
+    )
 
     from pixace.insight.evaluator import Evaluator
     from pixace.models.stored import open_model
 
-    return Evaluator(open_model(path, settings)).evaluate(images, batch_size, reading)
+    return Evaluator(open_model(path, settings)).evaluate(images, batch_size, reading, captions)
 
 
 def score_images(
@@ -94,7 +99,9 @@ def score_images(
       ImageError: no images there, or the file cannot be written.
       CheckpointError: no such model, or its file cannot be used.
     """
-    path, found = _found(images, reading, model_name, weights_dir, checkpoint, batch_size, settings)
+    path, found = _found(
+        images, reading, AUTO, model_name, weights_dir, checkpoint, batch_size, settings
+    )
     if surprise is not None:
         check_output(Path(surprise), sheet_size(MAX_ROWS), "surprise")
 
@@ -125,6 +132,7 @@ def score_images(
 def _found(
     images: Path | str,
     reading: ReadingSettings,
+    captions: str,
     model_name: str | None,
     weights_dir: Path | str,
     checkpoint: str | None,
@@ -138,7 +146,8 @@ def _found(
     """
     found = find_pictures(images, reading)
     path = locate(model_name, weights_dir, checkpoint)
-    resolve_config(stored_config(path), with_palette(settings), source=path.parent)
+    config = resolve_config(stored_config(path), with_palette(settings), source=path.parent)
+    check_captions(captions, config)
     require_int("batch_size", batch_size, 1)
     return path, found
 
