@@ -14,21 +14,18 @@ from pixace.commands.flags import (
 )
 from pixace.insight.measuring import evaluate_images
 from pixace.settings.model import ModelConfig
-from pixace.settings.training import TrainingSettings
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
     define_measuring_flags(values)
     define_switches(values, json="Print the result as JSON.")
-    define_settings(values, TrainingSettings, ("captions",))
     define_settings(values, ModelConfig)
 
 
 def run(values: flags.FlagValues) -> None:
     """Prints the likelihood of a folder's images."""
-    captions = values["captions"].value
-    evaluation = evaluate_images(**measuring_arguments("evaluate", values), captions=captions)
+    evaluation = evaluate_images(**measuring_arguments("evaluate", values))
     if values["json"].value:
         print(json.dumps(evaluation.to_dict()))
         return

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pixace.dataset.captions import Captions
 from pixace.dataset.reading import load_images, read_tokens
 from pixace.errors import ImageError
 from pixace.insight.captions import captions_to_measure
+from pixace.insight.classification import Classification, classifier_of
 from pixace.insight.evaluation import Evaluation
 from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.insight.surprise import Surprise
@@ -38,12 +39,14 @@ class Ranking:
       nats_per_pixel: float64 (N,), -ln p of one pixel of each.
       unreadable: the other files.
       surprises: the pixels of the first of them, for `surprise.surprise_sheet`.
+      classification: which of several captions is the likeliest for each, if that was asked.
     """
 
     paths: ImagePaths
     nats_per_pixel: np.ndarray
     unreadable: list[Unreadable]
     surprises: list[Surprise]
+    classification: Classification | None = None
 
     @property
     def bits_per_pixel(self) -> np.ndarray:
@@ -82,19 +85,19 @@ class Evaluator:
         config, known = self._stored.config, self._stored.words.classes
         found = captions_to_measure(images, captions, config, known)
         image_set = load_images(images, config, reading=reading, captions=found)
-        tokens, of_images = image_set.tokens, image_set.captions
+        tokens = image_set.tokens
+        of_images = image_set.captions or Captions(() for _ in image_set.paths)
         size = min(batch_size, len(tokens))  # an incomplete pass would be filled up
 
-        def measured(told: Captions | None) -> Likelihood:
-            words = None
-            if told is not None and config.caption_length is not None:
-                words = told.spread_tokens(len(told), config.caption_length)
-            likelihood = self._scorer.likelihood(self._model.weights, tokens, size, captions=words)
+        def measured(told: Captions) -> Likelihood:
+            likelihood = self._scorer.likelihood(
+                self._model.weights, tokens, size, captions=self._words(told)
+            )
             assert likelihood is not None  # nothing asked it to stop
             return likelihood
 
         right = measured(of_images)
-        if of_images is None or not any(of_images):
+        if not any(of_images):
             return Evaluation(right)
         without, others = Captions(() for _ in of_images), of_images.of_others()
         wrong = measured(others) if any(others) else None
@@ -106,10 +109,13 @@ class Evaluator:
         batch_size: int = 8,
         reading: ReadingSettings = ONE_EACH,
         *,
+        captions: str = AUTO,
+        text: Sequence[str] = (),
+        classes: bool = False,
         n_surprises: int = 0,
         progress: Callable[[int], None] = lambda n_images: None,
     ) -> Ranking:
-        """Ranks the images of a folder by how badly the model predicts them.
+        """Ranks the images of a folder by how badly the model predicts them, given their captions.
 
         However large the folder, only some of its pictures are in memory at a time.
 
@@ -117,26 +123,34 @@ class Evaluator:
           images: the top folder.
           batch_size: pictures per pass; memory grows with it, the result does not change.
           reading: how files become pictures; by default each is one.
+          captions: which kind of them to look for, if the model knows words.
+          text: captions, the likeliest of which is found for each image.
+          classes: whether to choose from all classes of the model in the place of such captions.
           n_surprises: for how many of the most surprising images to keep all pixels' surprise.
           progress: called after each pass with the number of images done since the last call.
 
         Raises:
-          ImageError: no such folder, or no image files in it.
-          UsageError: batch_size below 1.
+          ImageError: no such folder, no image files in it, or none of them has the captions that
+            are asked for.
+          UsageError: batch_size below 1, or a model that knows no words is asked for captions.
         """
         require_int("batch_size", batch_size, 1)
+        config, known = self._stored.config, self._stored.words
+        classifier = classifier_of(text, classes, config, known)
+        told = captions_to_measure(images, captions, config, known.classes)
         found = find_pictures(images, reading)
         found.tell()
         paths, unreadable = found.paths, [*found.unreadable]
-        pictures = self._stored.config.pictures
-        pictures = dataclasses.replace(pictures, unscale=reading.unscale)
+        of_images = Captions(() for _ in paths) if told is None else told.of(paths)
+        pictures = dataclasses.replace(config.pictures, unscale=reading.unscale)
         size = min(batch_size, len(paths))
         numbers, nats, surprises = array("q"), array("d"), []
         readable = self._readable(paths, pictures, unreadable)
         while batch := list(itertools.islice(readable, size)):
             # Always of one size, as another would be compiled anew.
-            tokens = np.resize([row for _, row in batch], (size, self._stored.config.n_pixels))
-            (pixels,) = self._scorer.pixel_nats(self._model.weights, tokens, size)
+            tokens = np.resize([row for _, row in batch], (size, config.n_pixels))
+            own = of_images.select(number for number, _ in batch)
+            pixels = self._pixel_nats(tokens, self._words(own))
             for (number, row), row_nats in zip(batch, pixels, strict=False):
                 numbers.append(number)
                 nats.append(row_nats.mean())
@@ -146,10 +160,31 @@ class Evaluator:
             # A stable sort of what came in the order of the paths.
             surprises.sort(key=lambda surprise: -surprise.nats.mean())
             del surprises[n_surprises:]
+            if classifier is not None:
+                given = [self._pixel_nats(tokens, each).sum(axis=1) for each in classifier.words]
+                classifier.add(np.stack(given, axis=1)[: len(batch)], own)
             progress(len(batch))
         order = np.argsort(-np.array(nats), kind="stable")
         ranked = paths.select(np.array(numbers)[order])
-        return Ranking(ranked, np.array(nats)[order], unreadable, surprises)
+        chosen = None if classifier is None else classifier.ordered(order)
+        return Ranking(ranked, np.array(nats)[order], unreadable, surprises, chosen)
+
+    def _words(self, captions: Captions) -> np.ndarray | None:
+        """Returns what the model reads of first captions, int32 (N, P), if it knows words."""
+        length = self._stored.config.caption_length
+        return None if length is None else captions.spread_tokens(len(captions), length)
+
+    def _pixel_nats(self, tokens: np.ndarray, words: np.ndarray | None) -> np.ndarray:
+        """Returns -ln p of every pixel of one pass, float64 (B, L).
+
+        Args:
+          tokens: unsigned integers (B, L).
+          words: int32 (N, P) or (P,), told to the pictures over and over; None tells no words.
+        """
+        if words is not None:
+            words = np.resize(words, (len(tokens), words.shape[-1]))
+        (pixels,) = self._scorer.pixel_nats(self._model.weights, tokens, len(tokens), words)
+        return pixels
 
     def _readable(
         self, paths: ImagePaths, pictures: PictureSettings, unreadable: list[Unreadable]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
 from pixace.insight.captions import check_captions
+from pixace.insight.classification import check_choice
 from pixace.insight.surprise import MAX_ROWS, sheet_size, surprise_sheet
 from pixace.pictures.cutting import FoundPictures, find_pictures
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_int
-from pixace.settings.model import resolve_config
+from pixace.settings.model import ModelConfig, resolve_config
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
@@ -57,7 +58,7 @@ def evaluate_images(
       ImageError: no image can be read there.
       CheckpointError: no such model, or its file cannot be used.
     """
-    path, _ = _found(
+    path, _, _ = _found(
         images, reading, captions, model_name, weights_dir, checkpoint, batch_size, settings
     )
 
@@ -75,6 +76,9 @@ def score_images(
     checkpoint: str | None = None,
     batch_size: int = 8,
     reading: ReadingSettings = ONE_EACH,
+    captions: str = AUTO,
+    text: Sequence[str] = (),
+    classes: bool = False,
     surprise: Path | str | None = None,
     show: Callable[[Ranking], None] = lambda ranking: None,
     progress: Callable[[int, int], None] = lambda n_done, n_total: None,
@@ -89,6 +93,9 @@ def score_images(
       checkpoint: see `evaluate_images`.
       batch_size: see `evaluate_images`.
       reading: see `evaluate_images`.
+      captions: see `evaluate_images`.
+      text: captions, the likeliest of which is found for each image.
+      classes: whether to choose from all classes of the model in the place of such captions.
       surprise: file in which the most surprising images are drawn, each beside a heat map.
       show: is given the ranking, also where that file then cannot be written.
       progress: called after each pass with how many images are done, and how many there are.
@@ -99,9 +106,10 @@ def score_images(
       ImageError: no images there, or the file cannot be written.
       CheckpointError: no such model, or its file cannot be used.
     """
-    path, found = _found(
-        images, reading, AUTO, model_name, weights_dir, checkpoint, batch_size, settings
+    path, found, config = _found(
+        images, reading, captions, model_name, weights_dir, checkpoint, batch_size, settings
     )
+    check_choice(text, classes, config)
     if surprise is not None:
         check_output(Path(surprise), sheet_size(MAX_ROWS), "surprise")
 
@@ -118,7 +126,14 @@ def score_images(
 
     n_surprises = 0 if surprise is None else MAX_ROWS
     ranking = Evaluator(stored).score(
-        images, batch_size, reading, n_surprises=n_surprises, progress=count
+        images,
+        batch_size,
+        reading,
+        captions=captions,
+        text=text,
+        classes=classes,
+        n_surprises=n_surprises,
+        progress=count,
     )
     progress(len(found.paths), len(found.paths))  # those that cannot be read included
     try:
@@ -138,18 +153,18 @@ def _found(
     checkpoint: str | None,
     batch_size: int,
     settings: Mapping[str, Any],
-) -> tuple[Path, FoundPictures]:
+) -> tuple[Path, FoundPictures, ModelConfig]:
     """Finds wrong all that can be found so before trax is imported.
 
     Returns:
-      The file of weights, and the pictures.
+      The file of weights, the pictures, and the model's settings.
     """
     found = find_pictures(images, reading)
     path = locate(model_name, weights_dir, checkpoint)
     config = resolve_config(stored_config(path), with_palette(settings), source=path.parent)
     check_captions(captions, config)
     require_int("batch_size", batch_size, 1)
-    return path, found
+    return path, found, config
 
 
 def _draw(ranking: Ranking, pictures: PictureSettings, path: Path) -> None:
