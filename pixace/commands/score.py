@@ -28,7 +28,7 @@ from pixace.wording import one_line, shown
 
 if TYPE_CHECKING:
     from pixace.insight.classification import Classification
-    from pixace.insight.evaluator import Ranking
+    from pixace.insight.ranking import Ranking
 
 _log = logging.getLogger(__name__)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,10 +15,10 @@ from pixace.dataset.captions import Captions
 from pixace.dataset.reading import load_images, read_tokens
 from pixace.errors import ImageError
 from pixace.insight.captions import captions_to_measure
-from pixace.insight.classification import Classification, classifier_of
+from pixace.insight.classification import classifier_of
 from pixace.insight.evaluation import Evaluation
 from pixace.insight.likelihood import Likelihood, Scorer
-from pixace.insight.surprise import Surprise
+from pixace.insight.ranking import Ranker, Ranking
 from pixace.models.stored import StoredModel, open_model
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.folder import ImagePaths, Unreadable
@@ -28,30 +26,6 @@ from pixace.settings.checks import require_int
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
-
-
-@dataclasses.dataclass(frozen=True)
-class Ranking:
-    """The images of a folder, the most surprising first.
-
-    Attributes:
-      paths: the N files that could be read; those of equal surprise in the order of their paths.
-      nats_per_pixel: float64 (N,), -ln p of one pixel of each.
-      unreadable: the other files.
-      surprises: the pixels of the first of them, for `surprise.surprise_sheet`.
-      classification: which of several captions is the likeliest for each, if that was asked.
-    """
-
-    paths: ImagePaths
-    nats_per_pixel: np.ndarray
-    unreadable: list[Unreadable]
-    surprises: list[Surprise]
-    classification: Classification | None = None
-
-    @property
-    def bits_per_pixel(self) -> np.ndarray:
-        """-log2 p of one pixel of each image, float64 (N,)."""
-        return self.nats_per_pixel / math.log(2)
 
 
 class Evaluator:
@@ -144,30 +118,18 @@ class Evaluator:
         of_images = Captions(() for _ in paths) if told is None else told.of(paths)
         pictures = dataclasses.replace(config.pictures, unscale=reading.unscale)
         size = min(batch_size, len(paths))
-        numbers, nats, surprises = array("q"), array("d"), []
+        ranker = Ranker(paths, n_surprises)
         readable = self._readable(paths, pictures, unreadable)
         while batch := list(itertools.islice(readable, size)):
             # Always of one size, as another would be compiled anew.
             tokens = np.resize([row for _, row in batch], (size, config.n_pixels))
             own = of_images.select(number for number, _ in batch)
-            pixels = self._pixel_nats(tokens, self._words(own))
-            for (number, row), row_nats in zip(batch, pixels, strict=False):
-                numbers.append(number)
-                nats.append(row_nats.mean())
-                if n_surprises:
-                    name = paths.label(number)
-                    surprises.append(Surprise(name, row, row_nats))
-            # A stable sort of what came in the order of the paths.
-            surprises.sort(key=lambda surprise: -surprise.nats.mean())
-            del surprises[n_surprises:]
+            ranker.add(batch, self._pixel_nats(tokens, self._words(own)))
             if classifier is not None:
                 given = [self._pixel_nats(tokens, each).sum(axis=1) for each in classifier.words]
                 classifier.add(np.stack(given, axis=1)[: len(batch)], own)
             progress(len(batch))
-        order = np.argsort(-np.array(nats), kind="stable")
-        ranked = paths.select(np.array(numbers)[order])
-        chosen = None if classifier is None else classifier.ordered(order)
-        return Ranking(ranked, np.array(nats)[order], unreadable, surprises, chosen)
+        return ranker.ranking(unreadable, classifier)
 
     def _words(self, captions: Captions) -> np.ndarray | None:
         """Returns what the model reads of first captions, int32 (N, P), if it knows words."""

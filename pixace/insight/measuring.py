@@ -24,7 +24,7 @@ from pixace.wording import shown
 
 if TYPE_CHECKING:
     from pixace.insight.evaluation import Evaluation
-    from pixace.insight.evaluator import Ranking
+    from pixace.insight.ranking import Ranking
 
 _log = logging.getLogger(__name__)
 
