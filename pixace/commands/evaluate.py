@@ -25,11 +25,17 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> None:
     """Prints the likelihood of a folder's images."""
-    likelihood = evaluate_images(**measuring_arguments("evaluate", values))
+    evaluation = evaluate_images(**measuring_arguments("evaluate", values))
     if values["json"].value:
-        print(json.dumps(likelihood.to_dict()))
+        print(json.dumps(evaluation.to_dict()))
         return
-    print(f"images              {likelihood.n_images}")
-    print(f"nats per pixel      {likelihood.nats_per_pixel:.4f}")
-    print(f"bits per pixel      {likelihood.bits_per_pixel:.4f}")
-    print(f"bits per sub-pixel  {likelihood.bits_per_subpixel:.4f}")
+    print(f"images              {evaluation.n_images}")
+    print(f"nats per pixel      {evaluation.nats_per_pixel:.4f}")
+    print(f"bits per pixel      {evaluation.bits_per_pixel:.4f}")
+    for told, bits in (
+        ("without captions", evaluation.bits_per_pixel_without_caption),
+        ("wrong captions", evaluation.bits_per_pixel_wrong_caption),
+    ):
+        if bits is not None:
+            print(f"  {told:16}  {bits:.4f}")
+    print(f"bits per sub-pixel  {evaluation.bits_per_subpixel:.4f}")

@@ -11,7 +11,7 @@ from pixace.errors import UsageError
 from pixace.settings.fields import Setting, settings_of
 from pixace.settings.model import SETTING_NAMES
 from pixace.settings.reading import ReadingSettings
-from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
+from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR, TrainingSettings
 from pixace.wording import spell
 
 # How pictures of any kind become the model's.
@@ -97,6 +97,7 @@ def define_measuring_flags(values: flags.FlagValues) -> None:
         "batch_size", 8, "Images per pass; changes memory, not the result.", flag_values=values
     )
     define_settings(values, ReadingSettings)
+    define_settings(values, TrainingSettings, ("captions",))
 
 
 def define_picture_file_flag(values: flags.FlagValues, default: str, also: str = "") -> None:
@@ -128,7 +129,7 @@ def measuring_arguments(command: str, values: flags.FlagValues) -> dict[str, Any
     """
     if values["images"].value is None:
         raise UsageError(f"{command} needs --images=FOLDER")
-    names = ("images", "model_name", "weights_dir", "checkpoint", "batch_size")
+    names = ("images", "model_name", "weights_dir", "checkpoint", "batch_size", "captions")
     named = {name: values[name].value for name in names}
     return {**named, "reading": reading_settings(values), **typed_settings(values)}
 

@@ -20,6 +20,7 @@ from pixace.dataset.caption_sources import (
 )
 from pixace.dataset.caption_texts import CaptionTexts
 from pixace.dataset.captions import Captions
+from pixace.errors import ImageError
 from pixace.pictures.folder import ImagePaths, find_images, name_digests
 from pixace.settings.checks import require_choice
 from pixace.settings.model import CAPTION_LENGTH
@@ -82,6 +83,18 @@ class FolderCaptions(NamedTuple):
         _log.info("%s: captions: %s", shown(self.files.folder), self.summary)
         for trouble in self.troubles:
             _log.warning("%s: captions: %s", shown(self.files.folder), trouble)
+
+    def require(self, kind: str) -> None:
+        """Checks that there are some, where a kind was asked for.
+
+        Raises:
+          ImageError: there are none.
+        """
+        if not self.source and kind not in (AUTO, NONE):
+            raise ImageError(
+                f"{shown(self.files.folder)}: captions={kind}, but none of its images has such a "
+                "caption; name another kind, or leave it out"
+            )
 
     def of(self, paths: ImagePaths) -> Captions:
         """Returns the captions of pictures of the same folder, each those of its file."""

@@ -47,6 +47,30 @@ class Captions:
         """Returns the captions of some pictures; -1 stands for one without any."""
         return Captions(() if number < 0 else self[number] for number in numbers)
 
+    def of_others(self) -> Captions:
+        """Returns a caption that is not its own for each picture that has one.
+
+        It is the first caption of the picture half the set further on, or of the next one that has
+        another text. Where there is none, and for pictures without captions, there is nothing.
+        """
+        firsts = [next(iter(texts), "") for texts in self]
+        count, distinct = len(firsts), {*firsts} - {""}
+        # Behind a picture, the next one of another text: at a time, runs of equal ones are passed.
+        behind = [0] * count
+        for number in reversed(range(2 * count)):  # twice, as the set goes on at its start
+            here, after = number % count, (number + 1) % count
+            behind[here] = after if firsts[here] != firsts[after] else behind[after]
+        others = Captions()
+        for number, texts in enumerate(self):
+            own, other = {"", *texts}, (number + count // 2) % count
+            if not texts or distinct <= own:
+                others.append(())
+                continue
+            while firsts[other] in own:
+                other = behind[other]
+            others.append((firsts[other],))
+        return others
+
     def spread_tokens(self, count: int, length: int) -> np.ndarray:
         """Returns the tokens of first captions of pictures from all over the set.
 

@@ -37,15 +37,6 @@ class Likelihood(NamedTuple):
         """Bits per dimension, as papers on RGB pictures count: a third of a pixel's bits."""
         return self.bits_per_pixel / 3
 
-    def to_dict(self) -> dict[str, float]:
-        """Returns the figures under the names that `evaluate --json` prints."""
-        return {
-            "nats_per_pixel": self.nats_per_pixel,
-            "bits_per_pixel": self.bits_per_pixel,
-            "bits_per_subpixel": self.bits_per_subpixel,
-            "n_images": self.n_images,
-        }
-
 
 class Scorer:
     """Computes log-likelihoods with a model in mode eval; compiled once, used often.

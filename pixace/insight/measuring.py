@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
+from pixace.insight.captions import check_captions
+from pixace.insight.classification import check_choice
 from pixace.insight.surprise import MAX_ROWS, sheet_size, surprise_sheet
 from pixace.pictures.cutting import FoundPictures, find_pictures
 from pixace.pictures.writing import check_output, write_picture
 from pixace.settings.checks import require_int
-from pixace.settings.model import resolve_config
+from pixace.settings.model import ModelConfig, resolve_config
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
-from pixace.settings.training import DEFAULT_WEIGHTS_DIR
+from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
 from pixace.tokens.palette_names import with_palette
 from pixace.wording import shown
 
 if TYPE_CHECKING:
-    from pixace.insight.evaluator import Ranking
-    from pixace.insight.likelihood import Likelihood
+    from pixace.insight.evaluation import Evaluation
+    from pixace.insight.ranking import Ranking
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +37,9 @@ def evaluate_images(
     checkpoint: str | None = None,
     batch_size: int = 8,
     reading: ReadingSettings = ONE_EACH,
+    captions: str = AUTO,
     **settings: Any,
-) -> Likelihood:
+) -> Evaluation:
     """Measures the mean likelihood of a folder's images: does what `pixace evaluate` does.
 
     Args:
@@ -46,6 +49,7 @@ def evaluate_images(
       checkpoint: a file, a step, "latest" or "best".
       batch_size: pictures per pass; memory grows with it, the result does not change.
       reading: how files become pictures; by default each is one.
+      captions: of the images, for a model that knows words: see `TrainingSettings`.
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
         needed only where none are stored beside the weights.
 
@@ -54,12 +58,14 @@ def evaluate_images(
       ImageError: no image can be read there.
       CheckpointError: no such model, or its file cannot be used.
     """
-    path, _ = _found(images, reading, model_name, weights_dir, checkpoint, batch_size, settings)
+    path, _, _ = _found(
+        images, reading, captions, model_name, weights_dir, checkpoint, batch_size, settings
+    )
 
     from pixace.insight.evaluator import Evaluator
     from pixace.models.stored import open_model
 
-    return Evaluator(open_model(path, settings)).evaluate(images, batch_size, reading)
+    return Evaluator(open_model(path, settings)).evaluate(images, batch_size, reading, captions)
 
 
 def score_images(
@@ -70,6 +76,9 @@ def score_images(
     checkpoint: str | None = None,
     batch_size: int = 8,
     reading: ReadingSettings = ONE_EACH,
+    captions: str = AUTO,
+    text: Sequence[str] = (),
+    classes: bool = False,
     surprise: Path | str | None = None,
     show: Callable[[Ranking], None] = lambda ranking: None,
     progress: Callable[[int, int], None] = lambda n_done, n_total: None,
@@ -78,12 +87,10 @@ def score_images(
     """Ranks a folder's images by how much they surprise a model: does what `pixace score` does.
 
     Args:
-      images: see `evaluate_images`.
-      model_name: see `evaluate_images`.
-      weights_dir: see `evaluate_images`.
-      checkpoint: see `evaluate_images`.
-      batch_size: see `evaluate_images`.
-      reading: see `evaluate_images`.
+      images, model_name, weights_dir, checkpoint: see `evaluate_images`.
+      batch_size, reading, captions: see `evaluate_images`.
+      text: captions, the likeliest of which is found for each image.
+      classes: whether to choose from all classes of the model in the place of such captions.
       surprise: file in which the most surprising images are drawn, each beside a heat map.
       show: is given the ranking, also where that file then cannot be written.
       progress: called after each pass with how many images are done, and how many there are.
@@ -94,26 +101,28 @@ def score_images(
       ImageError: no images there, or the file cannot be written.
       CheckpointError: no such model, or its file cannot be used.
     """
-    path, found = _found(images, reading, model_name, weights_dir, checkpoint, batch_size, settings)
+    path, found, config = _found(
+        images, reading, captions, model_name, weights_dir, checkpoint, batch_size, settings
+    )
+    check_choice(text, classes, config)
     if surprise is not None:
         check_output(Path(surprise), sheet_size(MAX_ROWS), "surprise")
 
     from pixace.insight.evaluator import Evaluator
     from pixace.models.stored import open_model
 
-    stored = open_model(path, settings)
-    n_done = 0
-
-    def count(n_images: int) -> None:
-        nonlocal n_done
-        n_done += n_images
-        progress(n_done, len(found.paths))
-
-    n_surprises = 0 if surprise is None else MAX_ROWS
+    stored, n_images = open_model(path, settings), len(found.paths)
     ranking = Evaluator(stored).score(
-        images, batch_size, reading, n_surprises=n_surprises, progress=count
+        images,
+        batch_size,
+        reading,
+        captions=captions,
+        text=text,
+        classes=classes,
+        n_surprises=0 if surprise is None else MAX_ROWS,
+        progress=_summed(progress, n_images),
     )
-    progress(len(found.paths), len(found.paths))  # those that cannot be read included
+    progress(n_images, n_images)  # those that cannot be read included
     try:
         if surprise is not None:
             _draw(ranking, stored.config.pictures, Path(surprise))
@@ -122,25 +131,39 @@ def score_images(
     return ranking
 
 
+def _summed(progress: Callable[[int, int], None], n_images: int) -> Callable[[int], None]:
+    """Returns what is told how many images more are done, and tells how many of all are."""
+    n_done = 0
+
+    def count(n_more: int) -> None:
+        nonlocal n_done
+        n_done += n_more
+        progress(n_done, n_images)
+
+    return count
+
+
 def _found(
     images: Path | str,
     reading: ReadingSettings,
+    captions: str,
     model_name: str | None,
     weights_dir: Path | str,
     checkpoint: str | None,
     batch_size: int,
     settings: Mapping[str, Any],
-) -> tuple[Path, FoundPictures]:
+) -> tuple[Path, FoundPictures, ModelConfig]:
     """Finds wrong all that can be found so before trax is imported.
 
     Returns:
-      The file of weights, and the pictures.
+      The file of weights, the pictures, and the model's settings.
     """
     found = find_pictures(images, reading)
     path = locate(model_name, weights_dir, checkpoint)
-    resolve_config(stored_config(path), with_palette(settings), source=path.parent)
+    config = resolve_config(stored_config(path), with_palette(settings), source=path.parent)
+    check_captions(captions, config)
     require_int("batch_size", batch_size, 1)
-    return path, found
+    return path, found, config
 
 
 def _draw(ranking: Ranking, pictures: PictureSettings, path: Path) -> None:

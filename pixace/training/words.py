@@ -8,9 +8,8 @@ from pathlib import Path
 
 from pixace.checkpoints.words import NO_WORDS, WordsRecord
 from pixace.dataset.caption_finding import FolderCaptions, find_captions
-from pixace.errors import ImageError
 from pixace.settings.model import CAPTION_LENGTH, ModelConfig
-from pixace.settings.training import AUTO, NONE, TrainingSettings
+from pixace.settings.training import NONE, TrainingSettings
 from pixace.training.start import StartingPoint
 from pixace.wording import shown
 
@@ -45,11 +44,8 @@ def with_words(
                 found.summary,
             )
         return config, None
-    if not (found.source or start or kind in (AUTO, NONE)):
-        raise ImageError(
-            f"{shown(folder)}: captions={kind}, but none of its images has such a caption; name "
-            f"another kind, or leave it out"
-        )
+    if not start:
+        found.require(kind)
     if kind != NONE or config.caption_length is not None:
         found.tell()
     if found.source and config.caption_length is None:

@@ -35,3 +35,23 @@ def test_different_ones_are_from_all_over_the_set():
     assert classes.different(2) == ["cat", "dog"]
     for nothing in (Captions(), Captions([[], []])):
         assert nothing.different(8) == []
+
+
+def test_another_pictures_caption_is_that_half_the_set_further_on_or_the_next_that_differs():
+    captions = Captions([["a"], ["b"], ["c", "d"], ["a"], [], ["b"]])
+    # Of 0 it would be 3, which has the same; 4 has none; of 1 it would be 4, which has none.
+    assert [*captions.of_others()] == [("b",), ("a",), ("b",), ("b",), (), ("c",)]
+    # Alternatives are a picture's own, too; the set goes on at its start.
+    assert [*Captions([["c"], ["a", "b"], ["b"], ["b"]]).of_others()] == [
+        ("b",),
+        ("c",),
+        ("c",),
+        ("a",),
+    ]
+
+
+@pytest.mark.parametrize(
+    "texts", [[], [["a"]], [[], []], [["a"], ["a"], []], [["a", "b"], ["b", "a"]]]
+)
+def test_where_all_have_the_same_there_is_no_other(texts):
+    assert [*Captions(texts).of_others()] == [()] * len(texts)

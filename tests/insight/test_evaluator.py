@@ -54,10 +54,16 @@ def test_the_command(painted, weights_dir):
         "bits_per_pixel": pytest.approx(expected.nats_per_pixel / math.log(2)),
         "bits_per_subpixel": pytest.approx(expected.nats_per_pixel / math.log(2) / 3),
         "n_images": 25,
+        "bits_per_pixel_without_caption": None,
+        "bits_per_pixel_wrong_caption": None,
     }
     as_text = evaluate(*model)
     assert as_text.returncode == 0
-    assert f"bits per pixel      {values['bits_per_pixel']:.4f}" in as_text.stdout.splitlines()
+    assert as_text.stdout.splitlines()[1:] == [
+        f"nats per pixel      {values['nats_per_pixel']:.4f}",
+        f"bits per pixel      {values['bits_per_pixel']:.4f}",
+        f"bits per sub-pixel  {values['bits_per_subpixel']:.4f}",
+    ]
 
 
 def test_errors(painted, weights_dir, tmp_path):
