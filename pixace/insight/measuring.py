@@ -87,8 +87,13 @@ def score_images(
     """Ranks a folder's images by how much they surprise a model: does what `pixace score` does.
 
     Args:
-      images, model_name, weights_dir, checkpoint: see `evaluate_images`.
-      batch_size, reading, captions: see `evaluate_images`.
+      images: see `evaluate_images`.
+      model_name: see `evaluate_images`.
+      weights_dir: see `evaluate_images`.
+      checkpoint: see `evaluate_images`.
+      batch_size: see `evaluate_images`.
+      reading: see `evaluate_images`.
+      captions: see `evaluate_images`.
       text: captions, the likeliest of which is found for each image.
       classes: whether to choose from all classes of the model in the place of such captions.
       surprise: file in which the most surprising images are drawn, each beside a heat map.
@@ -107,40 +112,16 @@ def score_images(
     check_choice(text, classes, config)
     if surprise is not None:
         check_output(Path(surprise), sheet_size(MAX_ROWS), "surprise")
-
-    from pixace.insight.evaluator import Evaluator
-    from pixace.models.stored import open_model
-
-    stored, n_images = open_model(path, settings), len(found.paths)
-    ranking = Evaluator(stored).score(
-        images,
-        batch_size,
-        reading,
-        captions=captions,
-        text=text,
-        classes=classes,
-        n_surprises=0 if surprise is None else MAX_ROWS,
-        progress=_summed(progress, n_images),
-    )
-    progress(n_images, n_images)  # those that cannot be read included
+    asked: dict[str, Any] = {"captions": captions, "text": text, "classes": classes}
+    asked |= {"batch_size": batch_size, "reading": reading}
+    asked["n_surprises"] = 0 if surprise is None else MAX_ROWS
+    ranking, pictures = _ranked(path, settings, images, asked, len(found.paths), progress)
     try:
         if surprise is not None:
-            _draw(ranking, stored.config.pictures, Path(surprise))
+            _draw(ranking, pictures, Path(surprise))
     finally:  # a full disk does not cost the ranking
         show(ranking)
     return ranking
-
-
-def _summed(progress: Callable[[int, int], None], n_images: int) -> Callable[[int], None]:
-    """Returns what is told how many images more are done, and tells how many of all are."""
-    n_done = 0
-
-    def count(n_more: int) -> None:
-        nonlocal n_done
-        n_done += n_more
-        progress(n_done, n_images)
-
-    return count
 
 
 def _found(
@@ -164,6 +145,43 @@ def _found(
     check_captions(captions, config)
     require_int("batch_size", batch_size, 1)
     return path, found, config
+
+
+def _ranked(
+    path: Path,
+    settings: Mapping[str, Any],
+    images: Path | str,
+    asked: Mapping[str, Any],
+    n_images: int,
+    progress: Callable[[int, int], None],
+) -> tuple[Ranking, PictureSettings]:
+    """Ranks images.
+
+    Args:
+      path: the file of weights.
+      settings: that the user named.
+      images: the top folder.
+      asked: the other arguments of `Evaluator.score`.
+      n_images: in the folder.
+      progress: see `score_images`.
+
+    Returns:
+      The ranking, and how the model's pictures are made.
+    """
+    from pixace.insight.evaluator import Evaluator
+    from pixace.models.stored import open_model
+
+    stored = open_model(path, settings)
+    n_done = 0
+
+    def count(n_more: int) -> None:
+        nonlocal n_done
+        n_done += n_more
+        progress(n_done, n_images)
+
+    ranking = Evaluator(stored).score(images, **asked, progress=count)
+    progress(n_images, n_images)  # those that cannot be read included
+    return ranking, stored.config.pictures
 
 
 def _draw(ranking: Ranking, pictures: PictureSettings, path: Path) -> None:

@@ -73,6 +73,7 @@ def test_progress_ends_with_all_files_also_those_that_cannot_be_read(weights_dir
         ({"image_size": 9}, UsageError, "image_size=9 contradicts image_size=8"),
         ({"colour": 9}, UsageError, "unknown setting 'colour'"),
         ({"batch_size": 0}, UsageError, "batch_size must be 1 or more"),
+        ({"captions": "txt"}, UsageError, "captions=txt needs a model that knows words"),
     ],
 )
 @pytest.mark.usefixtures("_no_weights")
@@ -81,6 +82,13 @@ def test_a_mistake_is_found_before_the_weights_are_read(painted, arguments, erro
     for measure in (evaluate_images, score_images):
         with pytest.raises(error, match=wording):
             measure(**{**usual, **arguments})
+
+
+@pytest.mark.usefixtures("_no_weights")
+def test_captions_to_choose_from_are_refused_at_once_by_a_model_without_words(painted):
+    for asked in ({"text": ["a cat", "a dog"]}, {"classes": True}):
+        with pytest.raises(UsageError, match=f"{next(iter(asked))} needs a model that knows"):
+            score_images(painted / "val", "faces", **asked)
 
 
 @pytest.mark.usefixtures("_no_weights")
