@@ -139,6 +139,7 @@ FLAGS = {
         **LOCATION,
         **MODEL,
         **READING,
+        "captions": "auto",
         "batch_size": "8",
         "checkpoint": None,
         "images": None,
