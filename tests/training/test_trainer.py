@@ -317,9 +317,9 @@ def test_validation_takes_no_more_pictures_at_once_than_a_pass(painted, tmp_path
     sizes = []
     original = pixace.insight.likelihood.padded_batches
 
-    def watched(tokens, batch_size):
+    def watched(tokens, batch_size, captions=None):
         sizes.append(batch_size)
-        return original(tokens, batch_size)
+        return original(tokens, batch_size, captions)
 
     monkeypatch.setattr(pixace.insight.likelihood, "padded_batches", watched)
     train_tiny(painted, tmp_path, "m", "transformer", batch_size=8, accumulate=4, n_epochs=1)

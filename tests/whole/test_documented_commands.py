@@ -156,6 +156,8 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     for name, count in (("train", 20), ("val", 5), ("test", 5)):
         paint(folder / "faces" / name, count, seed=count)
     shutil.copytree(folder / "faces" / "test", folder / "mixed")
+    for name in ("cat", "dog"):
+        shutil.copytree(folder / "faces" / "test", folder / "icons" / "test" / name)
     for name in ("a.jpg", "someone.jpg"):
         shutil.copy(folder / "faces" / "val" / "disc-000.png", folder / name)
     for name, model_type in (("faces", "transformer"), ("emoji", "reformer")):

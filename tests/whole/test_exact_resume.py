@@ -88,8 +88,8 @@ class Watcher:
         self._original = pixace.training.worker.training_batches
         monkeypatch.setattr(pixace.training.worker, "training_batches", self._training_batches)
 
-    def _training_batches(self, tokens, batch_size, seed, *, start, mirror) -> Iterator:
-        stream = self._original(tokens, batch_size, seed, start=start, mirror=mirror)
+    def _training_batches(self, tokens, batch_size, seed, *, start, **options) -> Iterator:
+        stream = self._original(tokens, batch_size, seed, start=start, **options)
         for step, batch in enumerate(stream, start // batch_size + 1):
             pictures = [self.names[row.tobytes()] for row in batch.tokens]
             assert self.batches.setdefault(step, pictures) == pictures
