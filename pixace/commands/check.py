@@ -92,7 +92,7 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
             f"{findings.n_empty} empty cells left out"
         )
     if findings.not_read:
-        lines.append(f"not read          {spelled_counts(findings.not_read)}")
+        lines.append(f"not images        {spelled_counts(findings.not_read)}")
     lines.append(f"sizes             {_counts(findings.sizes)}")
     lines.append(f"oblong            {findings.n_oblong}")
     lines.append(

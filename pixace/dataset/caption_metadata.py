@@ -123,7 +123,7 @@ def _csv_rows(lines: Iterator[_Line], troubles: Troubles) -> Iterator[_Row]:
             yield line
 
     header: list[str] | None = None
-    reader = csv.reader(texts())
+    reader = csv.reader(texts(), strict=True)  # else an open quote takes all rows after it
     while True:
         try:
             row = next(reader, None)

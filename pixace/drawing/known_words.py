@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+from collections.abc import Sequence
 
 from pixace.checkpoints.words import MOST_WORDS, WordsRecord, shown_word
 from pixace.errors import UsageError
@@ -16,6 +17,7 @@ _log = logging.getLogger(__name__)
 
 _NEAREST = 3  # classes that are proposed
 _LONGEST = 100  # letters of names that are compared
+_MOST_NEW = 10  # words in one line
 
 
 def require_words(drawing: DrawingSettings, config: ModelConfig) -> None:
@@ -44,20 +46,22 @@ def check_known(drawing: DrawingSettings, config: ModelConfig, words: WordsRecor
       UsageError: the model knows no words, or not a class that is named.
     """
     require_words(drawing, config)
+    length = config.caption_length or 0
     for name in drawing.class_name:
-        if normalised(name) not in words.classes:
+        if shortened(normalised(name), length) not in words.classes:
             raise UsageError(_no_such_class(name, words.classes))
     texts = [normalised(prompt.text) for row in drawing.text_prompts for prompt in row]
     known = {word for word, _ in words.words}
     new = dict.fromkeys(word for text in texts for word in text.split() if word not in known)
     if drawing.text and new and 0 < len(known) < MOST_WORDS:  # where all are in the record
-        _log.warning("no training caption had: %s", _joined(new))
+        more = f" and {len(new) - _MOST_NEW} more" if len(new) > _MOST_NEW else ""
+        _log.warning("no training caption had: %s%s", _joined([*new][:_MOST_NEW]), more)
     for text in dict.fromkeys(texts):
-        kept = shortened(text, config.caption_length or 0)
+        kept = shortened(text, length)
         if kept != text:
             _log.warning(
                 "the model reads %d bytes of a text: %s, and no more of it",
-                config.caption_length,
+                length,
                 quoted(kept),
             )
 
@@ -83,5 +87,5 @@ def _no_such_class(name: str, classes: tuple[str, ...]) -> str:
     )
 
 
-def _joined(names: tuple[str, ...] | list[str] | dict[str, None]) -> str:
+def _joined(names: Sequence[str]) -> str:
     return ", ".join(map(shown_word, names))

@@ -104,7 +104,7 @@ class DrawnFiles:
       path: the file of the collage, or the folder of single pictures, or else the sheet.
       film: that of the film; None where none was asked for.
       sheet: the picture of the sheet; None where none was asked for.
-      pictures: the files of single pictures, as many for each row as there are temperatures.
+      pictures: the files of single pictures, as many for each row as there are columns.
       drawing: what was drawn.
       nearest: the training images that are nearest; None where no folder of them was named.
     """

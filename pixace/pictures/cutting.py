@@ -65,7 +65,7 @@ class FoundPictures(NamedTuple):
                 f"; pixels left over in {self.n_uneven}" if self.n_uneven else "",
             )
         if self.others:
-            _log.info("%s: not read, as no images: %s", folder, spelled_counts(self.others))
+            _log.info("%s: not read as images: %s", folder, spelled_counts(self.others))
 
 
 def spelled_counts(others: dict[str, int]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
@@ -72,20 +75,9 @@ def _font(row_height: int) -> tuple[_Font, int]:
 
 
 def _lines(text: str, font: _Font, width: int) -> list[str]:
-    """Breaks a text into lines of this width at most, between words where that is possible."""
-    lines = [""]
-    for word in _in_ascii(one_line(" ".join(text.split()))).split(" "):
-        joined = f"{lines[-1]} {word}".lstrip()
-        if font.getlength(joined) <= width:
-            lines[-1] = joined
-            continue
-        if lines[-1]:
-            lines.append("")
-        while font.getlength(word) > width and len(word) > 1:
-            n_letters = next(n for n in range(len(word) - 1, 0, -1) if _fits(word[:n], font, width))
-            lines[-1], word = word[:n_letters], word[n_letters:]
-            lines.append("")
-        lines[-1] = word
+    """Breaks a text into lines of this width at most, of which the first few are shown."""
+    words = _in_ascii(one_line(" ".join(text.split()))).split(" ")
+    lines = list(itertools.islice(_broken(words, font, width), _MOST_LINES + 1))
     if len(lines) <= _MOST_LINES:
         return lines
     last = lines[_MOST_LINES - 1]
@@ -94,11 +86,32 @@ def _lines(text: str, font: _Font, width: int) -> list[str]:
     return [*lines[: _MOST_LINES - 1], last + _MORE]
 
 
+def _broken(words: Sequence[str], font: _Font, width: int) -> Iterator[str]:
+    """Yields lines of this width at most, broken between words where that is possible."""
+    line = ""
+    for word in words:
+        joined = f"{line} {word}".lstrip()
+        if font.getlength(joined) <= width:
+            line = joined
+            continue
+        if line:
+            yield line
+        while len(word) > 1 and font.getlength(word) > width:
+            n_letters = _n_letters(word, font, width)
+            yield word[:n_letters]
+            word = word[n_letters:]
+        line = word
+    yield line
+
+
+def _n_letters(word: str, font: _Font, width: int) -> int:
+    """Returns how many letters of a word go into a line, though never none and never all."""
+    most = range(1, min(len(word), width + 2))  # a letter is a pixel wide at least
+    fitting = bisect.bisect_right(most, width, key=lambda n: math.ceil(font.getlength(word[:n])))
+    return max(1, fitting)
+
+
 def _in_ascii(text: str) -> str:
     """Takes accents from letters, as Pillow's own font has none."""
     apart = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in apart if not unicodedata.combining(letter))
-
-
-def _fits(text: str, font: _Font, width: int) -> bool:
-    return len(text) == 1 or font.getlength(text) <= width

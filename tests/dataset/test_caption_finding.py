@@ -178,7 +178,7 @@ def test_what_is_amiss_in_metadata_is_named_and_the_rest_is_taken(album):
         ("name,text\na.png,a\n", "no column file_name: metadata.csv, line 1"),
         (f'file_name,text\nb.png,b\na.png,"{"x" * 200_000}"\n', "no CSV (field larger than"),
         ("file_name,text\nb.png,red, round\n", "more values than columns, as commas need quotes"),
-        ('file_name,text\nb.png,b\na.png,"open\n', ""),
+        ('file_name,text\nb.png,b\na.png,"open\n', "no CSV (unexpected end of data), left out"),
         ("", ""),
     ],
 )

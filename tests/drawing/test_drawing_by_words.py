@@ -177,6 +177,8 @@ def test_a_class_is_a_text_that_the_model_has_learnt_so(predictor):
     drawn = predictor.draw(class_name=["frog", " HEART "], seed=2)
     assert_same(drawn, predictor.draw(text=["frog", "heart"], seed=2))
     assert [tile["text"] for tile in drawn.tiles()] == ["frog", " HEART "]
+    assert predictor.config.caption_length == 12, "classes longer than that are learnt cut"
+    predictor.draw(class_name="heart transplantation")
     with pytest.raises(UsageError, match="class 'hart' is not known; near are heart, hearth"):
         predictor.draw(class_name="hart")
     with pytest.raises(UsageError, match="class 'xyz' is not known; known are frog, heart, "):

@@ -317,7 +317,7 @@ def test_other_files_are_counted_by_suffix(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         found.tell()
     (line,) = caplog.messages
-    assert line.startswith(f"{tmp_path}: not read, as no images: 2 .psd, 1 ")
+    assert line.startswith(f"{tmp_path}: not read as images: 2 .psd, 1 ")
 
 
 def test_nothing_is_told_of_a_folder_of_images(tmp_path, caplog):

@@ -46,7 +46,14 @@ def test_rows_stay_as_they_are_and_words_are_below(mode, width, row_height, labe
 def test_long_words_take_some_more_lines_but_not_all():
     one, two, many = (label_height([[text]], 256, 256) for text in ("a", LONG[:40], 9 * LONG))
     assert one < two < many
+    assert many - one == 2 * (two - one), "three lines"
     assert many == label_height([[99 * LONG]], 256, 256)
+
+
+def test_a_word_without_end_is_broken():
+    assert label_height([["x" * 12_000]], 64, 8) == label_height([["a b c " * 9]], 16, 8)
+    one, broken = (labelled(sheet(1, 64, 8), [[text]]) for text in ("x" * 12_000, "x" * 99))
+    np.testing.assert_array_equal(one, broken)
 
 
 def test_letters_grow_with_the_tiles_within_bounds():

@@ -28,6 +28,7 @@ def test_captions_that_mean_the_same_are_the_same(caption, known_as):
         ("red heart", 9, "red heart"),
         ("red heart", 8, "red"),
         ("red heart", 3, "red"),
+        ("cat dog x", 7, "cat dog"),
         ("red heart", 2, "re"),
         ("红心 heart", 6, "红心"),
         ("红心", 5, "红"),

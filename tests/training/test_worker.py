@@ -116,5 +116,5 @@ def test_it_trains_on_the_cells_of_sheets(tmp_path, caplog):
     lines = [line for line in caplog.messages if line.startswith(f"{tmp_path}/train: ")]
     assert [line.partition(": ")[2] for line in lines] == [
         "1 of 1 image files cut into pictures, 3 in all; 0 empty cells left out",
-        "not read, as no images: 1 .txt",
+        "not read as images: 1 .txt",
     ]
