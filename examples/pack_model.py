@@ -17,7 +17,7 @@ from pixace.checkpoints.config_file import save_config
 from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config, write_checkpoint
 from pixace.checkpoints.folder import LATEST_NAME, find_checkpoint
 from pixace.checkpoints.resume import ResumeState
-from pixace.system.files import write_atomically
+from pixace.system.files import file_sha256, write_atomically
 
 
 def pack(folder: Path, out: Path, which: str) -> Path:
@@ -31,7 +31,7 @@ def pack(folder: Path, out: Path, which: str) -> Path:
         checkpoint.step,
         [to_float16(array) for array in checkpoint.weights],
         history=checkpoint.history,
-        resume=ResumeState(config=config),
+        resume=ResumeState(config=config, words=checkpoint.resume.words),
     )
     with tempfile.TemporaryDirectory() as scratch:
         stored = Path(scratch) / LATEST_NAME
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder of the small copy")
     chosen = parser.parse_args()
     path = pack(chosen.model, chosen.out, chosen.checkpoint)
-    print(f"{path}: {path.stat().st_size:,} bytes")
+    print(f"{path}: {path.stat().st_size:,} bytes, SHA-256 {file_sha256(path)}")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ SWITCHES = {
 # command -> flag -> default, or None where there is none
 FLAGS = {
     "completion": {"shell": "bash"},
-    "download": {**LOCATION, "checkpoint": None, "url": None, "sha256": None},
+    "download": {**LOCATION, "checkpoint": None, "url": None, "sha256": None, "zoo": None},
     "train": {
         **LOCATION,
         **NEW_MODEL,

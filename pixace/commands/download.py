@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from absl import flags
@@ -9,8 +10,10 @@ from absl import flags
 from pixace.commands.flags import define_location_flags, define_texts
 from pixace.errors import UsageError
 from pixace.web.progress import download_progress
-from pixace.zoo.catalogue import list_models
 from pixace.zoo.download import download_model
+from pixace.zoo.zoo_file import published_models
+
+ZOO_VARIABLE = "PIXACE_ZOO"
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -23,16 +26,20 @@ def define_flags(values: flags.FlagValues) -> None:
         checkpoint="Which of the model's checkpoints to fetch.",
         url="Install the model at this address, or in this file.",
         sha256="Refuse a file that has another SHA-256.",
+        zoo="Know the models of this list, too: the address or path of a zoo.json. Else "
+        f"{ZOO_VARIABLE} may name one.",
     )
 
 
 def run(values: flags.FlagValues) -> None:
     """Fetches a model and prints its path; without a name, lists what there is."""
-    name, url = values["model_name"].value, values["url"].value
+    name, url, zoo = (values[flag].value for flag in ("model_name", "url", "zoo"))
+    if zoo is None and url is None:
+        zoo = os.environ.get(ZOO_VARIABLE) or None
     if name is None:
         if url is not None:
             raise UsageError("--url needs a --model_name to install the model under")
-        for model in list_models():
+        for model in published_models(zoo).values():
             print(f"{model.name:<14} {model.description}")
         return
     with download_progress(sys.stderr) as progress:
@@ -42,6 +49,7 @@ def run(values: flags.FlagValues) -> None:
             weights_dir=values["weights_dir"].value,
             url=url,
             sha256=values["sha256"].value,
+            zoo=zoo,
             progress=progress,
         )
     print(path)

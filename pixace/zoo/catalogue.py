@@ -1,4 +1,4 @@
-"""Published models, and how one of them, or one from any address, gets into the weights folder."""
+"""The models that pixace knows of by itself: in the package, and published in 2020."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ class Model:
     Attributes:
       name: what `--model_name` calls it.
       description: one line for the list of models.
-      config: the `ModelConfig` settings that it was made with; None where they lie beside the
-        weights.
-      dropout: what it was trained with. It shapes no weights, so it is not part of `config`.
+      config: the `ModelConfig` settings that it was made with; None where they are in the weights'
+        file, or beside it.
       drive_id: identifier of its weights on Google Drive, or None.
       url: address of its weights where they are not on Drive, or None.
       path: of its weights where they come with the package, or None.
@@ -30,8 +29,7 @@ class Model:
 
     name: str
     description: str
-    config: Mapping[str, Any] | None
-    dropout: float
+    config: Mapping[str, Any] | None = None
     drive_id: str | None = None
     url: str | None = None
     path: Path | None = None
@@ -58,19 +56,11 @@ CATALOGUE = {
             "n_heads": 8,
             "background": "black",
         },
-        dropout=0.1,
         drive_id="1Uh7Cd-kjYLhs7SjlFROKuUyT9Vv8h-5i",
     ),
     "emoji": Model(
         name="emoji",
         description="emoji, 16x16 pixels (comes with pixace: predict needs no download)",
-        config=None,
-        dropout=0.1,
         path=READY_MODELS / "emoji" / LATEST_NAME,
     ),
 }
-
-
-def list_models() -> list[Model]:
-    """Returns the published models, in the order of the catalogue."""
-    return list(CATALOGUE.values())

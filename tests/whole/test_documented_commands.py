@@ -4,6 +4,7 @@ What cannot be run here is at least parsed by the flags of its command; `ONLY_PA
 """
 
 import importlib
+import json
 import re
 import shlex
 import shutil
@@ -15,6 +16,7 @@ from absl import flags
 from pixace.cli import main
 from pixace.commands import COMMANDS
 from pixace.commands.flags import define_common_flags
+from pixace.system.files import file_sha256
 from tests.conftest import paint
 from tests.tools.places import ROOT
 from tests.tools.tiny import TINY
@@ -37,6 +39,7 @@ STAND_INS = {
     "--val_images=...": "--val_images=faces/val",
     "https://example.com/b.png": "someone.jpg",
     "https://example.com/model.pkl.gz": "model.pkl.gz",
+    "https://example.com/zoo.json": "zoo.json",
     "sprites/003-1.png": "drawn/003-1.png",  # so that what writes into sprites/ finds it empty
     "emoji/train": "faces/train",
     "emoji/val": "faces/val",
@@ -163,6 +166,9 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     for name, model_type in (("faces", "transformer"), ("emoji", "reformer")):
         shutil.copytree(weights_dir / model_type, folder / "model-weights" / name)
     shutil.copy(weights_dir / "transformer" / "model.pkl.gz", folder)
+    published = {"name": "tiles", "description": "dungeon tiles", "url": "model.pkl.gz"}
+    published["sha256"] = file_sha256(folder / "model.pkl.gz")
+    (folder / "zoo.json").write_text(json.dumps({"models": [published]}))
     write_worded(folder / "model-weights", "transformer", "icons")
     (folder / "texts.txt").write_text("a red heart\nfrog\n")
     drawing = ["predict", "--model_name=faces", f"--weights_dir={folder}/model-weights"]

@@ -21,7 +21,6 @@ from pixace.settings.model import ModelConfig
 from pixace.web import drive
 from pixace.web.limits import Limits
 from pixace.zoo import catalogue, download, install
-from pixace.zoo.catalogue import list_models
 from pixace.zoo.download import download_model
 from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
@@ -99,21 +98,20 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_catalogue_has_the_references_model() -> None:
-    assert [model.name for model in list_models()] == ["animalfaces", "emoji"]
-    model = list_models()[0]
+    assert list(catalogue.CATALOGUE) == ["animalfaces", "emoji"]
+    model = catalogue.CATALOGUE["animalfaces"]
     assert model.name == "animalfaces" and model.drive_id == "1Uh7Cd-kjYLhs7SjlFROKuUyT9Vv8h-5i"
     assert ModelConfig.from_dict(model.config) == ModelConfig(
         model_type="reformer", image_size=32, bitdepth=(5, 4, 4), d_model=512, d_ff=2048,
         n_layers=6, n_heads=8, background="black",
     )  # fmt: skip
-    assert model.dropout == 0.1
     assert model.source() == f"https://drive.google.com/uc?export=download&id={model.drive_id}"
 
 
 @pytest.mark.parametrize("name", catalogue.CATALOGUE)
 def test_every_entry_can_be_used(name: str) -> None:
     model = catalogue.CATALOGUE[name]
-    assert model.name == name and download._check_name(name) == name
+    assert model.name == name and download._check_name(name, {}) == name
     assert sum(place is not None for place in (model.drive_id, model.url, model.path)) == 1
     if model.config is None:
         assert load_config(model.path.parent) is not None
@@ -123,7 +121,7 @@ def test_every_entry_can_be_used(name: str) -> None:
 
 def test_listing_is_light() -> None:
     code = (
-        "import sys, pixace.zoo.catalogue; pixace.zoo.catalogue.list_models(); "
+        "import sys; from pixace.zoo.zoo_file import published_models; published_models(); "
         "print([m for m in ('requests', 'jax', 'trax', 'tensorflow') if m in sys.modules])"
     )
     done = subprocess.run(
@@ -277,9 +275,7 @@ def test_the_wrong_sha256_leaves_the_old_model(server: Server, tmp_path: Path) -
 def test_the_catalogues_sha256_is_compared(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = catalogue.Model(
-        name="m", description="", config={}, dropout=0, drive_id="x", sha256=SHA
-    )
+    model = catalogue.Model(name="m", description="", config={}, drive_id="x", sha256=SHA)
     monkeypatch.setitem(catalogue.CATALOGUE, "m", model)
     assert get("m", tmp_path).read_bytes() == WEIGHTS
     server.body = OTHER
