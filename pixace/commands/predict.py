@@ -42,6 +42,11 @@ def define_flags(values: flags.FlagValues) -> None:
         "into double quotes: --prompt='\"a,b.png\",c.png'.",
         flag_values=values,
     )
+    define_texts(
+        values,
+        mask="Picture that says which parts of prompts to draw: white or transparent there, and "
+        "black where they are kept. Any size: it is scaled to the nearest pixel.",
+    )
     define_switches(
         values,
         allow_private_urls="Fetch prompts also from this machine and its own network, not only "
@@ -121,7 +126,7 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     prompts = values["prompt"].value if values["prompt"].present else None
     if prompts == []:
         raise UsageError("flag --prompt= is empty; name an image file or a URL")
-    plain = ("model_name", "weights_dir", "checkpoint", "allow_private_urls")
+    plain = ("model_name", "weights_dir", "checkpoint", "mask", "allow_private_urls")
     others = ("like", "film", "sheet", "nearest", "cache_dir", "grid", "frames")
     return DrawRequest(
         settings=typed_settings(values),

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixace.drawing.prompts import Prompt, n_first_kept
+from pixace.drawing.prompts import Prompt, kept_of_all
 from pixace.drawing.recipe import Recipe
 from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.labels import labelled
 from pixace.pictures.metadata import RECIPE_KEY
 from pixace.tokens.tiles import recoloured, token_rows
+from pixace.tokens.vocabulary import PAD_ID
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,12 +31,14 @@ class Drawing:
         text that is followed most, or, at a guidance of 0, without words.
       prompts: what was completed, one for each of these rows; none where pictures are all new.
       recipe: what draws them again.
+      of_known: float64 (N, C), ln p likewise of those kept pixels that come after drawn ones.
     """
 
     tokens: tuple[np.ndarray, ...]
     log_likelihood: np.ndarray
     prompts: tuple[Prompt, ...]
     recipe: Recipe
+    of_known: np.ndarray
 
     @property
     def seed(self) -> int:
@@ -50,17 +53,17 @@ class Drawing:
         return np.stack([prompt.tokens for prompt in self.prompts]) if self.prompts else None
 
     @property
-    def n_kept(self) -> int:
-        """Pixels kept of each prompt, the first ones; the other L - n_kept were drawn."""
-        return n_first_kept(self.prompts, self.recipe.config.n_pixels)
+    def kept(self) -> np.ndarray:
+        """Which pixels of each prompt were kept, bool (L,); the others were drawn."""
+        return kept_of_all(self.prompts, self.recipe.config.n_pixels)
 
     @property
     def columns(self) -> list[np.ndarray]:
-        """The columns of the collage, int32 (N, T): prompts, what was kept of them, results."""
+        """The columns of the collage, int32 (N, L): prompts, what was kept of them, results."""
         originals = self.originals
         if originals is None:
             return [*self.tokens]
-        return [originals, originals[:, : self.n_kept], *self.tokens]
+        return [originals, np.where(self.kept, originals, PAD_ID), *self.tokens]
 
     @property
     def temperatures(self) -> list[float]:
@@ -152,7 +155,7 @@ class Drawing:
         nats, for all drawn pixels; `bits_per_pixel` is -log2 p of one of them, None if there is
         none. `text` and `guidance` are there where something is said.
         """
-        n_drawn = self.recipe.config.n_pixels - self.n_kept
+        n_drawn = int((~self.kept).sum())
         first = len(self.columns) - len(self.tokens)
         said = [{"text": words} for words in self._said] or [{}] * len(self.log_likelihood)
         return [

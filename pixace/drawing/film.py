@@ -74,8 +74,9 @@ def frame_times(drawing: Drawing) -> list[int]:
     width, height = drawing.recipe.drawing.tile_size(config.pictures.size)
     area = n_rows * len(drawing.columns) * width * height
     most = max(2, min(_MAX_FRAMES, _MAX_PIXELS // area))
-    step = max(1, math.ceil((config.n_pixels - drawing.n_kept) / (most - 1)))
-    return [*range(drawing.n_kept, config.n_pixels, step), config.n_pixels]
+    n_first = int(np.append(drawing.kept, False).argmin())  # which are kept
+    step = max(1, math.ceil((config.n_pixels - n_first) / (most - 1)))
+    return [*range(n_first, config.n_pixels, step), config.n_pixels]
 
 
 def _frames(drawing: Drawing, times: list[int]) -> Iterator[Image.Image]:

@@ -74,14 +74,13 @@ def find_nearest(drawing: Drawing, images: ImageSet) -> Nearest:
     """
     config = drawing.recipe.config
     # Where the whole prompt was kept, nothing was drawn: then all of it is compared.
-    first = drawing.n_kept if drawing.n_kept < config.n_pixels else 0
-    every = np.arange(config.n_pixels)[first:]
+    compared = np.flatnonzero(drawing.kept.all() | ~drawing.kept)
     palette = codec_of(config.pictures).colours().astype(float)
     drawn = np.stack(drawing.tokens, axis=1)  # (N, C, L)
     sample = spread_rows(np.arange(len(images.tokens)), min(_SAMPLE, len(images.tokens)))
     wanted = np.concatenate([drawn.reshape(-1, config.n_pixels), images.tokens[sample]])
     itself = np.concatenate([np.full(drawn.shape[0] * drawn.shape[1], -1), sample])
-    numbers, distances = _search(images.tokens, wanted[:, every], itself, first, palette)
+    numbers, distances = _search(images.tokens, wanted[:, compared], itself, compared, palette)
     n_drawn = len(wanted) - len(sample)
     found = numbers[:n_drawn].reshape(drawn.shape[:2])
     return Nearest(
@@ -94,15 +93,19 @@ def find_nearest(drawing: Drawing, images: ImageSet) -> Nearest:
 
 
 def _search(
-    tokens: TokenRows, wanted: np.ndarray, itself: np.ndarray, first: int, palette: np.ndarray
+    tokens: TokenRows,
+    wanted: np.ndarray,
+    itself: np.ndarray,
+    compared: np.ndarray,
+    palette: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Searches a set for the nearest to each of some pictures; of equals, the first.
 
     Args:
       tokens: unsigned integers (M, L), which may be on disk.
-      wanted: unsigned integers (K, T), the last T pixels of pictures.
+      wanted: unsigned integers (K, T), T pixels of pictures.
       itself: int (K,), number of the picture in the set that does not count; -1 for none.
-      first: L - T.
+      compared: int (T,), which pixels these are.
       palette: float64, RGB (V, 3) or RGBA (V, 4).
 
     Returns:
@@ -114,7 +117,7 @@ def _search(
     row_bytes = tokens.shape[1] * tokens.dtype.itemsize
     step = max(1, _CHUNK_BYTES // max(targets[0].nbytes, row_bytes))
     for start in range(0, len(tokens), step):
-        pixels = palette[tokens[start : start + step][:, first:]].reshape(-1, targets.shape[1])
+        pixels = palette[tokens[start : start + step][:, compared]].reshape(-1, targets.shape[1])
         # |a - b|^2 by a product of matrices: exact, as all are integers below 2^53.
         squares = target_squares[:, None] - 2 * targets @ pixels.T + np.square(pixels).sum(axis=1)
         inside = (itself >= start) & (itself < start + len(pixels))

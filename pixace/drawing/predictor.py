@@ -19,8 +19,10 @@ from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
 from pixace.drawing.opening import open_to_draw
-from pixace.drawing.prompts import Prompt, PromptSource, listed, n_first_kept, open_prompts
+from pixace.drawing.particles import FREE
+from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
 from pixace.drawing.recipe import Recipe, with_names
+from pixace.drawing.region import Mask, MaskSource, has_islands, kept_of_prompts, open_mask
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
 from pixace.errors import UsageError
@@ -33,6 +35,8 @@ from pixace.system.files import file_sha256
 from pixace.tokens.palette_names import with_palette
 
 _log = logging.getLogger(__name__)
+
+_PARTICLES = 16  # where kept pixels come after drawn ones, and no number is named
 
 Progress = Callable[[int, int], None]  # pixels drawn of each picture, pixels to draw, all batches
 P = ParamSpec("P")
@@ -63,7 +67,7 @@ class Predictor:
         self._stored = stored
         self._model_name = model_name
         self._sha256 = file_sha256(stored.path)
-        self._samplers: dict[tuple[int, int, float, int], Sampler] = {}
+        self._samplers: dict[tuple[int, int, float, int, int], Sampler] = {}
 
     @property
     def config(self) -> ModelConfig:
@@ -78,6 +82,7 @@ class Predictor:
         temperature: float | Sequence[float] = 1.0,
         scale: int | str = 256,
         *,
+        mask: MaskSource | None = None,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
         **settings: Any,
@@ -95,6 +100,8 @@ class Predictor:
             samples from the model's own distribution.
           scale: edge of one tile of the collage in pixels; or such as "4x": each pixel so often,
             exactly, without borders.
+          mask: which parts of the prompts to draw, in the place of `cut`: a file or a picture,
+            white or transparent there, and black where they are kept.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
           **settings: the other fields of `DrawingSettings`, such as `seed`, `text` or `best_of`;
@@ -104,7 +111,7 @@ class Predictor:
         Raises:
           UsageError: a setting is unknown or out of range, a palette cannot be read, or there are
             words for a model that knows none, or no such class.
-          ImageError: a prompt that cannot be read.
+          ImageError: a prompt or a mask that cannot be read.
         """
         named = DrawingSettings.of(
             **with_palette(settings),
@@ -113,15 +120,12 @@ class Predictor:
             temperature=temperature,
             scale=scale,
         )
-        opened = self._opened(listed(prompts), named, allow_private_urls)
-        return self.draw_as(named, opened, progress)
-
-    def _opened(
-        self, sources: Sequence[PromptSource], settings: DrawingSettings, allow_private_urls: bool
-    ) -> tuple[Prompt, ...]:
-        n_kept = settings.kept_pixels(self.config.n_pixels, len(sources))
-        pictures = dataclasses.replace(self.config.pictures, unscale=settings.unscale)
-        return open_prompts(sources, pictures, n_kept, allow_private_urls=allow_private_urls)
+        sources = listed(prompts)
+        pictures = dataclasses.replace(self.config.pictures, unscale=named.unscale)
+        where = None if mask is None else open_mask(mask, pictures)
+        kept = kept_of_prompts(named, pictures, len(sources), where)
+        opened = open_prompts(sources, pictures, kept, allow_private_urls=allow_private_urls)
+        return self.draw_as(named, opened, progress, mask=where)
 
     @_with_signature_of(draw)
     def predict(self, *arguments: Any, **options: Any) -> Image.Image:
@@ -143,6 +147,7 @@ class Predictor:
         prompts: Sequence[Prompt] = (),
         progress: Progress | None = None,
         tile: tuple[int, int] | None = None,
+        mask: Mask | None = None,
     ) -> Drawing:
         """Draws what `draw` does, from checked settings and prompts that are open already.
 
@@ -151,13 +156,14 @@ class Predictor:
           prompts: what to complete, a row each; none draws `batch_size` new pictures.
           progress: called after each pixel.
           tile: see `Recipe.tile`; None draws all pictures.
+          mask: what to draw of the prompts; None is what `settings` say.
 
         Raises:
-          UsageError: prompts that do not fit the model, or do not keep the first pixels of each, as
-            many as `settings` say; or words that the model does not know.
+          UsageError: prompts that do not fit the model, or do not keep what mask or settings say;
+            or words that the model does not know.
         """
         drawing = None
-        for step in self.stream(settings, prompts, tile):
+        for step in self.stream(settings, prompts, tile, mask):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
             drawing = step.drawing
@@ -169,6 +175,7 @@ class Predictor:
         settings: DrawingSettings,
         prompts: Sequence[Prompt] = (),
         tile: tuple[int, int] | None = None,
+        mask: Mask | None = None,
     ) -> Iterator[DrawingStep]:
         """Draws as `draw_as` does, and yields the unfinished pictures after each pixel.
 
@@ -179,62 +186,70 @@ class Predictor:
           settings: see `draw_as`.
           prompts: see `draw_as`.
           tile: see `draw_as`.
+          mask: see `draw_as`.
 
         Raises:
           UsageError: see `draw_as`.
         """
         check_known(settings, self.config, self._stored.words)
-        n_kept = n_first_kept(prompts, self.config.n_pixels)
-        wanted = settings.kept_pixels(self.config.n_pixels, len(prompts))
-        if n_kept != wanted:  # the recipe would say something else than what is drawn
-            raise UsageError(f"prompts keep {n_kept} pixels, and the settings say {wanted}")
-        kept = np.stack([prompt.tokens[:n_kept] for prompt in prompts]) if prompts else None
-        if kept is not None:  # each prompt of each text
-            kept = np.tile(kept, (settings.n_rows(len(prompts)) // len(prompts), 1))
+        kept = kept_of_all(prompts, self.config.n_pixels)
+        wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask)
+        if (kept != wanted).any():  # the recipe would say something else than what is drawn
+            raise UsageError("prompts keep other pixels than the settings, or the mask, say")
         if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
-        recipe = self._recipe(settings, prompts, tile)
+        recipe = self._recipe(settings, prompts, tile, mask)
         rows, columns = recipe.layout.rows, recipe.layout.columns
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
-        for step in self._steps(settings, kept, tile):
+        known = np.full((settings.n_rows(len(prompts)), self.config.n_pixels), FREE, np.int32)
+        if prompts:  # each of them for each text
+            tokens = np.stack([np.where(kept, prompt.tokens, FREE) for prompt in prompts])
+            known[:] = np.tile(tokens, (len(known) // len(prompts), 1))
+        for step in self._steps(settings, known, tile):
             pictures.add(step)
             if step.n_done == step.n_total:
-                drawing = Drawing(pictures.columns, pictures.log_likelihood, shown, recipe)
+                drawing = Drawing(
+                    pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known
+                )
                 step = dataclasses.replace(step, drawing=drawing)
             yield step
 
     def _steps(
-        self, settings: DrawingSettings, kept: np.ndarray | None, tile: tuple[int, int] | None
+        self, settings: DrawingSettings, known: np.ndarray, tile: tuple[int, int] | None
     ) -> Iterator[DrawingStep]:
         """Yields all steps, without the drawing in the last one.
 
         Args:
           settings: how to draw, with a seed.
-          kept: int32 tokens (N, T) that come first, or None.
+          known: int32 tokens (N, L) of what is kept, FREE elsewhere.
           tile: see `draw_as`.
         """
-        n_columns, n_pixels = len(settings.columns), self.config.n_pixels
-        n_rows, n_kept = (settings.n_rows(0), 0) if kept is None else kept.shape
-        if kept is not None and n_kept == n_pixels:
-            whole = (kept, n_columns) if tile is None else (kept[tile[0] :][:1], 1)
+        n_columns, kept = len(settings.columns), known[0] != FREE
+        if kept.all():
+            whole = (known, n_columns) if tile is None else (known[tile[0] :][:1], 1)
             yield whole_prompts(*whole)
             return
         words = None
         if self.config.caption_length is not None:
             words = Words(settings, self.config.caption_length)
         rows_each = 1 if words is None else words.n_rows
-        n_pictures = n_rows * n_columns * settings.best_of
-        size = batch_size_for(n_pictures, self.config, n_kept, rows_each)
-        sampler = self._sampler(size, settings.top_k, settings.top_p, rows_each)
-        yield from drawing_steps(sampler, settings, n_rows, kept, n_pixels, tile, words)
+        n_particles = settings.particles or (_PARTICLES if has_islands(kept) else 1)
+        n_pictures = len(known) * n_columns * settings.best_of
+        n_first = int(kept.argmin())
+        size = batch_size_for(n_pictures, self.config, n_first, rows_each * n_particles)
+        sampler = self._sampler(
+            size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
+        )
+        yield from drawing_steps(sampler, settings, known, tile, words)
 
     def _recipe(
         self,
         settings: DrawingSettings,
         prompts: Sequence[Prompt],
         tile: tuple[int, int] | None,
+        mask: Mask | None,
     ) -> Recipe:
         """Returns what draws the same again."""
         recipe = Recipe(
@@ -246,15 +261,18 @@ class Predictor:
             drawing=settings,
             prompts=(None,) * len(prompts),
             tile=tile,
+            mask=None if mask is None else mask.used,
         )
         return with_names(recipe, [prompt.name for prompt in prompts])
 
-    def _sampler(self, batch_size: int, top_k: int, top_p: float, n_rows: int) -> Sampler:
+    def _sampler(
+        self, batch_size: int, top_k: int, top_p: float, n_rows: int, n_particles: int
+    ) -> Sampler:
         """Returns the sampler of this shape, built on first use."""
-        key = (batch_size, top_k, top_p, n_rows)
+        key = (batch_size, top_k, top_p, n_rows, n_particles)
         if key not in self._samplers:
             model = self._stored.build("predict", batch_size * n_rows)
-            self._samplers[key] = Sampler(model, batch_size, top_k, top_p, n_rows)
+            self._samplers[key] = Sampler(model, *key)
         return self._samplers[key]
 
 

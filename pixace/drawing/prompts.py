@@ -54,7 +54,7 @@ def listed(sources: PromptSource | Sequence[PromptSource] | None) -> list[Prompt
 def open_prompts(
     sources: Sequence[PromptSource],
     pictures: PictureSettings,
-    n_kept: int,
+    kept: np.ndarray,
     *,
     allow_private_urls: bool = False,
 ) -> tuple[Prompt, ...]:
@@ -63,7 +63,7 @@ def open_prompts(
     Args:
       sources: files, URLs and pictures.
       pictures: what they are to the model that completes them.
-      n_kept: how many pixels of each to keep, the first ones of the sequence.
+      kept: bool (L,), which pixels to keep of each.
       allow_private_urls: fetch also from this machine and its own network.
 
     Raises:
@@ -73,7 +73,6 @@ def open_prompts(
     for source in sources:
         if not isinstance(source, Image.Image):
             require_path("prompts", source)
-    kept = np.arange(pictures.n_pixels) < n_kept
     tokens = (
         tokens_of(source, pictures, allow_private_urls=allow_private_urls) for source in sources
     )
@@ -90,21 +89,20 @@ def name_of(source: PromptSource) -> str | None:
     return shown(name) if is_url(name) else name
 
 
-def n_first_kept(prompts: Sequence[Prompt], n_pixels: int) -> int:
-    """Returns how many pixels the prompts keep, 0 where there is no prompt.
+def kept_of_all(prompts: Sequence[Prompt], n_pixels: int) -> np.ndarray:
+    """Returns which pixels the prompts keep, bool (L,): none where there is no prompt.
 
     Args:
       prompts: what to complete.
       n_pixels: L of the model.
 
     Raises:
-      UsageError: they are not of L pixels, or what they keep is not the same first ones of each.
+      UsageError: they are not of L pixels, or do not all keep the same ones.
     """
     for prompt in prompts:
         if len(prompt.tokens) != n_pixels:
             raise UsageError(f"a prompt of {len(prompt.tokens)} pixels for a model of {n_pixels}")
-    n_kept = int(prompts[0].kept.sum()) if prompts else 0
-    first = np.arange(n_pixels) < n_kept
-    if any((prompt.kept != first).any() for prompt in prompts):
-        raise UsageError("prompts must keep their first pixels, all of them equally many")
-    return n_kept
+    kept = prompts[0].kept if prompts else np.zeros(n_pixels, bool)
+    if any((prompt.kept != kept).any() for prompt in prompts):
+        raise UsageError("all prompts must keep the same pixels")
+    return kept

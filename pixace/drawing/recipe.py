@@ -42,6 +42,27 @@ _MAX_STEP = 2**31
 _MAX_REASON = 200
 
 
+@dataclasses.dataclass(frozen=True)
+class UsedFile:
+    """A file that a drawing used besides its prompts, such as a mask.
+
+    Attributes:
+      name: as named; None for a picture without a name.
+      sha256: of the file, or of what was made of the picture; in hexadecimal.
+
+    Raises:
+      UsageError: a value of the wrong type.
+    """
+
+    name: str | None
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if self.name is not None:
+            _string("the name of a file", self.name, _MAX_PATH)
+        _check_sha256(self.sha256)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What draws a picture again.
@@ -54,6 +75,7 @@ class Recipe:
       config: the model's settings.
       drawing: how it was drawn; the seed is never None.
       prompts: what was completed, as named; None for a picture without a name.
+      mask: which parts of them were drawn; None where the settings say it.
       pixace_version: that drew it.
       tile: row and column, from 0, of the only one of all these results that the picture shows;
         None shows them all.
@@ -69,6 +91,7 @@ class Recipe:
     config: ModelConfig
     drawing: DrawingSettings
     prompts: tuple[str | None, ...] = ()
+    mask: UsedFile | None = None
     pixace_version: str = __version__
     tile: tuple[int, int] | None = None
 
@@ -78,8 +101,7 @@ class Recipe:
         name = _string("checkpoint", self.checkpoint, _MAX_NAME)
         if os.path.basename(name) != name:
             raise UsageError("checkpoint must be the name of a file, without a folder")
-        if not re.fullmatch("[0-9a-f]{64}", _string("sha256", self.sha256)):
-            raise UsageError("sha256 must be 64 hexadecimal digits")
+        _check_sha256(self.sha256)
         require_int("step", self.step, 0, _MAX_STEP)
         require_int("seed", self.drawing.seed, 0)
         for prompt in self.prompts:
@@ -101,8 +123,9 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values."""
         values = dataclasses.asdict(self)
-        if self.tile is None:
-            del values["tile"]
+        for name in ("tile", "mask"):
+            if values[name] is None:
+                del values[name]
         return {**values, "config": self.config.to_dict(), "drawing": self.drawing.to_dict()}
 
     def to_text(self) -> str:
@@ -153,6 +176,7 @@ class Recipe:
             drawing[name] = _tuple(name, drawing[name])
         config = ModelConfig.from_dict(_object("config", values.get("config")))
         tile = None if "tile" not in values else _tuple("tile", values["tile"])
+        mask = None if "mask" not in values else _used_file("mask", values["mask"])
         try:
             return cls(
                 **{
@@ -161,6 +185,7 @@ class Recipe:
                     "drawing": DrawingSettings(**drawing),
                     "prompts": _tuple("prompts", values.get("prompts")),
                     "tile": tile,
+                    "mask": mask,
                 }
             )
         except TypeError:  # a name that has no default is missing
@@ -225,6 +250,17 @@ def _string(name: str, value: Any, longest: int = _MAX_NAME) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= longest or "\0" in value:
         raise UsageError(f"{name} is no text that names something")
     return value
+
+
+def _check_sha256(value: Any) -> None:
+    if not re.fullmatch("[0-9a-f]{64}", _string("sha256", value)):
+        raise UsageError("sha256 must be 64 hexadecimal digits")
+
+
+def _used_file(name: str, value: Any) -> UsedFile:
+    values = _object(name, value)
+    _refuse_unknown(name, values, UsedFile)
+    return UsedFile(values.get("name"), values.get("sha256", ""))
 
 
 def _object(name: str, value: Any) -> Mapping[str, Any]:

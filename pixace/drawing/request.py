@@ -29,12 +29,14 @@ from pixace.drawing.layout import Layout
 from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import Prompt, PromptSource, listed, open_prompts
 from pixace.drawing.recipe import Recipe, read_recipe
+from pixace.drawing.region import Mask, MaskSource, kept_of_prompts, open_mask
 from pixace.errors import UsageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.reading import is_url
 from pixace.settings.checks import require_path
 from pixace.settings.drawing import NEEDS_WORDS, DrawingSettings
 from pixace.settings.model import resolve_config
+from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import FIRST, ONE_EACH, ReadingSettings
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.tokens.palette_names import with_palette
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from pixace.drawing.nearest import Nearest
 
 _log = logging.getLogger(__name__)
+
+_OF_REGIONS = {"cut", "keep", "particles"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,8 @@ class DrawRequest:
         or else as by default.
       prompts: files, URLs and pictures to complete, a row each, or one for each text; None
         completes those of `like`.
+      mask: which parts of the prompts to draw, a file or a picture: white or transparent there, and
+        black where they are kept. None goes by `drawing`, or by `like`.
       allow_private_urls: fetch prompts also from this machine and its own network.
       like: a file that pixace drew and that carries its recipe: draw as it was drawn. What is named
         beside it wins. What the recipe completes is used where it is a file, and never fetched.
@@ -85,6 +91,7 @@ class DrawRequest:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     drawing: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     prompts: PromptSource | Sequence[PromptSource] | None = None
+    mask: MaskSource | None = None
     allow_private_urls: bool = False
     like: Path | str | None = None
     out: Path | str | None = None
@@ -163,7 +170,7 @@ def draw_to_files(
             request.nearest, model.config, cache_dir=request.cache_dir, reading=plan.reading
         )
     predictor = Predictor(model, plan.model_name)
-    drawing = predictor.draw_as(plan.drawing, plan.prompts, progress, plan.tile)
+    drawing = predictor.draw_as(plan.drawing, plan.prompts, progress, plan.tile, plan.mask)
     nearest = None
     if images is not None:
         nearest = find_nearest(drawing, images)
@@ -202,6 +209,7 @@ class _Plan(NamedTuple):
       settings: the model's, as far as they are named.
       drawing: how to draw.
       prompts: what to complete.
+      mask: what to draw of them; None is what `drawing` says.
       tile: the only result to draw; None draws all.
       outputs: where to write it.
       reading: how the training images to compare with become pictures.
@@ -213,6 +221,7 @@ class _Plan(NamedTuple):
     settings: Mapping[str, Any]
     drawing: DrawingSettings
     prompts: tuple[Prompt, ...]
+    mask: Mask | None
     tile: tuple[int, int] | None
     outputs: Outputs
     reading: ReadingSettings
@@ -230,16 +239,19 @@ def _plan(request: DrawRequest) -> _Plan:
     config = resolve_config(stored, settings, source=weights.parent)
     require_words(drawing, config)
     sources = _prompts(request, recipe)
-    n_kept = drawing.kept_pixels(config.n_pixels, len(sources))
+    pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
+    mask = _mask(request, recipe, pictures)
+    kept = kept_of_prompts(drawing, pictures, len(sources), mask)
     tile = _tile(request, recipe)
     layout = Layout(drawing.n_rows(len(sources)), len(drawing.columns), tile)
     outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
     reading = _reading(request, drawing)
-    pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
-    prompts = open_prompts(sources, pictures, n_kept, allow_private_urls=request.allow_private_urls)
+    prompts = open_prompts(sources, pictures, kept, allow_private_urls=request.allow_private_urls)
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
-    return _Plan(model_name, weights, is_named, settings, drawing, prompts, tile, outputs, reading)
+    return _Plan(
+        model_name, weights, is_named, settings, drawing, prompts, mask, tile, outputs, reading
+    )
 
 
 def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
@@ -252,6 +264,8 @@ def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
     """
     named = with_palette(request.drawing)
     like = {} if recipe is None else recipe.drawing.to_dict()
+    if request.mask is not None or {"cut", "keep"} & {*named}:  # the recipe's are about others
+        like = {name: value for name, value in like.items() if name not in _OF_REGIONS}
     said = [named[name] for name in ("text", "class_name") if name in named]
     if said:
         dropped = {"text", "class_name"} | (set() if any(said) else NEEDS_WORDS)
@@ -296,6 +310,30 @@ def _prompts(request: DrawRequest, recipe: Recipe | None) -> list[PromptSource]:
             )
         names.append(name)
     return names
+
+
+def _mask(request: DrawRequest, recipe: Recipe | None, pictures: PictureSettings) -> Mask | None:
+    """Returns what to draw of the prompts: the mask that is named, or else the recipe's.
+
+    Raises:
+      UsageError: the recipe's must be named by the user.
+      ImageError: it cannot be read.
+    """
+    if request.mask is not None:
+        return open_mask(request.mask, pictures)
+    used = None if recipe is None or {"cut", "keep"} & {*request.drawing} else recipe.mask
+    if used is None:
+        return None
+    if used.name is None or not os.path.isfile(used.name):
+        what = "a picture without a name" if used.name is None else f"{shown(used.name)}"
+        raise UsageError(
+            f"{shown(request.like or '')} was drawn with a mask, {what}, that is not here; name it "
+            "with --mask"
+        )
+    mask = open_mask(used.name, pictures)
+    if mask.used != used:
+        _log.warning("%s has changed since: the pictures will differ", shown(used.name))
+    return mask
 
 
 def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None:

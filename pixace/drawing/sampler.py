@@ -10,6 +10,7 @@ Nothing here knows a file, a picture, or a particular model.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -20,9 +21,11 @@ from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys, pixel_noise
+from pixace.drawing.particles import FREE, Given, Known, known_next, weighed
 from pixace.models.conditioning import caption_length_of, no_captions, read_captions
 from pixace.models.layers.block_matrices import decoding_weights
-from pixace.models.layers.cached_attention import caches_in, is_cache
+from pixace.models.layers.cached_attention import caches_in
+from pixace.models.memory import in_place_of, resized
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.tokens.vocabulary import PAD_ID
 
@@ -36,18 +39,21 @@ _CACHE_LENGTHS = (256, 768, 1536, 3072)
 _Start: TypeAlias = tuple[ArrayTree, Array]  # the model's memory, and the last token, int32 (B, 1)
 
 
-class PartialDrawing(NamedTuple):
-    """Pictures under way.
+class NextPixels(NamedTuple):
+    """The next pixel of each of B pictures.
 
     Attributes:
-      tokens: int32 (B, t), all pixels so far, those of the prompt included.
-      log_likelihood: float64 (B,), ln p of those pixels that were drawn, given the prompt, under
-        the model itself (temperature 1, all colours); of each row in turn, (B * R,), where a
-        picture is R rows of the model.
+      tokens: int32 (B,).
+      log_probs: float32 (B * R,), their ln p under the model.
+      parents: int32 (B,), in whose place each picture is from here on, with this pixel and all
+        before it; None where all is drawn.
+      log_weights: float32 (B / K, K), ln of the particles' weights; None where all is drawn.
     """
 
     tokens: np.ndarray
-    log_likelihood: np.ndarray
+    log_probs: np.ndarray
+    parents: np.ndarray | None = None
+    log_weights: np.ndarray | None = None
 
 
 class Sampler:
@@ -60,6 +66,7 @@ class Sampler:
       top_k: draw only from the k likeliest tokens; 0 means all.
       top_p: draw only from the fewest tokens that hold this share of the probability.
       n_rows: R, rows of the model for each picture; see `Guide`.
+      n_particles: K, pictures of the batch that are one, where some of its pixels are known.
 
     Raises:
       UsageError: top_k or top_p out of range.
@@ -72,9 +79,10 @@ class Sampler:
         top_k: int = 0,
         top_p: float = 1.0,
         n_rows: int = 1,
+        n_particles: int = 1,
     ) -> None:
         check_sampling(top_k=top_k, top_p=top_p)
-        self.batch_size, self.n_rows = batch_size, n_rows
+        self.batch_size, self.n_rows, self.n_particles = batch_size, n_rows, n_particles
         self._model = model
         self._caption_length = caption_length_of(model)
         self._filter = functools.partial(keep_top, k=top_k, p=top_p)
@@ -83,13 +91,13 @@ class Sampler:
         )
         shorter = (length for length in _CACHE_LENGTHS if length < self._full_length)
         self._cache_lengths = [*shorter, self._full_length]
-        self._empty_memory = _resized(model.state, self._cache_lengths[0])
+        self._empty_memory = resized(model.state, self._cache_lengths[0])
         model.state = self._empty_memory
         self.set_weights(model.weights)
         self._tell = jax.jit(self._read_captions, donate_argnums=1)
         self._read = jax.jit(self._read_prompt, donate_argnums=1)
         self._draw = jax.jit(self._draw_pixels, donate_argnums=1)
-        self._grow = jax.jit(_resized, static_argnums=1)
+        self._grow = jax.jit(resized, static_argnums=1)
 
     def set_weights(self, weights: ArrayTree) -> None:
         """Replaces the model's weights by others of the same shapes, for streams under way, too."""
@@ -122,8 +130,8 @@ class Sampler:
           UsageError: a temperature or the seed out of range.
           ValueError: a prompt longer than the model's memory, or not B temperatures.
         """
-        for tokens, _ in self.steps(prompt, temperatures, seed, picture_ids, guide):
-            yield tokens
+        for pixels in self.steps(prompt, temperatures, seed, picture_ids, guide):
+            yield pixels.tokens
 
     def steps(
         self,
@@ -132,8 +140,9 @@ class Sampler:
         seed: int,
         picture_ids: np.typing.ArrayLike | None,
         guide: Guide | None = None,
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """As `stream`, but yields also each token's ln p under the model, float32 (B * R,)."""
+        known: Known | None = None,
+    ) -> Iterator[NextPixels]:
+        """As `stream`, but yields more of each pixel, and takes what is known as it comes."""
         check_sampling(np.ravel(temperatures).tolist())
         require_int("seed", seed, 0, MAX_SEED)
         if len(temperatures) != self.batch_size:
@@ -150,15 +159,22 @@ class Sampler:
         mix = None if guide is None or self.n_rows == 1 else jnp.asarray(guide.weights)
         memory, room = self._memory_after(fed[:, :-1], guide)
         last = jnp.asarray(fed[:, -1:])
+        log_weights = jnp.zeros((self.batch_size // self.n_particles, self.n_particles))
         while done < self._full_length:
             if done == room:
                 room = self._room_for(done + 1)
                 memory = self._grow(memory, room)
             count = min(_PIXELS_PER_CALL, room - done)
-            (memory, last), tokens, log_probs = self._draw(
-                self._weights, (memory, last), keys, temperature, done, count, mix
+            given = None
+            if known is not None:
+                given = known_next(known, done, _PIXELS_PER_CALL, log_weights)
+            (memory, last), drawn = self._draw(
+                self._weights, (memory, last), keys, temperature, done, count, mix, given
             )
-            yield from zip(np.asarray(tokens)[:count], np.asarray(log_probs)[:count], strict=True)
+            parts = [np.asarray(part)[:count] for part in drawn]
+            yield from itertools.starmap(NextPixels, zip(*parts, strict=True))
+            if known is not None:
+                log_weights = drawn[-1][count - 1]
             done += count
 
     def _memory_after(self, tokens: np.ndarray, guide: Guide | None) -> tuple[ArrayTree, int]:
@@ -204,7 +220,8 @@ class Sampler:
         done: Array,
         count: Array,
         mix: Array | None,
-    ) -> tuple[_Start, Array, Array]:
+        given: Given | None,
+    ) -> tuple[_Start, list[Array]]:
         """Draws `count` pixels one after another.
 
         Args:
@@ -215,76 +232,41 @@ class Sampler:
           done: pixels there already.
           count: up to `_PIXELS_PER_CALL`.
           mix: the guide's weights, float32 (B, R); None where R is 1.
+          given: what is known of these pixels; None where all is drawn.
 
         Returns:
-          What `start` is for the next call, int32 tokens (_PIXELS_PER_CALL, B), and their float32
-          ln p, (_PIXELS_PER_CALL, B * R), of both of which the first `count` rows are set.
+          What `start` is for the next call, and what `NextPixels` has of each pixel, of all of
+          which the first `count` of _PIXELS_PER_CALL are set.
         """
         noise = pixel_noise(keys, done + jnp.arange(_PIXELS_PER_CALL))
 
         def draw(i: Array, carry: ArrayTree) -> ArrayTree:
-            memory, last, tokens, log_probs = carry
+            memory, last, log_weights, drawn = carry
             logits, memory = self._forward(weights, memory, last)
             logits = logits[:, -1]
             mixed = logits
             if mix is not None:
                 mixed = guided(logits.reshape(*mix.shape, -1), mix)
             choice = choose(mixed, temperature, noise[i], self._filter)
-            tokens = tokens.at[i].set(choice)
+            if given is not None:
+                choice = jnp.where(given.tokens[i] == FREE, choice, given.tokens[i])
             fed = (choice if mix is None else jnp.repeat(choice, self.n_rows))[:, None]
             chosen = jnp.take_along_axis(logits, fed, axis=-1)[:, 0]
-            log_prob = chosen - jax.nn.logsumexp(logits, axis=-1)
-            return memory, fed, tokens, log_probs.at[i].set(log_prob)
+            pixels: tuple[Array, ...] = choice, chosen - jax.nn.logsumexp(logits, axis=-1)
+            if given is not None:
+                parents, log_weights = weighed(log_weights, pixels[1], noise[i], given, i)
+                memory = in_place_of(memory, parents, self.n_rows)
+                pixels = (*pixels, parents, log_weights)
+            drawn = [all_.at[i].set(one) for all_, one in zip(drawn, pixels, strict=True)]
+            return memory, fed, log_weights, drawn
 
-        tokens = jnp.zeros((_PIXELS_PER_CALL, self.batch_size), jnp.int32)
-        log_probs = jnp.zeros((_PIXELS_PER_CALL, len(start[1])), jnp.float32)
-        memory, last, tokens, log_probs = jax.lax.fori_loop(
-            0, count, draw, (*start, tokens, log_probs)
-        )
-        return (memory, last), tokens, log_probs
-
-
-def complete(
-    sampler: Sampler,
-    prompt: np.ndarray | None,
-    length: int,
-    *,
-    temperatures: Sequence[float] | np.ndarray,
-    seed: int,
-    picture_ids: np.typing.ArrayLike | None = None,
-    guide: Guide | None = None,
-) -> Iterator[PartialDrawing]:
-    """Extends prompts to `length` tokens, yielding the pictures so far after each token.
-
-    Args:
-      sampler: draws B rows.
-      prompt: int32 tokens (B, T), T <= length, or None.
-      length: tokens of a whole picture.
-      temperatures: one number for each row.
-      seed: of the noise.
-      picture_ids: see `Sampler.stream`.
-      guide: see `Sampler.stream`.
-
-    Yields:
-      Pictures of t = T .. length tokens; the first are the prompts themselves.
-    """
-    tokens = np.zeros((sampler.batch_size, length), np.int32)
-    log_likelihood = np.zeros(sampler.batch_size * sampler.n_rows)
-    done = 0 if prompt is None else prompt.shape[1]
-    if prompt is not None:
-        tokens[:, :done] = prompt
-    yield PartialDrawing(tokens[:, :done], log_likelihood)
-    if done == length:
-        return
-    steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide)
-    for position, (column, log_probs) in zip(range(done, length), steps, strict=False):
-        tokens[:, position] = column
-        log_likelihood = log_likelihood + log_probs
-        yield PartialDrawing(tokens[:, : position + 1], log_likelihood)
-
-
-def _resized(memory: ArrayTree, length: int) -> ArrayTree:
-    """Returns a model's memory with room for `length` tokens."""
-    return jax.tree.map(
-        lambda part: part.resized(length) if is_cache(part) else part, memory, is_leaf=is_cache
-    )
+        n_pictures, n_calls = self.batch_size, _PIXELS_PER_CALL
+        drawn = [
+            jnp.zeros((n_calls, n_pictures), jnp.int32),
+            jnp.zeros((n_calls, len(start[1])), jnp.float32),
+        ]
+        if given is not None:
+            drawn += [drawn[0], jnp.zeros((n_calls, *given.log_weights.shape), jnp.float32)]
+        log_weights = None if given is None else given.log_weights
+        memory, last, _, drawn = jax.lax.fori_loop(0, count, draw, (*start, log_weights, drawn))
+        return (memory, last), drawn

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pixace.drawing.completing import complete
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
-from pixace.drawing.sampler import Sampler, complete
+from pixace.drawing.particles import FREE, Known, drawn_by_weight
+from pixace.drawing.sampler import Sampler
 from pixace.settings.drawing import DrawingSettings
 
 
@@ -22,6 +24,7 @@ class DrawingStep:
       places: int (B, 3), row, column and number among the tile's candidates of each picture.
       tokens: int32 (B, t), its pixels so far, those of the prompt included.
       log_likelihood: float64 (B,), ln p in nats of those that were drawn.
+      of_known: float64 (B,), of those that were known and came after some that were drawn.
       n_done: pixels drawn so far of one picture of each batch, all batches together.
       n_total: pixels to draw, likewise.
       drawing: all that has been drawn, with the last step; None before.
@@ -31,6 +34,7 @@ class DrawingStep:
     places: np.ndarray
     tokens: np.ndarray
     log_likelihood: np.ndarray
+    of_known: np.ndarray
     n_done: int
     n_total: int
     drawing: Drawing | None = None
@@ -49,6 +53,7 @@ class BestPictures:
     def __init__(self, n_rows: int, n_columns: int, n_pixels: int) -> None:
         self._tokens = np.zeros((n_rows, n_columns, n_pixels), np.int32)
         self.log_likelihood = np.zeros((n_rows, n_columns))
+        self.of_known = np.zeros((n_rows, n_columns))
         self._merit = np.zeros((n_rows, n_columns))
 
     @property
@@ -64,27 +69,27 @@ class BestPictures:
         if step.tokens.shape[1] < self._tokens.shape[2]:
             return
         merits = step.log_likelihood if step.merit is None else step.merit
-        for (row, column, candidate), picture, nats, merit in zip(
-            step.places, step.tokens, step.log_likelihood, merits, strict=True
+        for number, ((row, column, candidate), merit) in enumerate(
+            zip(step.places, merits, strict=True)
         ):
             if candidate == 0 or merit > self._merit[row, column]:
-                self._tokens[row, column] = picture
-                self.log_likelihood[row, column] = nats
+                self._tokens[row, column] = step.tokens[number]
+                self.log_likelihood[row, column] = step.log_likelihood[number]
+                self.of_known[row, column] = step.of_known[number]
                 self._merit[row, column] = merit
 
 
 def whole_prompts(prompts: np.ndarray, n_columns: int) -> DrawingStep:
     """Returns the only step of a drawing that keeps all pixels, int32 tokens (N, L), of prompts."""
     places = np.argwhere(np.ones((len(prompts), n_columns, 1)))
-    return DrawingStep(places, prompts[places[:, 0]], np.zeros(len(places)), 0, 0)
+    nothing = np.zeros(len(places))
+    return DrawingStep(places, prompts[places[:, 0]], nothing, nothing, 0, 0)
 
 
 def drawing_steps(
     sampler: Sampler,
     settings: DrawingSettings,
-    n_rows: int,
-    kept: np.ndarray | None,
-    n_pixels: int,
+    known: np.ndarray,
     tile: tuple[int, int] | None = None,
     words: Words | None = None,
 ) -> Iterator[DrawingStep]:
@@ -93,24 +98,22 @@ def drawing_steps(
     Args:
       sampler: draws as many pictures at a time as it is made for.
       settings: how to draw, with a seed.
-      n_rows: N.
-      kept: int32 tokens (N, T) that come first, T < L, or None.
-      n_pixels: L.
+      known: int32 (N, L), the tokens that are known of each row, and FREE where they are to be
+        drawn: the same ones of all rows, and some.
       tile: row and column of the only one to draw, whose places are then row 0, column 0; None
         draws them all. It is drawn in the same batches, as another one might round otherwise.
       words: what is said, to a model that knows words; None says nothing.
     """
-    assert settings.seed is not None  # a new one has been chosen where none was named
+    n_rows, n_pixels = known.shape
     shape = (n_rows, len(settings.columns), settings.best_of)
-    n_pictures, size = math.prod(shape), sampler.batch_size
-    n_kept = 0 if kept is None else kept.shape[1]
+    n_pictures, size = math.prod(shape), sampler.batch_size // sampler.n_particles
+    n_kept = int((known == FREE).any(axis=0).argmax())  # of the first pixels
     n_steps = n_pixels - n_kept  # of each batch
     wanted = range(n_pictures)
     if tile is not None:
         first = int(np.ravel_multi_index((*tile, 0), shape))
         wanted = range(first, first + settings.best_of)
     starts = range(wanted[0] // size * size, wanted[-1] + 1, size)
-    temperatures = np.array([temperature for temperature, _ in settings.columns])
     for number, start in enumerate(starts):
         # Every batch has one size, as another would be compiled anew: the last picture is repeated
         # to fill it. All candidates of a tile come after one another.
@@ -118,19 +121,69 @@ def drawing_steps(
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
         own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
         shown = places[own] if tile is None else places[own] - (*tile, 0)
-        said = None if words is None else words.said(places[:, 0], places[:, 1], n_rows)
-        for tokens, nats in complete(
-            sampler,
-            None if kept is None else kept[places[:, 0]],
-            n_pixels,
-            temperatures=temperatures[places[:, 1]],
-            seed=settings.seed,
-            picture_ids=places,
-            guide=None if said is None else said.guide,
-        ):
-            n_done = number * n_steps + tokens.shape[1] - n_kept
-            merit = None
-            if said is not None:
-                nats, merit = said.judged(nats)
-            step = DrawingStep(shown, tokens[own], nats[own], n_done, len(starts) * n_steps)
-            yield step if merit is None else dataclasses.replace(step, merit=merit[own])
+        for step in _batch_steps(sampler, settings, places, known, n_kept, words):
+            yield dataclasses.replace(
+                step,
+                places=shown,
+                tokens=step.tokens[own],
+                log_likelihood=step.log_likelihood[own],
+                of_known=step.of_known[own],
+                n_done=number * n_steps + step.n_done,
+                n_total=len(starts) * n_steps,
+                merit=None if step.merit is None else step.merit[own],
+            )
+
+
+def _batch_steps(
+    sampler: Sampler,
+    settings: DrawingSettings,
+    places: np.ndarray,
+    known: np.ndarray,
+    n_kept: int,
+    words: Words | None,
+) -> Iterator[DrawingStep]:
+    """Draws one batch of B pictures; see `drawing_steps`.
+
+    Args:
+      sampler: see there.
+      settings: see there.
+      places: int (B, 3).
+      known: see there.
+      n_kept: how many of the first pixels are known.
+      words: see there.
+    """
+    assert settings.seed is not None  # a new one has been chosen where none was named
+    n_particles = sampler.n_particles
+    temperatures = np.array([temperature for temperature, _ in settings.columns])
+    each = np.repeat(places, n_particles, axis=0)
+    ids = each
+    if n_particles > 1:
+        ids = np.column_stack([each, np.arange(len(each)) % n_particles])
+    said = None if words is None else words.said(each[:, 0], each[:, 1], len(known))
+    tokens = known[each[:, 0]]
+    judges = np.zeros(len(each), np.int32) if said is None else said.judges.astype(np.int32)
+    has_more = (tokens[0, n_kept:] != FREE).any()  # that is known
+    quantiles = [np.random.default_rng([settings.seed, *place]).random() for place in places]
+    for state in complete(
+        sampler,
+        tokens[:, :n_kept] if n_kept else None,
+        tokens.shape[1],
+        temperatures=temperatures[each[:, 1]],
+        seed=settings.seed,
+        picture_ids=ids,
+        guide=None if said is None else said.guide,
+        known=Known(tokens, judges) if has_more else None,
+    ):
+        chosen = np.arange(len(places)) * n_particles
+        if state.log_weights is not None:
+            chosen = chosen + drawn_by_weight(state.log_weights, np.array(quantiles))
+        nats, of_known, merit = state.log_likelihood, state.of_known, None
+        if said is not None:
+            nats, merit = said.judged(nats)
+            of_known, _ = said.judged(of_known)
+        if merit is None and has_more:
+            merit = of_known
+        yield DrawingStep(
+            places, state.tokens[chosen], nats[chosen], of_known[chosen],
+            state.tokens.shape[1] - n_kept, 0, merit=None if merit is None else merit[chosen],
+        )  # fmt: skip

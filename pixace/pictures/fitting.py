@@ -17,6 +17,8 @@ from pixace.settings.pictures import CROP, PAD, SQUASH, PictureSettings
 # many times what is asked for. With less to spare, one sees in a photograph that it was done.
 _SPARE = 8
 
+_WHITE = 128  # least grey that is white in a mask
+
 
 def fitted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
     """Makes a picture one that the model knows.
@@ -41,6 +43,26 @@ def fitted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
     if pictures.fit == CROP:
         plain = plain.crop(_part(plain.size, pictures))
     return _padded(_scaled(plain, pictures), pictures)
+
+
+def fitted_mask(img: Image.Image, pictures: PictureSettings) -> Image.Image:
+    """Makes a mask of any size and mode cover the same parts of the model's picture as `fitted`.
+
+    Each of its pixels stays what it is: it is scaled to the nearest.
+
+    Args:
+      img: white or transparent where something is.
+      pictures: see `fitted`.
+
+    Returns:
+      Mode L, of the model's size: 255 where something is, 0 elsewhere, and in what pads a picture.
+    """
+    grey = to_rgb(img, "white").convert("L").point(lambda level: 255 if level >= _WHITE else 0)
+    part = grey.crop(_part(grey.size, pictures))
+    small = part.resize(_inner_size(part.size, pictures), Image.Resampling.NEAREST)
+    whole = Image.new("L", pictures.size)
+    whole.paste(small, ((whole.width - small.width) // 2, (whole.height - small.height) // 2))
+    return whole
 
 
 def _part(size: tuple[int, int], pictures: PictureSettings) -> tuple[int, int, int, int]:

@@ -21,10 +21,13 @@ _MAX_ROWS = 10_000
 _MAX_COLUMNS = 100
 _MAX_TILE = 4096  # pixels of its edge
 _MAX_TIMES = 256
+MAX_PARTICLES = 256
+SIDES = ("top", "bottom", "left", "right")
 BY_PICTURE, BY_CAPTION = "picture", "caption"
 # By name, with what they are where nothing is said.
 _OF_WORDS = {"guidance": (1.0,), "best_of_by": BY_PICTURE, "labels": False}
 NEEDS_WORDS = frozenset(_OF_WORDS)
+_KEEP = re.compile(rf"({'|'.join(SIDES)})(?::([0-9]{{1,4}}))?", re.ASCII)
 _LISTS = ("temperature", "text", "class_name", "guidance")
 # What recipes hold whatever it is; see `stored_values`.
 _ALWAYS_STORED = (
@@ -47,6 +50,18 @@ class DrawingSettings:
     )
     cut: int | None = setting(
         None, "Keep this many of a prompt's pixels.", unset="half of them", bounds=(0, None)
+    )
+    keep: str | None = setting(
+        None,
+        "Keep this half of a prompt instead: top, bottom, left or right; or so many rows or "
+        "columns there: bottom:5.",
+    )
+    particles: int | None = setting(
+        None,
+        "Draw so many candidates of each picture side by side, which the kept pixels that come "
+        "after drawn ones weigh.",
+        unset="16 where there are such pixels, else 1",
+        bounds=(1, MAX_PARTICLES),
     )
     temperature: tuple[float, ...] = setting(
         (1.0,),
@@ -109,6 +124,7 @@ class DrawingSettings:
         if not isinstance(self.temperature, list | tuple) or len(self.temperature) > _MAX_COLUMNS:
             raise UsageError(f"temperature must be at most {_MAX_COLUMNS} numbers")
         check_sampling(self.temperature, top_k=self.top_k, top_p=self.top_p)
+        self._check_kept()
         _check_palette(self.palette)
         object.__setattr__(self, "scale", _checked_scale(self.scale))
         # NumPy's numbers go into no JSON.
@@ -116,6 +132,21 @@ class DrawingSettings:
         object.__setattr__(self, "top_k", int(self.top_k))
         object.__setattr__(self, "top_p", float(self.top_p))
         self._check_words()
+
+    def _check_kept(self) -> None:
+        """Checks which part of a prompt is kept, as far as that can be without its size.
+
+        Raises:
+          UsageError: it is said twice, or in words that say nothing.
+        """
+        if self.keep is None:
+            return
+        if not isinstance(self.keep, str) or not _KEEP.fullmatch(self.keep):
+            raise UsageError(
+                f"keep must be {', '.join(SIDES)}, or such as bottom:5, not {quoted(self.keep)}"
+            )
+        if self.cut is not None:
+            raise UsageError("cut and keep exclude each other; name one of them")
 
     def _check_words(self) -> None:
         """Checks what is said in words, and makes tuples of it.
@@ -193,22 +224,42 @@ class DrawingSettings:
         return size[0] * times, size[1] * times
 
     def kept_pixels(self, n_pixels: int, n_prompts: int) -> int:
-        """Returns how many pixels to keep of each prompt; 0 where there is none.
+        """Returns how many of the first pixels to keep of each prompt; 0 where there is none.
 
         Args:
           n_pixels: L of the model.
           n_prompts: how many prompts there are.
 
         Raises:
-          UsageError: cut is not from 0 to L, or is given without a prompt.
+          UsageError: cut is not from 0 to L.
         """
         if self.cut is not None:
             require_int("cut", self.cut, 0, n_pixels)
-            if not n_prompts:
-                raise UsageError("cut needs a prompt to keep pixels of")
         if not n_prompts:
             return 0
         return n_pixels // 2 if self.cut is None else self.cut
+
+    def kept_side(self, shape: tuple[int, int]) -> tuple[slice, slice] | None:
+        """Returns the rows and columns to keep of a prompt of this height and width.
+
+        Returns:
+          None where `keep` names none.
+
+        Raises:
+          UsageError: there are not so many.
+        """
+        match = None if self.keep is None else _KEEP.fullmatch(self.keep)
+        if match is None:
+            return None
+        side, axis = match[1], int(match[1] in ("left", "right"))
+        length = shape[axis]
+        n_kept = length // 2 if match[2] is None else int(match[2])
+        if n_kept > length:
+            raise UsageError(
+                f"keep={self.keep}: a picture has {length} {('rows', 'columns')[axis]} here"
+            )
+        of_axis = slice(n_kept) if side in ("top", "left") else slice(length - n_kept, length)
+        return (of_axis, slice(None)) if axis == 0 else (slice(None), of_axis)
 
 
 def _listed(value: Any) -> tuple[Any, ...]:

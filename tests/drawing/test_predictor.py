@@ -17,10 +17,11 @@ import pixace
 from pixace.backend.door import trax
 from pixace.checkpoints.file import read_checkpoint, write_checkpoint
 from pixace.dataset.reading import load_images
+from pixace.drawing.completing import complete
 from pixace.drawing.predictor import Predictor
 from pixace.drawing.prompts import open_prompts
 from pixace.drawing.recipe import Recipe
-from pixace.drawing.sampler import Sampler, complete
+from pixace.drawing.sampler import Sampler
 from pixace.errors import CheckpointError, ImageError, UsageError
 from pixace.insight.likelihood import Scorer
 from pixace.models.build import build_model
@@ -311,7 +312,7 @@ def test_tiles_tell_place_temperature_and_bits(predictor, painted):
 def test_a_stream_shows_the_pictures_as_they_come(predictor, painted):
     settings = DrawingSettings(cut=30, temperature=(0.5, 1.0), seed=1)
     sources = sorted((painted / "val").iterdir())[:2]
-    prompts = open_prompts(sources, predictor.config.pictures, 30)
+    prompts = open_prompts(sources, predictor.config.pictures, np.arange(36) < 30)
     steps = [*predictor.stream(settings, prompts)]
     assert [step.tokens.shape for step in steps] == [(4, t) for t in range(30, 37)]
     assert [(step.n_done, step.n_total) for step in steps] == [(done, 6) for done in range(7)]
@@ -335,7 +336,7 @@ def test_a_stream_may_be_left_at_any_pixel(predictor):
 
 
 def test_prompts_keep_what_the_settings_say(predictor):
-    (prompt,) = open_prompts([Image.new("RGB", (6, 6))], predictor.config.pictures, 20)
+    (prompt,) = open_prompts([Image.new("RGB", (6, 6))], predictor.config.pictures, np.arange(36) < 20)
     with pytest.raises(UsageError, match="prompts keep 20 pixels, and the settings say 18"):
         predictor.draw_as(DrawingSettings(), [prompt])
     (step,) = predictor.stream(

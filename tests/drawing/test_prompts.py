@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from pixace.dataset.reading import load_images
-from pixace.drawing.prompts import Prompt, listed, n_first_kept, name_of, open_prompts
+from pixace.drawing.prompts import Prompt, kept_of_all, listed, name_of, open_prompts
 from pixace.errors import ImageError, UsageError
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
 from tests.conftest import paint_stripes
 
 PICTURES = PictureSettings(3, 3, "hsv:2,1,2")
+NOTHING = np.zeros(9, bool)  # is kept
 
 
 def a_prompt(kept: list[int]) -> Prompt:
@@ -27,19 +28,17 @@ def test_a_prompt_has_the_tokens_that_training_would_give_it(tmp_path):
     """Also a large JPEG, which is not decoded in full."""
     paint_stripes(tmp_path / "large.jpg")
     config = ModelConfig(image_size=6, bitdepth=(2, 1, 2))
-    (prompt,) = open_prompts([tmp_path / "large.jpg"], config.pictures, 20)
+    (prompt,) = open_prompts([tmp_path / "large.jpg"], config.pictures, np.arange(36) < 20)
     (learned,) = load_images(tmp_path, config).tokens
     assert prompt.tokens.dtype == np.int32
     np.testing.assert_array_equal(prompt.tokens, learned)
     np.testing.assert_array_equal(prompt.kept, np.arange(36) < 20)
 
 
-@pytest.mark.parametrize("n_kept", [0, 1, 9])
-def test_a_cut_keeps_the_first_pixels(n_kept):
-    picture = Image.new("RGB", (4, 4), "red")
-    prompts = open_prompts([picture, picture], PICTURES, n_kept)
-    assert [prompt.kept.sum() for prompt in prompts] == [n_kept] * 2
-    assert n_first_kept(prompts, 9) == n_kept
+def test_all_prompts_keep_the_same_pixels():
+    picture, kept = Image.new("RGB", (4, 4), "red"), np.arange(9) % 2 == 0
+    prompts = open_prompts([picture, picture], PICTURES, kept)
+    np.testing.assert_array_equal(kept_of_all(prompts, 9), kept)
 
 
 def test_prompts_are_named_as_given_without_passwords(tmp_path):
@@ -62,8 +61,8 @@ def test_files_addresses_and_pictures_are_all_the_same(tmp_path, monkeypatch):
         url = f"http://127.0.0.1:{server.server_port}/a.png"
         sources = ["a.png", tmp_path / "a.png", url, picture]
         with pytest.raises(ImageError, match="unless --allow_private_urls is given"):
-            open_prompts(sources, PICTURES, 0)
-        prompts = open_prompts(sources, PICTURES, 0, allow_private_urls=True)
+            open_prompts(sources, PICTURES, NOTHING)
+        prompts = open_prompts(sources, PICTURES, NOTHING, allow_private_urls=True)
         server.shutdown()
     assert [prompt.name for prompt in prompts] == ["a.png", str(tmp_path / "a.png"), url, None]
     for prompt in prompts[1:]:
@@ -74,15 +73,15 @@ def test_a_bad_prompt_is_named(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"")
     with pytest.raises(ImageError, match=r"bad\.png: not an image of a known kind"):
-        open_prompts([tmp_path / "good.png", tmp_path / "bad.png"], PICTURES, 0)
+        open_prompts([tmp_path / "good.png", tmp_path / "bad.png"], PICTURES, NOTHING)
     with pytest.raises(ImageError, match=r"gone\.png: No such file"):
-        open_prompts([tmp_path / "gone.png"], PICTURES, 0)
+        open_prompts([tmp_path / "gone.png"], PICTURES, NOTHING)
 
 
 @pytest.mark.parametrize("source", [3, "", None, "a\0b", b"a.png"])
 def test_what_names_no_prompt_is_refused_before_any_is_opened(source):
     with pytest.raises(UsageError, match="prompts must name a file or folder"):
-        open_prompts(["gone.png", source], PICTURES, 0)
+        open_prompts(["gone.png", source], PICTURES, NOTHING)
 
 
 def test_one_prompt_is_a_list_of_one():
@@ -93,13 +92,13 @@ def test_one_prompt_is_a_list_of_one():
 
 
 def test_prompts_that_cannot_be_completed_together_are_told():
-    assert n_first_kept([], 4) == 0
-    assert n_first_kept([a_prompt([1, 1, 0, 0])] * 2, 4) == 2
-    for masks in ([[0, 1, 1, 0]], [[1, 0, 0, 0], [1, 1, 0, 0]], [[1, 0, 0, 0], [0, 0, 0, 1]]):
-        with pytest.raises(UsageError, match="must keep their first pixels"):
-            n_first_kept([a_prompt(kept) for kept in masks], 4)
+    assert not kept_of_all([], 4).any()
+    assert kept_of_all([a_prompt([0, 1, 1, 0])] * 2, 4).tolist() == [False, True, True, False]
+    for masks in ([[1, 0, 0, 0], [1, 1, 0, 0]], [[1, 0, 0, 0], [0, 0, 0, 1]]):
+        with pytest.raises(UsageError, match="all prompts must keep the same pixels"):
+            kept_of_all([a_prompt(kept) for kept in masks], 4)
     with pytest.raises(UsageError, match="a prompt of 3 pixels for a model of 4"):
-        n_first_kept([a_prompt([1, 0, 0, 0]), a_prompt([1, 0, 0])], 4)
+        kept_of_all([a_prompt([1, 0, 0, 0]), a_prompt([1, 0, 0])], 4)
 
 
 def test_a_prompt_says_of_every_pixel_whether_it_is_kept():
@@ -111,8 +110,8 @@ def test_prompts_made_larger_are_taken_back_where_that_is_asked_for():
     small = Image.fromarray(np.random.default_rng(0).integers(0, 256, (3, 3, 3), np.uint8))
     large = small.resize((24, 24), Image.Resampling.NEAREST)
     unscaled = dataclasses.replace(PICTURES, unscale=True)
-    (exact,) = open_prompts([small], PICTURES, 9)
-    (taken_back,) = open_prompts([large], unscaled, 9)
-    (scaled,) = open_prompts([large], PICTURES, 9)
+    (exact,) = open_prompts([small], PICTURES, ~NOTHING)
+    (taken_back,) = open_prompts([large], unscaled, ~NOTHING)
+    (scaled,) = open_prompts([large], PICTURES, ~NOTHING)
     np.testing.assert_array_equal(taken_back.tokens, exact.tokens)
     assert (scaled.tokens != exact.tokens).any()

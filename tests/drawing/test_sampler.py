@@ -5,7 +5,8 @@ import pytest
 
 from pixace.backend.door import jnp, trax
 from pixace.drawing.choice import choose, keep_top_k, keep_top_p
-from pixace.drawing.sampler import Sampler, complete
+from pixace.drawing.completing import complete
+from pixace.drawing.sampler import Sampler
 from pixace.errors import UsageError
 from pixace.settings.checks import check_sampling
 

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from pixace.drawing.particles import FREE
 from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
 from pixace.settings.drawing import DrawingSettings
 from tests.drawing.test_sampler import constant
 
+NOTHING = np.full((3, 6), FREE, np.int32)  # is known of three rows of pictures
 SETTINGS = DrawingSettings(temperature=(1.0, 0.5), best_of=2, seed=3)
 
 
@@ -16,8 +18,8 @@ def places(n_rows: int, n_columns: int, n_candidates: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("n_kept", [0, 2])
 def test_a_step_for_each_pixel_of_each_batch(n_kept):
-    kept = np.full((3, n_kept), 4, np.int32) if n_kept else None
-    steps = [*drawing_steps(constant(5), SETTINGS, 3, kept, 6)]  # 12 pictures: 5, 5 and 2
+    known = np.where(np.arange(6) < n_kept, 4, NOTHING)
+    steps = [*drawing_steps(constant(5), SETTINGS, known)]  # 12 pictures: 5, 5 and 2
     n_steps = 6 - n_kept
     assert len(steps) == 3 * (n_steps + 1)
     for number, step in enumerate(steps):
@@ -41,7 +43,7 @@ def test_batches_change_no_picture():
     pictures = []
     for batch_size in (1, 5, 12):
         likeliest = BestPictures(3, 2, 6)
-        for step in drawing_steps(constant(batch_size), SETTINGS, 3, None, 6):
+        for step in drawing_steps(constant(batch_size), SETTINGS, NOTHING):
             likeliest.add(step)
         pictures.append((*likeliest.columns, likeliest.log_likelihood))
     for other in pictures[1:]:
@@ -52,11 +54,11 @@ def test_batches_change_no_picture():
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 12])
 def test_one_tile_is_drawn_as_among_the_others_and_in_the_same_batches(batch_size):
     together = BestPictures(3, 2, 6)
-    for step in drawing_steps(constant(batch_size), SETTINGS, 3, None, 6):
+    for step in drawing_steps(constant(batch_size), SETTINGS, NOTHING):
         together.add(step)
     for row, column in np.ndindex(3, 2):
         alone = BestPictures(1, 1, 6)
-        steps = [*drawing_steps(constant(batch_size), SETTINGS, 3, None, 6, (row, column))]
+        steps = [*drawing_steps(constant(batch_size), SETTINGS, NOTHING, (row, column))]
         for step in steps:
             alone.add(step)
             assert not step.places[:, :2].any()
@@ -72,7 +74,7 @@ def test_of_the_candidates_the_likeliest_is_kept_of_equals_the_first():
     nats = np.array([-3.0, -1.0, -1.0, -2.0, -2.0, -9.0])
     where = np.array(places(1, 2, 3))
     for part in (slice(2), slice(2, 6)):  # a tile's candidates may be in two batches
-        likeliest.add(DrawingStep(where[part], tokens[part], nats[part], 1, 1))
+        likeliest.add(DrawingStep(where[part], tokens[part], nats[part], nats[part], 1, 1))
     assert [column.tolist() for column in likeliest.columns] == [[[11]], [[20]]]
     assert likeliest.log_likelihood.tolist() == [[-1.0, -2.0]]
 
@@ -80,7 +82,9 @@ def test_of_the_candidates_the_likeliest_is_kept_of_equals_the_first():
 def test_unfinished_pictures_are_not_kept():
     likeliest = BestPictures(1, 1, 2)
     likeliest.add(
-        DrawingStep(np.zeros((1, 3), int), np.ones((1, 1), np.int32), np.array([-1.0]), 1, 2)
+        DrawingStep(
+            np.zeros((1, 3), int), np.ones((1, 1), np.int32), -np.ones(1), np.zeros(1), 1, 2
+        )
     )
     assert not likeliest.columns[0].any() and not likeliest.log_likelihood.any()
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from pixace.backend.door import jax
 from pixace.cli import main
-from pixace.drawing.sampler import Sampler, complete
+from pixace.drawing.completing import complete
+from pixace.drawing.sampler import Sampler
 from pixace.errors import UsageError
 from pixace.models.build import build_model, init_model, model_with_weights, weight_shapes
 from pixace.models.heads import split_model

@@ -44,4 +44,5 @@ def a_drawing(tokens, originals=None, n_kept=0, **fields) -> Drawing:
     recipe = a_recipe(image_size=image_size, temperature=temperature, **fields)
     kept = np.arange(tokens[0].shape[1]) < n_kept
     prompts = () if originals is None else tuple(Prompt(None, row, kept) for row in originals)
-    return Drawing(tuple(tokens), np.zeros((len(tokens[0]), len(tokens))), prompts, recipe)
+    nothing = np.zeros((len(tokens[0]), len(tokens)))
+    return Drawing(tuple(tokens), nothing, prompts, recipe, nothing)

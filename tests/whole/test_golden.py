@@ -210,7 +210,7 @@ def drawings() -> dict:
     predictor = pixace.get_predictor("emoji", weights_dir="nowhere")
     new = predictor.draw(2, seed=7, temperature=[0.0, 1.0], scale=16)
     sources = list(pictures().values())[:4]
-    opened = open_prompts(sources, predictor.config.pictures, n_kept=200)
+    opened = open_prompts(sources, predictor.config.pictures, np.arange(256) < 200)
     prompts = [dataclasses.replace(p, name=name) for p, name in zip(opened, "abcd", strict=True)]
     settings = DrawingSettings(cut=200, temperature=(1.0,), seed=8, scale=16)
     completed = predictor.draw_as(settings, prompts)

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 import pixace
-from pixace.drawing.sampler import Sampler, complete
+from pixace.drawing.completing import complete
+from pixace.drawing.sampler import Sampler
 from pixace.models.build import build_model, init_model, model_with_weights
 from pixace.models.weights import flat_weights
 from pixace.settings.model import ModelConfig

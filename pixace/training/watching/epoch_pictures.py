@@ -17,8 +17,9 @@ from PIL import Image
 from pixace.dataset.batches import spread_rows
 from pixace.dataset.cache import TokenRows
 from pixace.dataset.captions import Captions
+from pixace.drawing.completing import complete
 from pixace.drawing.guidance import Guide
-from pixace.drawing.sampler import Sampler, complete
+from pixace.drawing.sampler import Sampler
 from pixace.insight.likelihood import Likelihood
 from pixace.models.build import model_with_weights
 from pixace.models.weights import flat_weights

@@ -1,0 +1,80 @@
+"""Pictures under way: a prompt, and one pixel after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pixace.drawing.guidance import Guide
+from pixace.drawing.particles import FREE, Known
+from pixace.drawing.sampler import Sampler
+
+
+class PartialDrawing(NamedTuple):
+    """Pictures under way.
+
+    Attributes:
+      tokens: int32 (B, t), all pixels so far, those of the prompt included.
+      log_likelihood: float64 (B,), ln p of those pixels that were drawn, given those before them,
+        under the model itself (temperature 1, all colours); of each row in turn, (B * R,), where a
+        picture is R rows of the model.
+      of_known: the same of those that were known, but for the prompt.
+      log_weights: see `NextPixels`.
+    """
+
+    tokens: np.ndarray
+    log_likelihood: np.ndarray
+    of_known: np.ndarray
+    log_weights: np.ndarray | None = None
+
+
+def complete(
+    sampler: Sampler,
+    prompt: np.ndarray | None,
+    length: int,
+    *,
+    temperatures: Sequence[float] | np.ndarray,
+    seed: int,
+    picture_ids: np.typing.ArrayLike | None = None,
+    guide: Guide | None = None,
+    known: Known | None = None,
+) -> Iterator[PartialDrawing]:
+    """Extends prompts to `length` tokens, yielding the pictures so far after each token.
+
+    Args:
+      sampler: draws B rows.
+      prompt: int32 tokens (B, T), T <= length, or None.
+      length: tokens of a whole picture.
+      temperatures: one number for each row.
+      seed: of the noise.
+      picture_ids: see `Sampler.stream`.
+      guide: see `Sampler.stream`.
+      known: pixels after the prompt that are not drawn; None draws all of them.
+
+    Yields:
+      Pictures of t = T .. length tokens; the first are the prompts themselves.
+    """
+    tokens = np.zeros((sampler.batch_size, length), np.int32)
+    nats = np.zeros((2, sampler.batch_size, sampler.n_rows))  # of drawn ones and of known ones
+    done = 0 if prompt is None else prompt.shape[1]
+    if prompt is not None:
+        tokens[:, :done] = prompt
+    drawn, of_known = nats.reshape(2, -1)
+    yield PartialDrawing(tokens[:, :done], drawn, of_known)
+    if done == length:
+        return
+    steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide, known)
+    for position, pixels in zip(range(done, length), steps, strict=False):
+        tokens[:, position] = pixels.tokens
+        more = np.zeros_like(nats)
+        is_known = np.zeros(len(tokens), int)
+        if known is not None:
+            is_known = (known.tokens[:, position] != FREE).astype(int)
+        more[is_known, np.arange(len(tokens))] = pixels.log_probs.reshape(len(tokens), -1)
+        nats = nats + more
+        if pixels.parents is not None and (pixels.parents != np.arange(len(tokens))).any():
+            tokens, nats = tokens[pixels.parents], nats[:, pixels.parents]
+        drawn, of_known = nats.reshape(2, -1)
+        yield PartialDrawing(tokens[:, : position + 1], drawn, of_known, pixels.log_weights)

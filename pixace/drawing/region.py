@@ -1,0 +1,110 @@
+"""Which pixels of prompts are kept, and which are drawn: by a cut, by a side, or by a mask."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from pixace.drawing.recipe import UsedFile
+from pixace.errors import UsageError
+from pixace.pictures.fitting import fitted_mask
+from pixace.pictures.reading import read_image
+from pixace.settings.checks import require_path
+from pixace.settings.drawing import DrawingSettings
+from pixace.settings.pictures import PictureSettings
+from pixace.system.files import file_sha256
+from pixace.tokens.order import order_of
+
+MaskSource: TypeAlias = Path | str | Image.Image
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mask:
+    """What to draw of each prompt.
+
+    Attributes:
+      used: the file, as recipes name it.
+      is_drawn: bool (H, W): where it is white or transparent.
+    """
+
+    used: UsedFile
+    is_drawn: np.ndarray
+
+
+def open_mask(source: MaskSource, pictures: PictureSettings) -> Mask:
+    """Reads a mask: white or transparent is drawn, black is kept; a grey is what it is nearer to.
+
+    Args:
+      source: a file, or a picture; of any size, which is scaled to the nearest pixel.
+      pictures: what prompts are to the model that completes them.
+
+    Raises:
+      UsageError: it is no picture and names none.
+      ImageError: it cannot be read.
+    """
+    if isinstance(source, Image.Image):
+        is_drawn = _is_white(source, pictures)
+        return Mask(UsedFile(None, hashlib.sha256(is_drawn.tobytes()).hexdigest()), is_drawn)
+    require_path("mask", source)
+    is_drawn = read_image(source, lambda img: _is_white(img, pictures))
+    return Mask(UsedFile(os.fspath(source), file_sha256(Path(source))), is_drawn)
+
+
+def _is_white(img: Image.Image, pictures: PictureSettings) -> np.ndarray:
+    return np.asarray(fitted_mask(img, pictures)) > 0
+
+
+def kept_of_prompts(
+    settings: DrawingSettings, pictures: PictureSettings, n_prompts: int, mask: Mask | None = None
+) -> np.ndarray:
+    """Returns which pixels of each prompt are kept, bool (L,); none where there is no prompt.
+
+    Args:
+      settings: how to draw.
+      pictures: of the model.
+      n_prompts: how many prompts there are.
+      mask: what to draw of them; None goes by the settings.
+
+    Raises:
+      UsageError: what is kept is said twice, or without a prompt, or there is not so much; or
+        there are particles, and nothing that weighs them.
+    """
+    named = {"cut": settings.cut, "keep": settings.keep, "mask": mask}
+    said = [name for name, value in named.items() if value is not None]
+    if len(said) > 1:
+        raise UsageError(f"{said[0]} and {said[1]} exclude each other; name one of them")
+    if said and not n_prompts:
+        raise UsageError(f"{said[0]} needs a prompt to keep pixels of")
+    kept = _kept(settings, pictures, n_prompts, mask)
+    if (settings.particles or 1) > 1 and not has_islands(kept):
+        raise UsageError(
+            "particles are weighed by kept pixels that come after drawn ones, and here none do; "
+            "see --mask and --keep"
+        )
+    return kept
+
+
+def _kept(
+    settings: DrawingSettings, pictures: PictureSettings, n_prompts: int, mask: Mask | None
+) -> np.ndarray:
+    """Does the work of `kept_of_prompts` where all is said once."""
+    order = order_of(pictures)
+    side = settings.kept_side(pictures.shape)
+    if mask is not None:
+        return order.sequence(~mask.is_drawn)
+    if side is not None and n_prompts:
+        kept = np.zeros(pictures.shape, bool)
+        kept[side] = True
+        return order.sequence(kept)
+    return np.arange(pictures.n_pixels) < settings.kept_pixels(pictures.n_pixels, n_prompts)
+
+
+def has_islands(kept: np.ndarray) -> bool:
+    """Returns whether a pixel is kept, bool (L,), that comes after one that is drawn."""
+    return bool((kept[1:] & ~kept[:-1]).any())
