@@ -21,6 +21,7 @@ from pixace.errors import UsageError
 from pixace.pictures.cutting import find_pictures
 from pixace.settings.model import ModelConfig, new_config
 from pixace.settings.model_types import NEW_TYPE
+from pixace.settings.paths import local_path
 from pixace.settings.reading import ReadingSettings
 from pixace.settings.training import TrainingSettings, require_no_epochs
 from pixace.system.command_clock import command_began
@@ -56,7 +57,7 @@ def run(values: flags.FlagValues) -> None:
         batch_size=batch_size(values), **{name: values[name].value for name in _STEP_SETTINGS}
     )
     memory = None if values["memory"].value is None else _bytes(values["memory"].value)
-    folder = values["images"].value if values["images"].present else None
+    folder = local_path("images", values["images"].value) if values["images"].present else None
     reading = reading_settings(values)
     n_images = None if folder is None else len(find_pictures(folder, reading).paths)
     config = with_found_colours(config, folder, reading)
@@ -81,7 +82,7 @@ def _print_minutes(values: flags.FlagValues) -> None:
         named["batch_size"] = batch_size(values)
     settings, sizes = TrainingSettings(**named), typed_settings(values)
     require_no_epochs(settings.minutes, named)
-    folder = named.get("images")
+    folder = settings.images if "images" in named else None
     reading = reading_settings(values)
     n_images = None if folder is None else len(find_pictures(folder, reading).paths)
     config = with_found_colours(new_config(with_palette(sizes)), folder, reading)

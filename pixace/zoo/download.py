@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 from pixace.checkpoints.file import check_file
 from pixace.checkpoints.folder import check_model_name
 from pixace.errors import UsageError
-from pixace.settings.checks import require_path
+from pixace.settings.paths import local_path
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.web import drive
 from pixace.web.attempt import Progress
@@ -56,7 +56,7 @@ def download_model(
       PixaceError: whatever `check` raised.
     """
     name = _check_name(model_name)
-    require_path("weights_dir", weights_dir)
+    weights_dir = local_path("weights_dir", weights_dir)
     known = CATALOGUE.get(name)
     _check_choice(name, known, checkpoint, url)
     wanted = Installation(
