@@ -13,7 +13,7 @@ from PIL import Image
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
 from pixace.drawing.known_words import require_words
-from pixace.drawing.layout import Layout
+from pixace.drawing.layout import Layout, is_grid_usual, layout_of
 from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
 from pixace.drawing.recipe import Recipe, read_recipe
@@ -46,6 +46,7 @@ class Plan(NamedTuple):
       drawing: how to draw.
       prompts: what to complete.
       tile: the only result to draw; None draws all.
+      is_grid: whether rows of the collage stand side by side; see `Recipe.is_grid`.
       outputs: where to write it.
       reading: how the training images to compare with become pictures.
     """
@@ -57,6 +58,7 @@ class Plan(NamedTuple):
     drawing: DrawingSettings
     prompts: tuple[Prompt, ...]
     tile: tuple[int, int] | None
+    is_grid: bool
     outputs: Outputs
     reading: ReadingSettings
 
@@ -84,14 +86,33 @@ def plan_of(request: DrawRequest) -> Plan:
     refuse_to_replace_images(replaced, {"nearest": request.nearest})
     n_kept = drawing.kept_pixels(config.n_pixels, len(sources))
     tile = _tile(request, recipe)
-    layout = Layout(drawing.n_rows(len(sources)), len(drawing.columns), tile)
+    is_grid = _is_grid(request, recipe, drawing.n_rows(len(sources)), len(sources))
+    layout = layout_of(
+        drawing.n_rows(len(sources)),
+        len(drawing.columns),
+        config.pictures.size,
+        tile=tile,
+        is_grid=is_grid,
+        n_more_columns=0 if request.nearest is None else len(drawing.columns),
+    )
     outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
     reading = _reading(request, drawing)
     pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
     prompts = open_prompts(sources, pictures, n_kept, allow_private_urls=request.allow_private_urls)
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
-    return Plan(model_name, weights, is_named, settings, drawing, prompts, tile, outputs, reading)
+    return Plan(
+        model_name,
+        weights,
+        is_named,
+        settings,
+        drawing,
+        prompts,
+        tile,
+        is_grid,
+        outputs,
+        reading,
+    )
 
 
 def weights_of(request: DrawRequest) -> Path:
@@ -197,6 +218,16 @@ def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None
     others = {"batch_size", "temperature", "text", "class_name", "guidance"}
     is_other = request.prompts is not None or others & {*request.drawing}
     return None if recipe is None or is_other else recipe.tile
+
+
+def _is_grid(request: DrawRequest, recipe: Recipe | None, n_rows: int, n_prompts: int) -> bool:
+    """Returns whether the collage is a grid: as that of a recipe, unless other rows are named."""
+    is_other = request.prompts is not None or {"batch_size", "text", "class_name"} & {
+        *request.drawing
+    }
+    if recipe is None or recipe.tile is not None or is_other:
+        return is_grid_usual(n_rows, n_prompts)
+    return recipe.is_grid
 
 
 def _reading(request: DrawRequest, drawing: DrawingSettings) -> ReadingSettings:

@@ -102,7 +102,7 @@ class DrawnFiles:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns files, recipe and the figures of every picture, as plain JSON values."""
-        tiles = self.drawing.tiles()
+        tiles = self.drawing.tiles(0 if self.nearest is None else len(self.nearest.columns))
         if self.nearest is not None:
             for tile, found in zip(tiles, self.nearest.tiles(), strict=True):
                 tile["nearest"] = found
@@ -148,7 +148,9 @@ def draw_to_files(
             request.nearest, model.config, cache_dir=request.cache_dir, reading=plan.reading
         )
     predictor = Predictor(model, plan.model_name)
-    drawing = predictor.draw_as(plan.drawing, plan.prompts, progress, plan.tile)
+    drawing = predictor.draw_as(
+        plan.drawing, plan.prompts, progress, plan.tile, is_grid=plan.is_grid
+    )
     nearest = None
     if images is not None:
         nearest = find_nearest(drawing, images)
