@@ -153,8 +153,9 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
             )
         path = Path(local_path("checkpoint", checkpoint))
         if not os.path.isfile(path):
+            what = "a folder, not a file" if os.path.isdir(path) else "no such file"
             raise CheckpointError(
-                f"{shown(path)}: no such file; a step, latest or best needs --model_name as well"
+                f"{shown(path)}: {what}; a step, latest or best needs --model_name as well"
             )
         return path
     folder = model_folder(weights_dir, model_name)
@@ -208,7 +209,8 @@ def _existing(path: Path, folder: Path) -> Path:
         return path
     steps = ", ".join(map(str, epoch_steps(folder)))
     hint = f"; {shown(folder)} has steps {steps}" if steps else ""
-    raise CheckpointError(f"{shown(path)}: no such checkpoint{hint}")
+    what = "a folder, not a checkpoint" if os.path.isdir(path) else "no such checkpoint"
+    raise CheckpointError(f"{shown(path)}: {what}{hint}")
 
 
 def read_newest(
