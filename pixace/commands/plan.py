@@ -62,8 +62,11 @@ def run(values: flags.FlagValues) -> None:
     n_images = None if folder is None else len(find_pictures(folder, reading).paths)
     config = with_found_colours(config, folder, reading)
 
+    from pixace.training.memory import divisible_batch
     from pixace.training.planning import make_plan
 
+    if values["measure"].value or not values["batch_size"].present:
+        settings = divisible_batch(settings, values["batch_size"].present)
     plan = make_plan(config, settings, memory, n_images, measure=values["measure"].value)
     print(json.dumps(dataclasses.asdict(plan)) if values["json"].value else plan)
 
