@@ -225,7 +225,7 @@ def n_bytes(flag: str, words: str) -> int:
     """
     match = _SIZE.fullmatch(words.strip().upper())
     if not match or not float(match[1]):
-        raise UsageError(f"flag --{flag}={words}: not a size such as 10GB or 10GiB")
+        raise UsageError(f"flag --{flag}={words}: not a size such as 10GB")
     number, unit, is_binary = match.groups()
     return int(float(number) * (1024 if is_binary else 1000) ** _UNITS.index(unit or ""))
 

@@ -84,9 +84,7 @@ def check_images(
     found = find_pictures(images, reading)
     val_found = None if val_images is None else find_pictures(val_images, reading, "val_images")
     _check_split(found, val_images, split, out)
-    if sheet is not None:
-        refuse_to_replace_images({"sheet": sheet}, {"images": images, "val_images": val_images})
-        check_output(Path(sheet), sheet_size(MOST), "sheet")
+    _check_sheet(sheet, images, val_images)
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)
     train, val = _examine(found, val_found, pictures.background, progress)
     colours = settled_colours(pictures.colours, train.paths, pictures)
@@ -108,6 +106,18 @@ def check_images(
     finally:  # a full disk does not cost the figures
         show(checked)
     return checked
+
+
+def _check_sheet(sheet: str | None, images: str, val_images: str | None) -> None:
+    """Checks that the sheet can be written, if one is wanted.
+
+    Raises:
+      UsageError: its name will not do, or is that of an image.
+      ImageError: it cannot be written.
+    """
+    if sheet is not None:
+        refuse_to_replace_images({"sheet": sheet}, {"images": images, "val_images": val_images})
+        check_output(Path(sheet), sheet_size(MOST), "sheet")
 
 
 def _check_split(

@@ -6,12 +6,13 @@ import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image
 
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
+from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.known_words import require_words
 from pixace.drawing.layout import Layout, is_grid_usual, layout_of
 from pixace.drawing.outputs import Outputs
@@ -23,16 +24,10 @@ from pixace.pictures.reading import is_url
 from pixace.pictures.writing import refuse_to_replace_images
 from pixace.settings.drawing import NEEDS_WORDS, DrawingSettings
 from pixace.settings.model import resolve_config
-from pixace.settings.paths import local_path
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.system.results import FileName, refuse_to_replace
 from pixace.tokens.palette_names import palette_file, with_palette
 from pixace.wording import shown
-
-if TYPE_CHECKING:
-    from pixace.drawing.request import DrawRequest
-
-_PATHS = ("like", "out", "sheet", "film", "nearest", "cache_dir")
 
 
 class Plan(NamedTuple):
@@ -124,17 +119,6 @@ def weights_of(request: DrawRequest) -> Path:
     """
     recipe = None if request.like is None else read_recipe(request.like)
     return _model(request, recipe)[1]
-
-
-def with_local_paths(request: DrawRequest) -> DrawRequest:
-    """Returns a request whose files and folders are called as the system calls them.
-
-    Raises:
-      UsageError: one can be no file or folder of this machine.
-    """
-    named = {name: value for name in _PATHS if (value := getattr(request, name))}
-    local: dict[str, Any] = {name: local_path(name, value) for name, value in named.items()}
-    return dataclasses.replace(request, **local)
 
 
 def _replaced(request: DrawRequest) -> dict[str, str | Path | None]:

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from pixace.commands import predict
-from pixace.drawing.plan import plan_of, with_local_paths
+from pixace.drawing.draw_request import with_local_paths
+from pixace.drawing.plan import plan_of
 from pixace.drawing.request import DrawRequest
 from pixace.errors import UsageError
 from pixace.pictures.metadata import RECIPE_KEY
