@@ -26,6 +26,7 @@ MODULES = (
     "pixace.training.trainer",
     "pixace.drawing.predictor",
     "pixace.drawing.request",
+    "pixace.drawing.draw_request",
     "pixace.insight.evaluator",
     "pixace.settings.model",
     "pixace.settings.training",

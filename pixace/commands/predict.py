@@ -24,7 +24,9 @@ from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.fields import settings_of
 from pixace.settings.model import ModelConfig
+from pixace.settings.paths import local_path, optional_path
 from pixace.settings.reading import ReadingSettings
+from pixace.system.results import refuse_to_replace
 from pixace.wording import shown
 
 # Settings of which the flag may be repeated, and what it is called.
@@ -115,7 +117,10 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     if values["texts"].value is not None:
         if "text" in drawing:
             raise UsageError("text and texts exclude each other; name one of them")
-        drawing["text"] = read_texts(values["texts"].value)
+        texts = local_path("texts", values["texts"].value)
+        outputs = {name: optional_path(name, values[name].value) for name in ("out", "film")}
+        refuse_to_replace(outputs, [("the file of --texts", texts)])
+        drawing["text"] = read_texts(texts)
     if drawing.get("palette") == "":  # where a recipe names one
         drawing["palette"] = None
     prompts = values["prompt"].value if values["prompt"].present else None

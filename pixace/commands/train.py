@@ -103,7 +103,11 @@ def run(values: flags.FlagValues) -> None:
             from pixace.training.trainer import Trainer
 
             trainer = Trainer(
-                place.folder, place.config, reader=reader, open_settings=place.open_settings
+                place.folder,
+                place.config,
+                reader=reader,
+                open_settings=place.open_settings,
+                is_unnamed=values["model_name"].value is None,
             )
             with _shown_on_terminal(values["preview"].value, place.config.background) as display:
                 trainer.train(**display, started=command_began(), **named)

@@ -19,6 +19,7 @@ from pixace.pictures.folder import ImagePath, ImagePaths
 from pixace.pictures.many import read_in_order
 from pixace.settings.checks import require_int
 from pixace.settings.colours import PALETTE
+from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings, tile_size
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.tokens.codec import Codec, codec_of
@@ -105,6 +106,7 @@ def quantisation_table(
     require_int("n_images", n_images, 1, MAX_IMAGES)
     if not 1 <= len(colours) <= MAX_COLUMNS:
         raise UsageError(f"name 1 to {MAX_COLUMNS} bitdepths and colours, not {len(colours)}")
+    folder = local_path("images", folder)
     named = [colours_named(each) for each in colours]  # what is wrong with one is found at once
     paths = find_pictures(folder, reading).paths
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)

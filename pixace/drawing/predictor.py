@@ -18,6 +18,7 @@ from pixace.drawing.batching import batch_size_for
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
+from pixace.drawing.layout import is_grid_usual
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.prompts import Prompt, PromptSource, listed, n_first_kept, open_prompts
 from pixace.drawing.recipe import Recipe, with_names
@@ -128,7 +129,8 @@ class Predictor:
         """Returns the collage of what `draw` draws with these arguments.
 
         It has a row per picture. With prompts the columns are: the quantised prompt, the prompt
-        cut off, then one per temperature; without, one per temperature. Its `info["pixace"]` is
+        cut off, then one per temperature; without, one per temperature, and of more than eight rows
+        some are side by side, so that it is about square. Its `info["pixace"]` is
         the text of the recipe.
 
         Raises:
@@ -143,6 +145,8 @@ class Predictor:
         prompts: Sequence[Prompt] = (),
         progress: Progress | None = None,
         tile: tuple[int, int] | None = None,
+        *,
+        is_grid: bool | None = None,
     ) -> Drawing:
         """Draws what `draw` does, from checked settings and prompts that are open already.
 
@@ -151,13 +155,14 @@ class Predictor:
           prompts: what to complete, a row each; none draws `batch_size` new pictures.
           progress: called after each pixel.
           tile: see `Recipe.tile`; None draws all pictures.
+          is_grid: see `Recipe.is_grid`; None decides as for a new drawing.
 
         Raises:
           UsageError: prompts that do not fit the model, or do not keep the first pixels of each, as
             many as `settings` say; or words that the model does not know.
         """
         drawing = None
-        for step in self.stream(settings, prompts, tile):
+        for step in self.stream(settings, prompts, tile, is_grid=is_grid):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
             drawing = step.drawing
@@ -169,6 +174,8 @@ class Predictor:
         settings: DrawingSettings,
         prompts: Sequence[Prompt] = (),
         tile: tuple[int, int] | None = None,
+        *,
+        is_grid: bool | None = None,
     ) -> Iterator[DrawingStep]:
         """Draws as `draw_as` does, and yields the unfinished pictures after each pixel.
 
@@ -179,6 +186,7 @@ class Predictor:
           settings: see `draw_as`.
           prompts: see `draw_as`.
           tile: see `draw_as`.
+          is_grid: see `draw_as`.
 
         Raises:
           UsageError: see `draw_as`.
@@ -194,7 +202,7 @@ class Predictor:
         if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
-        recipe = self._recipe(settings, prompts, tile)
+        recipe = self._recipe(settings, prompts, tile, is_grid)
         rows, columns = recipe.layout.rows, recipe.layout.columns
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
@@ -235,8 +243,11 @@ class Predictor:
         settings: DrawingSettings,
         prompts: Sequence[Prompt],
         tile: tuple[int, int] | None,
+        is_grid: bool | None,
     ) -> Recipe:
         """Returns what draws the same again."""
+        if is_grid is None:
+            is_grid = is_grid_usual(settings.n_rows(len(prompts)), len(prompts))
         recipe = Recipe(
             model_name=self._model_name,
             checkpoint=self._stored.path.name,
@@ -246,6 +257,7 @@ class Predictor:
             drawing=settings,
             prompts=(None,) * len(prompts),
             tile=tile,
+            is_grid=is_grid and tile is None,
         )
         return with_names(recipe, [prompt.name for prompt in prompts])
 

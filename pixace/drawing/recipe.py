@@ -21,11 +21,11 @@ from PIL import Image
 
 from pixace import __version__
 from pixace.checkpoints.folder import check_model_name, epoch_path, find_checkpoint, locate
-from pixace.drawing.layout import Layout
+from pixace.drawing.layout import GRID, Layout, layout_of
 from pixace.errors import ImageError, PixaceError, UsageError
 from pixace.pictures.decoding_limits import MAX_FILE_BYTES, LimitedReader
 from pixace.pictures.metadata import CARRIERS, text_inside
-from pixace.settings.checks import require_int
+from pixace.settings.checks import require_choice, require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.system.files import file_sha256
@@ -57,6 +57,8 @@ class Recipe:
       pixace_version: that drew it.
       tile: row and column, from 0, of the only one of all these results that the picture shows;
         None shows them all.
+      is_grid: whether the collage is a grid of them, and not a row below the other; files say so
+        by `"layout": "grid"`, and those of one picture, or older ones, do not.
 
     Raises:
       UsageError: a value of the wrong type or out of range.
@@ -71,6 +73,7 @@ class Recipe:
     prompts: tuple[str | None, ...] = ()
     pixace_version: str = __version__
     tile: tuple[int, int] | None = None
+    is_grid: bool = False
 
     def __post_init__(self) -> None:
         if self.model_name is not None:
@@ -95,14 +98,28 @@ class Recipe:
     @property
     def layout(self) -> Layout:
         """The results, and which of them the picture shows."""
-        n_rows = self.drawing.n_rows(len(self.prompts))
-        return Layout(n_rows, len(self.drawing.columns), self.tile)
+        return self.layout_with(0)
+
+    def layout_with(self, n_more_columns: int) -> Layout:
+        """Returns the layout where the collage shows more columns at the right of each row."""
+        n_rows, n_columns = self.drawing.n_rows(len(self.prompts)), len(self.drawing.columns)
+        size = self.config.pictures.size
+        return layout_of(
+            n_rows,
+            n_columns,
+            size,
+            tile=self.tile,
+            is_grid=self.is_grid,
+            n_more_columns=n_more_columns,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values."""
         values = dataclasses.asdict(self)
         if self.tile is None:
             del values["tile"]
+        if values.pop("is_grid"):
+            values["layout"] = GRID
         return {**values, "config": self.config.to_dict(), "drawing": self.drawing.to_dict()}
 
     def to_text(self) -> str:
@@ -142,10 +159,13 @@ class Recipe:
         if len(text) > _MAX_TEXT:
             raise UsageError(f"more than {_MAX_TEXT} characters")
         try:
-            values = _object("recipe", json.loads(text))
+            values = dict(_object("recipe", json.loads(text)))
         except (ValueError, RecursionError):
             raise UsageError("not a JSON object") from None
-        _refuse_unknown("recipe", values, cls)
+        is_grid = "layout" in values
+        if is_grid:
+            require_choice("layout", values.pop("layout"), (GRID,))
+        _refuse_unknown("recipe", values, cls, but="is_grid")
         drawing = dict(_object("drawing", values.get("drawing")))
         _refuse_unknown("drawing", drawing, DrawingSettings)
         drawing["temperature"] = _tuple("temperature", drawing.get("temperature"))
@@ -161,6 +181,7 @@ class Recipe:
                     "drawing": DrawingSettings(**drawing),
                     "prompts": _tuple("prompts", values.get("prompts")),
                     "tile": tile,
+                    "is_grid": is_grid,
                 }
             )
         except TypeError:  # a name that has no default is missing
@@ -239,7 +260,8 @@ def _tuple(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _refuse_unknown(name: str, values: Mapping[str, Any], kind: type) -> None:
-    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(kind)})
+def _refuse_unknown(name: str, values: Mapping[str, Any], kind: type, but: str = "") -> None:
+    known = {field.name for field in dataclasses.fields(kind)} - {but}
+    unknown = sorted(set(values) - known)
     if unknown:
         raise UsageError(f"{name} holds {unknown[0]!r}, which this pixace does not know")

@@ -23,6 +23,7 @@ from pixace.models.stored import StoredModel, open_model
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.folder import ImagePaths, Unreadable
 from pixace.settings.checks import require_int
+from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
@@ -55,6 +56,7 @@ class Evaluator:
           ImageError: no image can be read there, or none has the captions that are asked for.
           UsageError: batch_size below 1, or captions asked for of a model that knows no words.
         """
+        images = local_path("images", images)
         require_int("batch_size", batch_size, 1)
         config, known = self._stored.config, self._stored.words.classes
         found = captions_to_measure(images, captions, config, known)
@@ -108,6 +110,7 @@ class Evaluator:
             are asked for.
           UsageError: batch_size below 1, or a model that knows no words is asked for captions.
         """
+        images = local_path("images", images)
         require_int("batch_size", batch_size, 1)
         config, known = self._stored.config, self._stored.words
         classifier = classifier_of(text, classes, config, known)

@@ -24,6 +24,7 @@ from pixace.training.announcement import Announcement
 from pixace.training.budget import SIZES
 from pixace.training.by_minutes import Pacing, Request, hours_of_defaults
 from pixace.training.devices import batch_mesh
+from pixace.training.memory import divisible_batch
 from pixace.training.peers import Peers
 from pixace.training.processes import start_as_first
 from pixace.training.run import Run
@@ -74,7 +75,9 @@ def begin(
     """
     start = find_start(folder, config, request.settings.checkpoint, reader)
     pacing = Pacing(request, start, folder)
-    settings = pacing.settings
+    settings, is_named = pacing.settings, "batch_size" in request.named
+    if is_named or pacing.budget is None:
+        settings = divisible_batch(settings, is_named)
     config = _with_colours(config, settings, start)
     if start:
         _require_fitting(start, config, settings)

@@ -21,6 +21,7 @@ TESTED_BY = {
     "dataset/test_examine.py": "dataset.findings",
     "dataset/test_quantisation.py": "commands.quantize",
     "drawing/test_drawing_by_words.py": "drawing.known_words",
+    "drawing/test_plan.py": "drawing.draw_request",
     "drawing/test_predictor.py": "drawing.drawn",
     "drawing/test_recipe.py": "pictures.metadata",
     "drawing/test_sampler.py": "drawing.choice drawing.noise",
