@@ -24,8 +24,8 @@ from pixace.dataset.cache import TokenCache, TokenRows, fingerprints, token_dtyp
 from pixace.dataset.caption_finding import FolderCaptions
 from pixace.dataset.captions import Captions
 from pixace.errors import ImageError
-from pixace.pictures.cutting import find_pictures
-from pixace.pictures.folder import ImagePath, ImagePaths
+from pixace.pictures.cutting import NOTHING_USED, find_pictures
+from pixace.pictures.folder import ImagePath, ImagePaths, ImageSource
 from pixace.pictures.many import PIECES_PIXELS, Numbers, portions, read_portion
 from pixace.settings.checks import require_int
 from pixace.settings.model import ModelConfig
@@ -58,7 +58,7 @@ class ImageSet(NamedTuple):
 
 
 def load_images(
-    folder: Path | str,
+    folder: ImageSource,
     config: ModelConfig,
     *,
     cache_dir: Path | str | None = None,
@@ -66,12 +66,12 @@ def load_images(
     reading: ReadingSettings = ONE_EACH,
     captions: FolderCaptions | None = None,
 ) -> ImageSet:
-    """Reads all images of a folder and its sub-folders as tokens.
+    """Reads all images of a folder and its sub-folders, or one file, as tokens.
 
     What cannot be read is left out, logged by name, and listed in the result.
 
     Args:
-      folder: the top folder.
+      folder: the top folder, or an image file; or what has been found there before.
       config: the model's settings, of which those of its pictures count.
       cache_dir: where to keep the tokens, so that later only new and changed files are read; the
         tokens then stay on disk. None keeps them in memory.
@@ -89,14 +89,15 @@ def load_images(
     require_int("the share", index, 0, count - 1)
     found = find_pictures(folder, reading)
     paths = found.paths
+    name = shown(paths.source)
     if len(paths) < count:
         few = "1 image is" if len(paths) == 1 else f"{len(paths)} images are"
-        raise ImageError(f"{shown(folder)}: {few} too few for {count} processes")
+        raise ImageError(f"{name}: {few} too few for {count} processes")
     if count > 1:
         paths = paths[index::count]
     skipped: list[str] = []
     if index == 0:
-        found.tell()
+        found.tell(NOTHING_USED if captions is None else captions.used)
         _skip((f"{shown(path)}: {problem}" for path, problem in found.unreadable), skipped)
     pictures = dataclasses.replace(config.pictures, unscale=reading.unscale)
     numbers: Iterable[int]
@@ -105,13 +106,11 @@ def load_images(
         images = _read(paths, range(len(paths)), pictures, skipped)
         numbers, tokens = _collect(images, len(paths), pictures)
     else:
-        cache = TokenCache(cache_dir, folder, pictures, share, reading)
+        cache = TokenCache(cache_dir, paths.source, pictures, share, reading)
         numbers, tokens = _read_through(cache, paths, pictures, skipped)
     if not len(tokens):
         reason = f"; the first: {skipped[0]}" if skipped else ""
-        raise ImageError(
-            f"{shown(folder)}: none of its {len(paths)} image files can be read{reason}"
-        )
+        raise ImageError(f"{name}: none of its {len(paths)} image files can be read{reason}")
     if len(tokens) < len(paths):
         paths = paths.select(numbers)
     return ImageSet(tokens, paths, skipped, None if captions is None else captions.of(paths))
