@@ -259,7 +259,8 @@ def _image_names(names: Iterable[str], others: Counter[str]) -> Iterator[str]:
 
 def _by_others(found: ImagePaths) -> ImagePaths:
     """Leaves out what pixace has made, but for single pictures where there is nothing else."""
-    made = [made_by_pixace(found.path(number)) for number in range(len(found))]
+    folder = os.path.join(os.fsencode(found.folder), b"")
+    made = [made_by_pixace(folder + found.name(number)) for number in range(len(found))]
     kept = Made.NOT if Made.NOT in made else Made.NATIVE
     numbers = [number for number, kind in enumerate(made) if kind is kept]
     return found if len(numbers) == len(found) else found.select(numbers)
