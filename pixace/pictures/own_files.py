@@ -24,7 +24,7 @@ MODEL_PICTURES = "pictures/"  # in a model's folder: what its training has drawn
 
 _WEIGHTS = re.compile(r"model(-\d{5,})?\.pkl\.gz")
 _SETTINGS = "config.json"
-_ALWAYS_SET = {"model_type", "image_size"}  # in the settings of every model
+_ALWAYS_SET, _COLOURS = {"model_type", "image_size"}, {"bitdepth", "colours"}  # of every model
 _MAX_SETTINGS_BYTES = 1 << 16
 
 _HEAD_BYTES = 2048  # in which a text stands that pixace has put into a file
@@ -68,7 +68,12 @@ def is_model_folder(path: str, names: Collection[str]) -> bool:
         values = json.loads(read_small(Path(path, _SETTINGS), _MAX_SETTINGS_BYTES))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(values, dict) and values.keys() >= _ALWAYS_SET
+    # Others' models have settings of that name, too; what they do not have are colours.
+    return (
+        isinstance(values, dict)
+        and values.keys() >= _ALWAYS_SET
+        and not values.keys().isdisjoint(_COLOURS)
+    )
 
 
 def _may_be_made(path: bytes | str | os.PathLike[str]) -> bool:
