@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pixace.dataset.findings import Findings
 from pixace.dataset.shapes import LONGER
-from pixace.pictures.cutting import spelled_counts
-from pixace.pictures.suffixes import is_other_picture
+from pixace.pictures.suffixes import is_other_picture, spelled_counts
 from pixace.settings.colours import most_colours
 from pixace.settings.pictures import (
     MAX_EDGE,

@@ -26,6 +26,7 @@ from pixace.pictures.pieces import Piece
 from pixace.pictures.reading import read_image
 from pixace.pictures.rgb import upright
 from pixace.pictures.sheet_frames import Described
+from pixace.pictures.suffixes import spelled_counts
 from pixace.settings.reading import ALL, ONE_EACH, Cell, Grid, ReadingSettings
 from pixace.system.threads import in_order
 from pixace.wording import shown
@@ -34,7 +35,6 @@ _log = logging.getLogger(__name__)
 
 _MAX_CELLS = 1_000_000  # of one sheet
 _ANIMATED = ("GIF", "PNG", "WEBP")
-_LISTED = 10  # suffixes in one line
 
 
 NOTHING_USED = Counter[str]()
@@ -92,12 +92,6 @@ class FoundPictures(NamedTuple):
             _log.info("%s: not read as images: %s", folder, spelled_counts(not_read))
         if left_out := str(self.left_out._replace(hidden=0)):
             _log.info("%s: left out: %s", folder, left_out)
-
-
-def spelled_counts(others: dict[str, int]) -> str:
-    """Spells how many files of which suffix there are, the most frequent first."""
-    words = [f"{count} {shown(suffix[:20])}" for suffix, count in others.items()]
-    return ", ".join(words[:_LISTED]) + (", ..." if len(words) > _LISTED else "")
 
 
 class _Taken(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 from pixace.errors import ImageError
 from pixace.pictures.own_files import Made, made_by_pixace
 from pixace.pictures.pieces import Piece
-from pixace.pictures.suffixes import SUFFIXES, is_image_name, suffix_of
+from pixace.pictures.suffixes import SUFFIXES, is_image_name, spelled_counts, suffix_of
 from pixace.pictures.walking import PassedOver, walk
 from pixace.settings.checks import require_path
 from pixace.wording import shown
@@ -225,6 +225,8 @@ def list_folder(folder: ImageSource, flag: str = "images") -> FolderListing:
     left_out = LeftOut(len(found) - len(paths), passed.models, passed.hidden)
     if not paths:
         but = f"; left out: {left_out}" if any(left_out) else ""
+        if others:
+            but += f"; not read: {spelled_counts(dict(others.most_common()))}"
         raise ImageError(f"{shown(folder)}: no images in this folder ({', '.join(SUFFIXES)}){but}")
     _log.debug("%s: %d image files", shown(folder), len(paths))
     return FolderListing(paths, others, left_out)

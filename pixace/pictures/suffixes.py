@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from PIL import features
+
+from pixace.wording import shown
 
 SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif"),
@@ -12,6 +15,8 @@ SUFFIXES = (
     *([".avif"] if features.check("avif") else []),
 )
 NO_SUFFIX = "no suffix"
+
+_LISTED = 10  # suffixes in one line
 
 # Pictures, too, as their owner sees them: he is to be told that nobody has looked at them.
 _OTHER_PICTURES = frozenset(
@@ -33,6 +38,12 @@ def is_image_name(name: str) -> bool:
 def suffix_of(name: str) -> str:
     """Returns what to count a file by that is no image."""
     return os.path.splitext(name)[1].lower() or NO_SUFFIX
+
+
+def spelled_counts(others: Mapping[str, int]) -> str:
+    """Spells how many files of which suffix there are, in the order given."""
+    words = [f"{count} {shown(suffix[:20])}" for suffix, count in others.items()]
+    return ", ".join(words[:_LISTED]) + (", ..." if len(words) > _LISTED else "")
 
 
 def is_other_picture(suffix: str) -> bool:

@@ -63,13 +63,13 @@ def test_what_is_hidden_below_the_folder_is_passed_over(tmp_path):
 
 
 def test_a_folder_of_nothing_else_says_so(tmp_path):
-    touch(tmp_path, ".a.png", ".b/c.png")
+    touch(tmp_path, ".a.png", ".b/c.png", "1.HEIC", "2.heic", "notes.txt")
     drawn(tmp_path / "collage.png", (90, 40))
     (tmp_path / "model").mkdir()
     save_config(tmp_path / "model", ModelConfig())
     expected = (
         "no images in this folder .*; left out: 1 picture made by pixace, 1 folder of a model, "
-        "2 hidden files or folders$"
+        "2 hidden files or folders; not read: 2 .heic, 1 .txt$"
     )
     for find in (list_folder, require_images):
         with pytest.raises(ImageError, match=expected):
