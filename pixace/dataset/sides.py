@@ -48,24 +48,26 @@ def sides_of(settings: TrainingSettings) -> Sides:
         val_folder = DEFAULT_VAL_IMAGES
     if val_folder is None:
         return Sides(train, None)
-    val = list_folder(val_folder, "val_images")
+    return _apart(train, list_folder(val_folder, "val_images"))
+
+
+def _apart(train: FolderListing, val: FolderListing) -> Sides:
+    """Takes from one side what is on both, and says so; see `sides_of`."""
     train_files, val_files = _identities(train.paths), _identities(val.paths)
     is_only_train, is_only_val = ~np.isin(train_files, val_files), ~np.isin(val_files, train_files)
+    names = shown(train.paths.source), shown(val.paths.source)
     if is_only_train.all():
         return Sides(train, val)
-    names = shown(train.paths.source), shown(val.paths.source)
     if is_only_train.any():
-        n_shared = int((~is_only_train).sum())
         _log.warning(
             "%s: %d of its %d images are in %s, too, to validate on; they are left out of training",
-            *(names[0], n_shared, len(train.paths), names[1]),
+            *(names[0], np.sum(~is_only_train), len(train.paths), names[1]),
         )
         return Sides(train.select(np.flatnonzero(is_only_train)), val)
     if is_only_val.any():
-        n_shared = int((~is_only_val).sum())
         _log.warning(
             "%s: %d of its %d images are those of %s, to train on; they are left out of validation",
-            *(names[1], n_shared, len(val.paths), names[0]),
+            *(names[1], np.sum(~is_only_val), len(val.paths), names[0]),
         )
         return Sides(train, val.select(np.flatnonzero(is_only_val)))
     _log.warning(
