@@ -20,7 +20,8 @@ from pixace.dataset.check import CheckedImages, check_images
 from pixace.dataset.contact_sheet import MOST
 from pixace.dataset.findings import Findings
 from pixace.errors import UsageError
-from pixace.pictures.cutting import spelled_counts
+from pixace.pictures.folder import LeftOut
+from pixace.pictures.suffixes import spelled_counts
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings, spelled_size
 from pixace.settings.reading import ReadingSettings
@@ -35,7 +36,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
     define_texts(
         values,
-        images="Folder of images to examine.",
+        images="Folder of images to examine, or one file.",
         val_images="Folder of validation images; those that are also in --images are told.",
     )
     define_settings(values, ModelConfig, (*SCALING, "bitdepth", "colours"))
@@ -93,6 +94,8 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
         )
     if findings.not_read:
         lines.append(f"not images        {spelled_counts(findings.not_read)}")
+    if left_out := str(LeftOut(**findings.left_out)):
+        lines.append(f"left out          {left_out}")
     lines.append(f"sizes             {_counts(findings.sizes)}")
     lines.append(f"oblong            {findings.n_oblong}")
     lines.append(

@@ -98,7 +98,7 @@ def define_weights_flags(values: flags.FlagValues) -> None:
 def define_measuring_flags(values: flags.FlagValues) -> None:
     """Registers the flags that say which model measures which images."""
     define_weights_flags(values)
-    define_texts(values, images="Folder of images to measure.")
+    define_texts(values, images="Folder of images to measure, or one file.")
     flags.DEFINE_integer(
         "batch_size", 8, "Images per pass; changes memory, not the result.", flag_values=values
     )

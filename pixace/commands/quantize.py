@@ -36,7 +36,9 @@ _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    define_texts(values, images="Folder of images; its sub-folders are searched too.")
+    define_texts(
+        values, images="Folder of images, whose sub-folders are searched too, or one file."
+    )
     flags.DEFINE_multi_string(
         "bitdepth",
         None,

@@ -22,7 +22,7 @@ from pixace.commands.flags import (
     typed_settings,
 )
 from pixace.errors import ImageError, UsageError
-from pixace.pictures.folder import find_images
+from pixace.pictures.folder import require_images
 from pixace.pictures.rgb import on_background
 from pixace.settings.checks import check_cluster
 from pixace.settings.model import ModelConfig
@@ -182,6 +182,6 @@ def _cluster_flags(values: flags.FlagValues) -> dict[str, Any] | None:
 
 def _require_images(folder: str) -> None:
     try:
-        find_images(folder)
+        require_images(folder)
     except ImageError as error:
         raise ImageError(f"{error}; name a folder with --images and --val_images") from None

@@ -6,8 +6,8 @@ They are those of image files: what is cut from one, as from a sheet, has the ca
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pixace.dataset.cache import rows_of
@@ -21,7 +21,7 @@ from pixace.dataset.caption_sources import (
 from pixace.dataset.caption_texts import CaptionTexts
 from pixace.dataset.captions import Captions
 from pixace.errors import ImageError
-from pixace.pictures.folder import ImagePaths, find_images, name_digests
+from pixace.pictures.folder import ImagePaths, ImageSource, find_images, name_digests
 from pixace.settings.checks import require_choice
 from pixace.settings.model import CAPTION_LENGTH
 from pixace.settings.training import AUTO, CAPTIONS, FOLDERS, METADATA, NAMES, NONE, TXT
@@ -42,6 +42,7 @@ class FolderCaptions(NamedTuple):
       classes: of the images, in order.
       troubles: a line for each sort of thing that is amiss.
       longest: the longest caption, as far as a message bears it.
+      used: how many files of each suffix they were read from.
     """
 
     files: ImagePaths
@@ -50,6 +51,7 @@ class FolderCaptions(NamedTuple):
     classes: tuple[str, ...]
     troubles: list[str]
     longest: str
+    used: Counter[str]
 
     @property
     def n_captioned(self) -> int:
@@ -80,9 +82,9 @@ class FolderCaptions(NamedTuple):
 
     def tell(self) -> None:
         """Says in the log what was found, and what is amiss."""
-        _log.info("%s: captions: %s", shown(self.files.folder), self.summary)
+        _log.info("%s: captions: %s", shown(self.files.source), self.summary)
         for trouble in self.troubles:
-            _log.warning("%s: captions: %s", shown(self.files.folder), trouble)
+            _log.warning("%s: captions: %s", shown(self.files.source), trouble)
 
     def require(self, kind: str) -> None:
         """Checks that there are some, where a kind was asked for.
@@ -92,7 +94,7 @@ class FolderCaptions(NamedTuple):
         """
         if not self.source and kind not in (AUTO, NONE):
             raise ImageError(
-                f"{shown(self.files.folder)}: captions={kind}, but none of its images has such a "
+                f"{shown(self.files.source)}: captions={kind}, but none of its images has such a "
                 "caption; name another kind, or leave it out"
             )
 
@@ -102,7 +104,7 @@ class FolderCaptions(NamedTuple):
 
 
 def find_captions(
-    folder: Path | str,
+    folder: ImageSource,
     kind: str = AUTO,
     length: int = CAPTION_LENGTH,
     *,
@@ -112,16 +114,16 @@ def find_captions(
     """Finds the captions of the images of a folder and its sub-folders.
 
     Args:
-      folder: the top folder.
+      folder: the top folder, or an image file; or what has been found there before.
       kind: of captions to look for, one of `CAPTIONS`; auto takes the first of metadata, texts and
         class folders that has any.
       length: P, bytes of a caption; longer ones are cut at a word.
       known_classes: if one of these is the only sub-folder, it is a class, too.
-      flag: which flag named the folder.
+      flag: which flag named it.
 
     Raises:
       UsageError: there is no such kind, or the folder has no name, or one that cannot be.
-      ImageError: the folder does not exist or holds no image.
+      ImageError: it does not exist or holds no image.
     """
     require_choice("captions", kind, CAPTIONS)
     files, texts = find_images(folder, flag), CaptionTexts(length)
@@ -136,7 +138,9 @@ def find_captions(
     if found.source and without:
         texts.troubles.note("images without any", files.label(without[0]), len(without))
     lines, classes = texts.troubles.lines(), tuple(sorted(found.classes))
-    return FolderCaptions(files, found.captions, found.source, classes, lines, texts.longest)
+    return FolderCaptions(
+        files, found.captions, found.source, classes, lines, texts.longest, found.used
+    )
 
 
 def _sought(

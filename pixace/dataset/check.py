@@ -135,7 +135,7 @@ def _check_split(
     if val_images is not None:
         raise UsageError("choose one of --val_images and --split")
     require_number("split", share, 0.001, 0.999)
-    check_split_folder(Path(out), found.paths.folder)
+    check_split_folder(Path(out), found.paths.source)
 
 
 def _examine(

@@ -59,13 +59,14 @@ class Findings:
       n_cut: files that were cut into pictures.
       n_empty: cells of sheets that were left out as empty.
       n_uneven: files that the grid does not divide evenly, so that pixels are left over.
-      not_read: how many other files there are of which suffix.
+      not_read: how many other files of which suffix there are, but for those of captions.
       made_larger: how many pictures are made of equal blocks, and so of which "WIDTHxHEIGHT" made
         larger; the most frequent first.
       fit: how pictures of other shapes become of the model's.
       n_other_shapes: pictures whose width by height is 4/3 times the model's, or more, or less.
       suitable_size: an image_size that would suit most pictures better; None if there is none.
       captions: what is found of captions; see `FolderCaptions.to_dict`.
+      left_out: how much is no image of the folder's owner: see `LeftOut`.
     """
 
     n_images: int
@@ -98,6 +99,7 @@ class Findings:
     n_other_shapes: int
     suitable_size: int | str | None
     captions: dict[str, Any]
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures under the names that `check --json` prints."""
@@ -156,7 +158,8 @@ def make_report(
         n_cut=found.n_cut,
         n_empty=found.n_empty,
         n_uneven=found.n_uneven,
-        not_read=found.others,
+        not_read=found.not_read(captions.used),
+        left_out=found.left_out._asdict(),
         made_larger=_counted(_sizes_in_blocks(train)),
         fit=pictures.fit,
         n_other_shapes=int(other_shapes(sizes, pictures.size).sum()),

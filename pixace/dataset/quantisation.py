@@ -92,7 +92,7 @@ def quantisation_table(
     """Quantises pictures from all over a folder with each of several codecs.
 
     Args:
-      folder: the top folder of the images; a file that cannot be read is named and left out.
+      folder: the top folder, or an image file; what cannot be read is named and left out.
       pictures: shape to which the pictures are scaled first, and their background.
       colours: those of each column, as users name them; at most MAX_COLUMNS. An open palette is
         found in all images of the folder.
@@ -108,7 +108,9 @@ def quantisation_table(
         raise UsageError(f"name 1 to {MAX_COLUMNS} bitdepths and colours, not {len(colours)}")
     folder = local_path("images", folder)
     named = [colours_named(each) for each in colours]  # what is wrong with one is found at once
-    paths = find_pictures(folder, reading).paths
+    found = find_pictures(folder, reading)
+    found.tell()
+    paths = found.paths
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)
     codecs = []
     for each in named:
@@ -154,5 +156,5 @@ def _originals(paths: ImagePaths, pictures: PictureSettings, n_images: int) -> l
         else:
             originals.append(pixels)
     if not originals:
-        raise ImageError(f"{shown(paths.folder)}: none of {len(chosen)} image files can be read")
+        raise ImageError(f"{shown(paths.source)}: none of {len(chosen)} image files can be read")
     return originals

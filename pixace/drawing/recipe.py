@@ -12,24 +12,19 @@ import json
 import logging
 import os
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from pixace import __version__
 from pixace.checkpoints.folder import check_model_name, epoch_path, find_checkpoint, locate
 from pixace.drawing.layout import GRID, Layout, layout_of
-from pixace.errors import ImageError, PixaceError, UsageError
-from pixace.pictures.decoding_limits import MAX_FILE_BYTES, LimitedReader
-from pixace.pictures.metadata import CARRIERS, text_inside
+from pixace.errors import ImageError, UsageError
+from pixace.pictures.metadata import look_inside, text_inside
 from pixace.settings.checks import require_choice, require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.system.files import file_sha256
-from pixace.system.reading import IrregularFileError, open_regular
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -212,27 +207,7 @@ def read_recipe(path: Path | str) -> Recipe:
     Raises:
       ImageError: it cannot be read, carries no recipe, or one that cannot be used.
     """
-    name = shown(path)
-    try:
-        with (
-            open(open_regular(path), "rb", buffering=0) as raw,
-            LimitedReader(raw) as file,
-            warnings.catch_warnings(),
-        ):
-            if os.fstat(raw.fileno()).st_size > MAX_FILE_BYTES:
-                raise ImageError(f"{name}: not a picture's file")
-            warnings.simplefilter("ignore")  # of large pictures: this one is not decoded
-            text = text_inside(Image.open(file, formats=CARRIERS))
-    except PixaceError:
-        raise
-    except IrregularFileError:
-        raise ImageError(f"{name}: not a picture's file") from None
-    except (Image.UnidentifiedImageError, Image.DecompressionBombError):
-        raise ImageError(f"{name}: not a PNG, JPEG, WebP or GIF that pixace drew") from None
-    except OSError as error:
-        raise ImageError(f"{name}: {error.strerror or error}") from None
-    except Exception as error:  # decoders of damaged files raise nearly anything
-        raise ImageError(f"{name}: damaged ({type(error).__name__})") from None
+    text, name = look_inside(path, text_inside), shown(path)
     if text is None:
         raise ImageError(f"{name}: carries no recipe of pixace")
     try:

@@ -20,7 +20,7 @@ from pixace.insight.evaluation import Evaluation
 from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.insight.ranking import Ranker, Ranking
 from pixace.models.stored import StoredModel, open_model
-from pixace.pictures.cutting import find_pictures
+from pixace.pictures.cutting import NOTHING_USED, find_pictures
 from pixace.pictures.folder import ImagePaths, Unreadable
 from pixace.settings.checks import require_int
 from pixace.settings.paths import local_path
@@ -116,7 +116,7 @@ class Evaluator:
         classifier = classifier_of(text, classes, config, known)
         told = captions_to_measure(images, captions, config, known.classes)
         found = find_pictures(images, reading)
-        found.tell()
+        found.tell(NOTHING_USED if told is None else told.used)
         paths, unreadable = found.paths, [*found.unreadable]
         of_images = Captions(() for _ in paths) if told is None else told.of(paths)
         pictures = dataclasses.replace(config.pictures, unscale=reading.unscale)

@@ -14,6 +14,7 @@ import numpy as np
 from pixace.checkpoints.history import Curve
 from pixace.checkpoints.record import TrainingRecord
 from pixace.errors import PixaceError, UsageError
+from pixace.pictures.metadata import SOFTWARE, SOFTWARE_KEY
 from pixace.tokens.order import PixelOrder
 from pixace.wording import shown
 
@@ -116,8 +117,9 @@ def _figure(width: float, height: float, kind: str) -> Iterator[tuple[Figure, io
         warnings.simplefilter("ignore")  # a letter of a name that the font does not have
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, contents
-        undated = {"Date": None} if kind == "svg" else {}  # so that the same picture is the same
-        figure.savefig(contents, format=kind, dpi=150, metadata=undated)
+        # Without a date, so that the same picture is the same.
+        about = {"Date": None} if kind == "svg" else {SOFTWARE_KEY: SOFTWARE}
+        figure.savefig(contents, format=kind, dpi=150, metadata=about)
 
 
 def _draw(axes: Axes, curve: Curve, label: str, colour: str, style: str) -> None:

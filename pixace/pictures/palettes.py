@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from pixace.errors import ImageError, UsageError
+from pixace.pictures.metadata import saving_options
 from pixace.pictures.reading import read_image
 from pixace.pictures.rgb import OPAQUE
 from pixace.settings.colours import MAX_COLOURS
@@ -223,7 +224,7 @@ def _as_jasc(colours: Sequence[str]) -> bytes:
 def _as_png(colours: Sequence[str]) -> bytes:
     pixels = np.frombuffer(bytes.fromhex("".join(colours)), np.uint8).reshape(1, -1, 3)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG", **saving_options(None, "PNG"))
     return buffer.getvalue()
 
 

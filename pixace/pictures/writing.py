@@ -107,8 +107,8 @@ def write_picture(
     Where the name is a link, what it leads to is replaced.
 
     Args:
-      picture: the picture; the recipe in its `info["pixace"]`, if there is one, is stored with it
-        in every format but BMP.
+      picture: the picture; the recipe in its `info["pixace"]`, or else the name of this program,
+        is stored with it in every format but BMP.
       path: its name.
       background: colour that shows through an RGBA picture, but for PNG and WebP, which carry it.
       **options: more of Pillow's options for that format.
@@ -120,8 +120,7 @@ def write_picture(
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"out must end in one of {', '.join(_FORMATS)}, not {shown(path.name)!r}")
     name, defaults = _FORMATS[path.suffix.lower()]
-    if RECIPE_KEY in picture.info:
-        options |= saving_options(picture.info[RECIPE_KEY], name)
+    options |= saving_options(picture.info.get(RECIPE_KEY), name)
     if picture.mode == "RGBA" and name not in _WITH_ALPHA:
         picture = on_background(picture, background)
     buffer = io.BytesIO()

@@ -18,6 +18,7 @@ from pixace.checkpoints.words import WordsRecord
 from pixace.cli import main
 from pixace.errors import PixaceError
 from pixace.insight.plots import plot_curves, plot_receptive_field
+from pixace.pictures.metadata import is_marked
 from pixace.tokens.order import PixelOrder
 from pixace.wording import spell
 from tests.tools.crashing import TRAX_FIELDS
@@ -51,6 +52,7 @@ def test_curves_lie_over_each_other():
 def test_a_higher_loss_is_drawn_higher():
     """The picture itself: the dashed line of the training falls below that of the validation."""
     with Image.open(io.BytesIO(plot_curves({"faces": RECORD}))) as picture:
+        assert is_marked(picture), "so that it is not taken for an image to learn from"
         pixels = np.asarray(picture.convert("RGB")).astype(int)
     blue = pixels[..., 2] - pixels[..., 0] > 100
     height, width = blue.shape

@@ -16,6 +16,7 @@ TESTED_BY = {
         checkpoints.safe_pickle.records checkpoints.safe_pickle.stream""",
     "checkpoints/test_file.py": "checkpoints.fitting checkpoints.lock",
     "dataset/test_batches.py": "dataset.shown_captions",
+    "dataset/test_cache.py": "dataset.contents",
     "dataset/test_caption_finding.py": """dataset.caption_metadata dataset.caption_sources
         dataset.caption_texts""",
     "dataset/test_examine.py": "dataset.findings",
@@ -38,7 +39,8 @@ TESTED_BY = {
         models.weights""",
     "pictures/test_collage.py": "pictures.writing",
     "pictures/test_palettes.py": "pictures.known_palettes",
-    "pictures/test_reading.py": "pictures.folder pictures.rgb",
+    "pictures/test_reading.py": "pictures.rgb",
+    "pictures/test_walking.py": "pictures.folder pictures.suffixes",
     "settings/test_model.py": "checkpoints.config_file",
     "test_cli.py": "__init__ __main__ commands errors",
     "tokens/test_codec.py": "tokens.grey tokens.levels tokens.rgb",
