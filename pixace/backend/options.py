@@ -66,6 +66,7 @@ _NEEDED: dict[str, Any] = {
     "jax_array_garbage_collection_guard": "allow",
     "jax_thread_guard": False,
     "jax_disallow_mesh_context_manager": False,
+    "jax_raise_persistent_cache_errors": False,
     "jax_no_tracing": False,
     "jax_no_execution": False,
     "check_vma": False,
