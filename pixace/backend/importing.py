@@ -123,8 +123,10 @@ def load(name: str) -> Any:
     """
     if name.partition(".")[0] == "tensorflow":
         require_addresses(_ADDRESSES_WITH_TENSORFLOW)
+    # Where TensorFlow cannot read this variable, native code says so and ends the process.
+    chatty = contextlib.nullcontext() if "TF_XLA_FLAGS" in os.environ else quietly()
     try:
-        with quietly():
+        with chatty:
             found = resolve(name)
             hide_gpu_from_tensorflow()
     except ImportError as error:
