@@ -18,7 +18,7 @@ from pixace.backend.devices import require_devices
 
 T = TypeVar("T")
 
-# The defaults of JAX 0.10; what another version does not know is left out.
+# The defaults of JAX 0.10 to 0.12; what a version does not know is left out.
 _NEEDED: dict[str, Any] = {
     # Other numbers, and so another picture from the same seed:
     "jax_enable_x64": False,
@@ -31,11 +31,14 @@ _NEEDED: dict[str, Any] = {
     "jax_allow_f16_reductions": True,
     "jax_high_dynamic_range_gumbel": False,
     "jax_softmax_custom_jvp": False,
+    "jax_accurate_erf_inv": False,
+    "jax_use_hlo_logistic_lowering": None,
     "eager_constant_folding": False,
     # Other programs, which may round otherwise, or need more memory:
     "jax_use_direct_linearize": True,
     "jax_scan3": False,
     "jax_remat3": False,
+    "jax_custom_jvp3": False,
     "jax_custom_vjp3": False,
     "jax_compiler_enable_remat_pass": True,
     "jax_optimization_level": "UNKNOWN",
