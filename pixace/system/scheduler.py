@@ -117,7 +117,8 @@ def _share_of_gpus(variables: Variables, local_index: int, n_here: int) -> list[
     """
     seen = variables.get("CUDA_VISIBLE_DEVICES")
     n_seen = n_here if seen is None else len([gpu for gpu in seen.split(",") if gpu.strip()])
-    if n_here == 1 or (seen is not None and n_seen <= 1):
+    is_named = "JAX_LOCAL_DEVICE_IDS" in variables  # the user's choice, which JAX reads
+    if n_here == 1 or is_named or (seen is not None and n_seen <= 1):
         return None
     if n_seen % n_here:
         raise UsageError(

@@ -80,6 +80,7 @@ def test_processes_of_one_machine_share_the_gpus_that_all_of_them_see(seen, gpus
     found = scheduled_process(variables)
     assert found is not None
     assert found.gpus == gpus
+    assert scheduled_process({**variables, "JAX_LOCAL_DEVICE_IDS": "3"}).gpus is None
 
 
 @pytest.mark.parametrize(
