@@ -28,12 +28,14 @@ from pixace.settings.checks import check_cluster
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import NEW_TYPE
 from pixace.settings.training import (
+    AUTO,
     DEFAULT_VAL_IMAGES,
     TrainingSettings,
     require_no_epochs,
 )
 from pixace.system.child import run_in_child
 from pixace.system.command_clock import command_began
+from pixace.system.scheduler import scheduled_process
 from pixace.system.terminal import (
     LiveLine,
     can_redraw,
@@ -61,7 +63,8 @@ def define_flags(values: flags.FlagValues) -> None:
     define_texts(
         values,
         coordinator="Train in several processes, on one machine or many: host:port of the first "
-        "one.",
+        "one; auto asks SLURM, Open MPI or Kubeflow for it, for how many there are, and which of "
+        "them this is.",
     )
     flags.DEFINE_integer("num_processes", None, "How many processes.", flag_values=values)
     flags.DEFINE_integer(
@@ -168,9 +171,11 @@ def _cluster_flags(values: flags.FlagValues) -> dict[str, Any] | None:
     """Returns the arguments of `cluster.join`, or None for a process alone.
 
     Raises:
-      UsageError: only some are given, or they are out of range.
+      UsageError: only some are given, or they are out of range; or no scheduler tells them.
     """
     given = {name: values[name].value for name in _CLUSTER_FLAGS}
+    if given["coordinator"] == AUTO:
+        given = _told_by_scheduler(given)
     missing = [name for name, value in given.items() if value is None]
     if len(missing) == len(given):
         return None
@@ -178,6 +183,25 @@ def _cluster_flags(values: flags.FlagValues) -> dict[str, Any] | None:
         raise UsageError(f"training in several processes needs --{missing[0]}, too")
     check_cluster(**given)
     return given
+
+
+def _told_by_scheduler(given: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a scheduler says in the place of the flags of a cluster; None for one alone.
+
+    Raises:
+      UsageError: other flags are given, or no scheduler has started this process.
+    """
+    for name in _CLUSTER_FLAGS[1:]:
+        if given[name] is not None:
+            raise UsageError(f"coordinator=auto finds out {name}; leave --{name} out")
+    process = scheduled_process()
+    if process is None:
+        raise UsageError(
+            "coordinator=auto finds no variables of srun, mpirun or Kubeflow; start the processes "
+            "by one of them, or name --coordinator=host:port, --num_processes and --process_id"
+        )
+    found = {name: getattr(process, name) for name in _CLUSTER_FLAGS}
+    return dict.fromkeys(found) if process == (process.coordinator, 1, 0, None) else found
 
 
 def _require_images(folder: str) -> None:

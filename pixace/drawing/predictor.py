@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from PIL import Image
 
+from pixace.backend.door import each_computing
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
 from pixace.drawing.drawn import Drawing
@@ -206,7 +207,7 @@ class Predictor:
         rows, columns = recipe.layout.rows, recipe.layout.columns
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
-        for step in self._steps(settings, kept, tile):
+        for step in each_computing(self._steps(settings, kept, tile)):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(pictures.columns, pictures.log_likelihood, shown, recipe)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pixace.backend.door import computing
 from pixace.checkpoints.folder import locate
 from pixace.dataset.captions import Captions
 from pixace.dataset.reading import load_images, read_tokens
@@ -32,11 +33,13 @@ from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
 class Evaluator:
     """A stored model, ready to measure folders of images; see `get_evaluator`."""
 
+    @computing()
     def __init__(self, stored: StoredModel) -> None:
         self._stored = stored
         self._model = stored.build("eval", batch_size=1)
         self._scorer = Scorer(self._model)
 
+    @computing()
     def evaluate(
         self,
         images: Path | str,
@@ -79,6 +82,7 @@ class Evaluator:
         wrong = measured(others) if any(others) else None
         return Evaluation(right, measured(without), wrong)
 
+    @computing()
     def score(
         self,
         images: Path | str,

@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pixace.backend.door import computing
 from pixace.checkpoints.time_plan import TimePlan
 from pixace.dataset.caption_finding import FolderCaptions
 from pixace.dataset.sides import Sides
@@ -98,6 +99,7 @@ def start_as_first(
     return worker
 
 
+@computing()
 def run_as_other(settings: TrainingSettings) -> None:
     """Does in a process after the first what the first decides, to the end.
 

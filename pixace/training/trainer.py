@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from pixace.backend.door import computing
 from pixace.checkpoints.lock import training_lock
 from pixace.checkpoints.reader import CheckpointReader
 from pixace.errors import UsageError
@@ -96,7 +97,7 @@ class Trainer:
         require_no_epochs(request.settings.minutes, settings)
         if self._is_unnamed:
             self.folder, self._is_unnamed = made_folder(self.folder), False
-        with training_lock(self.folder), cluster.losses_told():
+        with computing(), training_lock(self.folder), cluster.losses_told():
             _log.info("device: %s", device_names())
             if (warning := idle_gpu_warning()) is not None:
                 _log.warning("%s", warning)
