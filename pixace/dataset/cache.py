@@ -43,7 +43,7 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 2  # to be raised when a picture's tokens, or the file, come out different
+_FORMAT = 3  # to be raised when a picture's tokens, or the file, come out different
 _HEADER_BYTES = 4096  # a page, so that the tokens begin on one
 _CHUNK_BYTES = 1 << 20
 

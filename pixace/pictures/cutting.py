@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixace.errors import ImageError
 from pixace.pictures import sheet_frames
-from pixace.pictures.decoding_limits import MAX_ANIMATED_PIXELS, MAX_FRAMES
+from pixace.pictures.decoding_limits import MAX_ANIMATED_PIXELS, MAX_FRAMES, MAX_PIXELS
 from pixace.pictures.folder import (
     ImagePath,
     ImagePaths,
@@ -191,7 +191,7 @@ def _taken(reading: ReadingSettings, has_data: bool, path: ImagePath) -> _Taken:
                 return _Taken(frames, [])
         if reading.grid is not None:
             grid = Grid.of(reading.grid)
-            return read_image(path, lambda img: _by_grid(path, upright(img), grid))
+            return read_image(path, lambda img: _by_grid(path, img, grid))
     except ImageError as error:
         return _Taken([], [Unreadable.because(path, error)])
     return _WHOLE
@@ -223,12 +223,18 @@ def _frames(path: Path, img: Image.Image) -> list[bytes]:
     return [Piece(path, str(frame + 1 - first), frame).encoded() for frame in frames]
 
 
-def _by_grid(path: Path, sheet: Image.Image, grid: Grid) -> _Taken:
+def _by_grid(path: Path, img: Image.Image, grid: Grid) -> _Taken:
     """Cuts a sheet into cells; a picture that is one cell stays whole.
 
     Raises:
-      ImageError: it has no cell, or too many.
+      ImageError: it has no cell, or too many, or cannot be decoded in its own size.
     """
+    if img.width * img.height > MAX_PIXELS:
+        raise ImageError(
+            f"{shown(path)}: {img.width}x{img.height} pixels are more than the "
+            f"{MAX_PIXELS // 10**6} million allowed of a sheet"
+        )
+    sheet = upright(img)
     rows, columns = grid.shape(sheet.size)
     if sheet.size == (grid.width, grid.height):
         return _WHOLE

@@ -18,7 +18,7 @@ from PIL import Image
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.metadata import saving_options
 from pixace.pictures.reading import read_image
-from pixace.pictures.rgb import OPAQUE
+from pixace.pictures.rgb import OPAQUE, to_rgba
 from pixace.settings.colours import MAX_COLOURS
 from pixace.settings.paths import local_path
 from pixace.system.files import write_result
@@ -112,7 +112,7 @@ def _of_picture(path: Path) -> list[str]:
                 f"{shown(path)}: {img.width}x{img.height} pixels are too many for a palette, which "
                 "needs one for each colour"
             )
-        return np.asarray(img.convert("RGBA")).reshape(-1, 4)
+        return np.asarray(to_rgba(img)).reshape(-1, 4)
 
     try:
         pixels, first = np.unique(read_image(path, work), axis=0, return_index=True)

@@ -357,7 +357,7 @@ def test_a_file_of_an_older_version_is_found_and_read(album, cache_dir):
     key = json.dumps([os.path.realpath(album), settings, [0, 1]])
     path = only_file(cache_dir)
     assert path.name == f"album-{hashlib.sha256(key.encode()).hexdigest()[:16]}.tokens"
-    made = {"format": 2, "pillow": PIL.__version__, **settings}
+    made = {"format": 3, "pillow": PIL.__version__, **settings}
     header = path.read_bytes()[:4096]
     assert json.dumps(json.loads(header)["made"]) == json.dumps(made)
 
