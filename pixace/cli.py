@@ -102,7 +102,8 @@ def _dispatch(arguments: list[str]) -> int:
         logging.getLogger("pixace").setLevel(logging.DEBUG)
     python = sys.version.split()[0]
     _log.debug("pixace %s on %s: Python %s, %d cores", __version__, sys.platform, python, n_cores())
-    command.run(values)
+    with common.checkpoint_limit(values):
+        command.run(values)
     _log.debug("%s is done", word)
     return 0
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from pixace import __version__
 from pixace.checkpoints import safe_pickle
+from pixace.checkpoints.allowance import limits_of
 from pixace.checkpoints.config_file import load_config
 from pixace.checkpoints.history import History
 from pixace.checkpoints.resume import ResumeState
@@ -140,7 +141,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
       CheckpointError: the file is missing, damaged, or holds something else than weights.
     """
-    contents, packed_at = safe_pickle.load_dated(path)
+    limits = limits_of(path)
+    contents, packed_at = safe_pickle.load_dated(path, limits=limits)
     if not isinstance(contents, dict):
         raise CheckpointError(f"{shown(path)}: no checkpoint: a {type(contents).__name__} inside")
     step = contents.get("step", 0)
@@ -150,7 +152,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     weights, slots = contents.get("flat_weights"), _slots(contents, path)
     if isinstance(weights, int):  # the level at which trax compressed the files beside this one
-        weights, slots = read_split_arrays(path, packed_at)
+        weights, slots = read_split_arrays(path, packed_at, limits)
     return Checkpoint(
         step=step,
         weights=_arrays(weights, path),

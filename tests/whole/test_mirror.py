@@ -13,7 +13,9 @@ TESTED_BY = {
     "backend/test_compilation_cache.py": "backend.programs",
     "checkpoints/safe_pickle/test_safe_pickle.py": """checkpoints.safe_pickle.arrays
         checkpoints.safe_pickle.compressed checkpoints.safe_pickle.dtypes
-        checkpoints.safe_pickle.records checkpoints.safe_pickle.stream""",
+        checkpoints.safe_pickle.limits checkpoints.safe_pickle.records
+        checkpoints.safe_pickle.source checkpoints.safe_pickle.stack
+        checkpoints.safe_pickle.stream""",
     "checkpoints/test_file.py": "checkpoints.fitting checkpoints.lock",
     "dataset/test_batches.py": "dataset.shown_captions",
     "dataset/test_caption_finding.py": """dataset.caption_metadata dataset.caption_sources
