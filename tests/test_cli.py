@@ -157,6 +157,13 @@ FLAGS = {
         "out": "curves.png",
         "receptive_field": "false",
     },
+    "export": {
+        **LOCATION,
+        **MODEL,
+        "checkpoint": None,
+        "format": "safetensors",
+        "out": None,
+    },
     "report": {**LOCATION, "out": "report.html"},
     "quantize": {
         **READING,

@@ -34,6 +34,7 @@ TESTED_BY = {
     "insight/test_report.py": "commands.report",
     "models/layers/test_dropout.py": "models.layers.replacing",
     "models/layers/test_masked_convolutions.py": "models.layers.raster",
+    "models/test_export.py": "commands.export",
     "models/test_pointer.py": "models.layers.pointer_head",
     "models/test_build.py": """backend.types models.attention models.layers.closed_ids
         models.weights""",
