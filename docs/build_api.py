@@ -39,6 +39,8 @@ MODULES = (
     "pixace.dataset.check",
     "pixace.insight.likelihood",
     "pixace.insight.measuring",
+    "pixace.models.export",
+    "pixace.checkpoints.allowance",
     "pixace.zoo.catalogue",
     "pixace.errors",
 )

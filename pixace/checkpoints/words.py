@@ -14,6 +14,7 @@ from pixace.wording import one_line
 
 MOST_CLASSES, MOST_WORDS = 1_000, 10_000  # that are kept
 _LONGEST = 1_000  # letters of one of them
+_MAX_COUNT = 2**62
 _COMMONEST = 100  # words that are listed
 _LONGEST_SHOWN = 100  # letters of what is listed
 
@@ -44,9 +45,12 @@ class WordsRecord(NamedTuple):
         classes, words, counts = (values.get(name) for name in ("classes", "words", "counts"))
         if not (isinstance(words, list) and isinstance(counts, list) and len(words) == len(counts)):
             words, counts = [], []
-        known = tuple(filter(_is_text, classes if isinstance(classes, list) else ()))
-        counted = zip(words, counts, strict=True)
-        return cls(known, tuple(pair for pair in counted if _is_counted(*pair))).cut()
+        # Cut before each is looked at: a stranger's lists may have a million long texts.
+        classes = classes[:MOST_CLASSES] if isinstance(classes, list) else ()
+        counted = zip(words[:MOST_WORDS], counts[:MOST_WORDS], strict=True)
+        return cls(
+            tuple(filter(_is_text, classes)), tuple(pair for pair in counted if _is_counted(*pair))
+        )
 
     def to_stored(self) -> dict[str, Any]:
         """Returns what a checkpoint holds."""
@@ -88,12 +92,10 @@ def _in_order(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
 
 def _is_text(value: Any) -> bool:
     """Returns whether a value is a text of some letters, none of them half of one."""
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= _LONGEST
-        and not any("\ud800" <= letter <= "\udfff" for letter in value)
-    )
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
+        return False
+    return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _is_counted(word: Any, count: Any) -> bool:
-    return _is_text(word) and isinstance(count, int) and not isinstance(count, bool) and count > 0
+    return _is_text(word) and type(count) is int and 0 < count < _MAX_COUNT

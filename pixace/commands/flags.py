@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from absl import flags
 
+from pixace.checkpoints.allowance import DEFAULT_MB, max_checkpoint_mb
 from pixace.errors import UsageError
 from pixace.settings.fields import Setting, settings_of
 from pixace.settings.model import SETTING_NAMES
@@ -22,6 +24,7 @@ _OTHER_NAMES = {"n_images": "batch_size", "model_dir": "weights_dir", "class": "
 # 1 G is 10^9 bytes, 1 Gi 2^30.
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12}) ?(?:([KMGT])(I)?)?B?", re.ASCII)
 _UNITS = ("", "K", "M", "G", "T")
+_LIMIT = "max_checkpoint_mb"
 _DEFINERS = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
@@ -87,6 +90,23 @@ def define_weights_dir_flag(values: flags.FlagValues) -> None:
         "weights_dir", DEFAULT_WEIGHTS_DIR, "Top folder of all models.", flag_values=values
     )
     flags.DEFINE_alias("model_dir", "weights_dir", flag_values=values)
+    flags.DEFINE_integer(
+        _LIMIT,
+        None,
+        "Millions of bytes that a checkpoint may take in memory: more is refused, as a small file "
+        "can unpack to any size (default: what the settings beside it can need, or "
+        f"{DEFAULT_MB} where there are none).",
+        flag_values=values,
+    )
+
+
+def checkpoint_limit(values: flags.FlagValues) -> contextlib.AbstractContextManager[None]:
+    """Returns the context within which a command reads checkpoints, as large as its flags say.
+
+    Raises:
+      UsageError: they say no size.
+    """
+    return max_checkpoint_mb(values[_LIMIT].value if _LIMIT in values else None)
 
 
 def define_weights_flags(values: flags.FlagValues) -> None:

@@ -177,6 +177,7 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     drawing = ["predict", "--model_name=faces", f"--weights_dir={folder}/model-weights"]
     assert main([*drawing, "--scale=8", f"--out={folder}/new.png"]) == 0
     assert main([*drawing, "--n_images=3", f"--out={folder}/drawn/"]) == 0
+    assert main(["export", *drawing[1:], f"--out={folder}/faces.safetensors"]) == 0
     return folder
 
 

@@ -13,7 +13,9 @@ TESTED_BY = {
     "backend/test_compilation_cache.py": "backend.programs",
     "checkpoints/safe_pickle/test_safe_pickle.py": """checkpoints.safe_pickle.arrays
         checkpoints.safe_pickle.compressed checkpoints.safe_pickle.dtypes
-        checkpoints.safe_pickle.records checkpoints.safe_pickle.stream""",
+        checkpoints.safe_pickle.limits checkpoints.safe_pickle.records
+        checkpoints.safe_pickle.source checkpoints.safe_pickle.stack
+        checkpoints.safe_pickle.stream""",
     "checkpoints/test_file.py": "checkpoints.fitting checkpoints.lock",
     "dataset/test_batches.py": "dataset.shown_captions",
     "dataset/test_cache.py": "dataset.contents",
@@ -34,6 +36,7 @@ TESTED_BY = {
     "insight/test_report.py": "commands.report",
     "models/layers/test_dropout.py": "models.layers.replacing",
     "models/layers/test_masked_convolutions.py": "models.layers.raster",
+    "models/test_export.py": "commands.export",
     "models/test_pointer.py": "models.layers.pointer_head",
     "models/test_build.py": """backend.types models.attention models.layers.closed_ids
         models.weights""",
