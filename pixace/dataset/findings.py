@@ -66,6 +66,8 @@ class Findings:
       n_other_shapes: pictures whose width by height is 4/3 times the model's, or more, or less.
       suitable_size: an image_size that would suit most pictures better; None if there is none.
       captions: what is found of captions; see `FolderCaptions.to_dict`.
+      val_captions: the same of the validation folder; None if there is none. Its troubles tell of
+        classes that the training images have not.
     """
 
     n_images: int
@@ -98,6 +100,7 @@ class Findings:
     n_other_shapes: int
     suitable_size: int | str | None
     captions: dict[str, Any]
+    val_captions: dict[str, Any] | None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures under the names that `check --json` prints."""
@@ -111,6 +114,7 @@ def make_report(
     pictures: PictureSettings,
     found: FoundPictures,
     captions: FolderCaptions,
+    val_captions: FolderCaptions | None = None,
 ) -> Findings:
     """Sums up what `examine` has found.
 
@@ -120,6 +124,7 @@ def make_report(
       pictures: what a model will make of them: shape, colours and background.
       found: the folder of the training images.
       captions: those found there.
+      val_captions: those found for the validation images.
     """
     sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
     suitable = suitable_size(sizes, pictures)
@@ -162,6 +167,7 @@ def make_report(
         n_other_shapes=int(other_shapes(sizes, pictures.size).sum()),
         suitable_size=None if suitable is None else as_image_size(suitable),
         captions=captions.to_dict(),
+        val_captions=None if val_captions is None else val_captions.to_dict(),
     )
 
 
