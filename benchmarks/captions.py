@@ -11,7 +11,8 @@ trained on, whose pixels differ least (their squares summed over RGB, in the mod
 often this judge is right of real sprites is measured, too. Then come bits per pixel of held-out
 sprites with their own captions, without, and with others', and how many of these the model itself
 gives to the right kind (`score --classes`). What is done lies in --folder and is not done again;
-there, too, is a sheet of each model: two rows of each kind, a column for each guidance.
+there, too, are two sheets of each model: a row for each kind at guidance 1, and two rows of each
+with a column for each guidance.
 
 `model` measures a trained model on folders of images with captions.
 
@@ -51,6 +52,7 @@ SIZE = 16
 N_TRAIN, N_VAL, N_REAL = 1000, 300, 2400  # sprites to train on, to measure with, to judge by
 GUIDANCES = (0.0, 1.0, 2.0, 3.0, 5.0)
 N_DRAWN = 100
+N_ABREAST = 12  # of a kind, in a sheet
 N_TIMED, N_ROUNDS = 4, 7  # pictures at a time, when drawing is timed, and how often
 
 Sprites = list[tuple[str, Image.Image]]  # each with its kind
@@ -163,12 +165,13 @@ def told_bits(evaluation: Evaluation) -> list[float | None]:
 
 
 def measure_sprites(options: argparse.Namespace, stored: str, judge: Judge) -> dict[str, Any]:
-    """Returns all figures of one trained model, and draws its sheet."""
+    """Returns all figures of one trained model, and draws its sheets."""
     predictor = pixace.get_predictor(stored, weights_dir=options.folder)
-    sheet = predictor.draw(
-        2, class_name=KINDS, guidance=GUIDANCES, seed=0, scale=64, labels=True
-    ).collage()
+    said: dict[str, Any] = {"class_name": KINDS, "seed": 0, "scale": 48, "labels": True}
+    sheet = predictor.predict(temperature=[1.0] * N_ABREAST, **said)
     sheet.save(options.folder / f"{stored}.png")
+    sheet = predictor.predict(2, guidance=GUIDANCES, **said)
+    sheet.save(options.folder / f"{stored}-guidances.png")
     evaluator = pixace.get_evaluator(stored, weights_dir=options.folder)
     chosen = evaluator.score(options.folder / "val", classes=True).classification
     return {
