@@ -167,7 +167,7 @@ def told_bits(evaluation: Evaluation) -> list[float | None]:
 def measure_sprites(options: argparse.Namespace, stored: str, judge: Judge) -> dict[str, Any]:
     """Returns all figures of one trained model, and draws its sheets."""
     predictor = pixace.get_predictor(stored, weights_dir=options.folder)
-    said: dict[str, Any] = {"class_name": KINDS, "seed": 0, "scale": 48, "labels": True}
+    said: dict[str, Any] = {"class_name": KINDS, "seed": 0, "scale": "3x", "labels": True}
     sheet = predictor.predict(temperature=[1.0] * N_ABREAST, **said)
     sheet.save(options.folder / f"{stored}.png")
     sheet = predictor.predict(2, guidance=GUIDANCES, **said)
