@@ -17,6 +17,7 @@ _LONGEST = 1_000  # letters of one of them
 _MAX_COUNT = 2**62
 _COMMONEST = 100  # words that are listed
 _LONGEST_SHOWN = 100  # letters of what is listed
+_MOST_UNKNOWN = 10  # words in one line
 
 
 class WordsRecord(NamedTuple):
@@ -72,6 +73,19 @@ class WordsRecord(NamedTuple):
             commonest = [f"{shown_word(word)} ({count})" for word, count in self.words[:_COMMONEST]]
             lines[f"commonest of {len(self.words)} words"] = ", ".join(commonest)
         return lines
+
+    def unknown_line(self, texts: Iterable[str]) -> str:
+        """Says which words of texts, in their normal form, no training caption had.
+
+        It is empty where there are none, and where the record may lack some that captions had.
+        """
+        known = {word for word, _ in self.words}
+        new = [*dict.fromkeys(word for text in texts for word in text.split())]
+        new = [word for word in new if word not in known]
+        if not new or not 0 < len(known) < MOST_WORDS:
+            return ""
+        more = f" and {len(new) - _MOST_UNKNOWN} more" if len(new) > _MOST_UNKNOWN else ""
+        return f"no training caption had: {', '.join(map(shown_word, new[:_MOST_UNKNOWN]))}{more}"
 
     def cut(self) -> WordsRecord:
         """Returns the record, no longer than it may be."""

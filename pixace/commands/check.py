@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -107,10 +108,9 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
     lines.append(f"transparent       {_transparent(findings)}")
     lines.append(f"without colour    {findings.n_grey}")
     lines.append(f"sub-folders       {_counts(findings.classes)}")
-    lines.append(f"captions          {findings.captions['summary']}")
-    if findings.captions["source"]:
-        lines.append(f"    the longest: {shown(findings.captions['longest'])}")
-    lines += _some(findings.captions["troubles"])
+    lines += _captions("captions        ", findings.captions)
+    if findings.val_captions is not None:
+        lines += _captions("of validation   ", findings.val_captions)
     for title, groups in (
         ("exact duplicates", findings.exact_duplicates),
         ("near duplicates ", findings.near_duplicates),
@@ -125,6 +125,14 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
     if findings.palettes:
         lines.append(f"of palettes       {_errors(findings.palettes)}")
     return "\n".join([*lines, *(f"\n{sentence}" for sentence in advice)])
+
+
+def _captions(title: str, found: dict[str, Any]) -> Iterator[str]:
+    """Yields what was found of captions, the longest of them and what is amiss."""
+    yield f"{title}  {found['summary']}"
+    if found["source"]:
+        yield f"    the longest: {shown(found['longest'])}"
+    yield from _some(found["troubles"])
 
 
 def _transparent(findings: Findings) -> str:

@@ -23,6 +23,7 @@ from pixace.commands.flags import (
 )
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import require_images
+from pixace.pictures.labels import SAID_KEY
 from pixace.pictures.rgb import on_background
 from pixace.settings.checks import check_cluster
 from pixace.settings.model import ModelConfig
@@ -144,9 +145,11 @@ def _shown_on_terminal(wants_preview: bool, background: str) -> Iterator[dict[st
 
 
 def _preview(background: str, picture: Image.Image) -> None:
-    """Draws the newest samples on stderr, as they are no result."""
+    """Draws the newest samples on stderr, as they are no result, with the words of each row."""
     shown_on = on_background(picture, background)
     print(half_blocks(shown_on, columns(sys.stderr), has_all_colours()), end="", file=sys.stderr)
+    for row in picture.info.get(SAID_KEY, ()):
+        print(" | ".join(map(shown, row)), file=sys.stderr)
 
 
 def _with_others(train: Callable[[], None], arguments: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
+_LISTED = 10  # classes in one line
 _IN_ORDER = (METADATA, TXT, FOLDERS)  # of a folder one kind counts: the first that has any
 
 
@@ -43,6 +44,8 @@ class FolderCaptions(NamedTuple):
       troubles: a line for each sort of thing that is amiss.
       longest: the longest caption, as far as a message bears it.
       used: how many files of each suffix they were read from.
+      more: another kind that gives captions to more of the files, and to how many; None if there is
+        none, or a kind was asked for.
     """
 
     files: ImagePaths
@@ -52,6 +55,7 @@ class FolderCaptions(NamedTuple):
     troubles: list[str]
     longest: str
     used: Counter[str]
+    more: tuple[str, int] | None = None
 
     @property
     def n_captioned(self) -> int:
@@ -63,11 +67,13 @@ class FolderCaptions(NamedTuple):
         """What was found, such as "2,950 of 2,983 images, from metadata.jsonl"."""
         if not self.source:
             return f"0 of {len(self.files):,} images"
-        of_all = f"{self.n_captioned:,} of {len(self.files):,} images, from {self.source}"
-        n_classes = len(self.classes)
-        if not n_classes:
-            return of_all
-        return f"{of_all}; {n_classes:,} class{'es' if n_classes > 1 else ''}"
+        parts = [f"{self.n_captioned:,} of {len(self.files):,} images, from {self.source}"]
+        if n_classes := len(self.classes):
+            parts.append(f"{n_classes:,} class{'es' if n_classes > 1 else ''}")
+        if self.more is not None:
+            kind, n_captioned = self.more
+            parts.append(f"captions={kind} would find {n_captioned:,}")
+        return "; ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what is found as plain JSON values, without the captions themselves."""
@@ -79,6 +85,15 @@ class FolderCaptions(NamedTuple):
             "longest": self.longest,
             "troubles": self.troubles,
         }
+
+    def beside(self, train: FolderCaptions) -> FolderCaptions:
+        """Returns those of validation images, with a line for classes new beside those trained."""
+        new = sorted({*self.classes} - {*train.classes})
+        if not new:
+            return self
+        words = ", ".join(map(shown, new[:_LISTED])) + (", ..." if len(new) > _LISTED else "")
+        line = f"classes that the images to train on have not: {words}"
+        return self._replace(troubles=[*self.troubles, line])
 
     def tell(self) -> None:
         """Says in the log what was found, and what is amiss."""
@@ -135,12 +150,30 @@ def find_captions(
             found = sought
             break
     without = [number for number, each in enumerate(found.captions) if not each]
+    more = None
     if found.source and without:
         texts.troubles.note("images without any", files.label(without[0]), len(without))
+        if kind == AUTO:
+            more = _kind_of_more(files, length, known_classes, len(files) - len(without))
     lines, classes = texts.troubles.lines(), tuple(sorted(found.classes))
     return FolderCaptions(
-        files, found.captions, found.source, classes, lines, texts.longest, found.used
+        files, found.captions, found.source, classes, lines, texts.longest, found.used, more
     )
+
+
+def _kind_of_more(
+    files: ImagePaths, length: int, known_classes: Collection[str], n_captioned: int
+) -> tuple[str, int] | None:
+    """Returns the kind that gives captions to the most files, if to more than these, and how many.
+
+    One stray text would otherwise hide that a folder has classes.
+    """
+    counts = {
+        kind: sum(map(bool, _sought(kind, files, CaptionTexts(length), known_classes).captions))
+        for kind in _IN_ORDER
+    }
+    best = max(_IN_ORDER, key=counts.__getitem__)
+    return (best, counts[best]) if counts[best] > n_captioned else None
 
 
 def _sought(

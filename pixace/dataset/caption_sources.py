@@ -193,10 +193,18 @@ def in_names(files: ImagePaths, texts: CaptionTexts) -> FoundCaptions:
 
     def words(number: int) -> list[str]:
         stem, _ = os.path.splitext(os.path.basename(os.fsdecode(files.file_name(number))))
-        letters = (
-            letter if unicodedata.category(letter)[0] in "LM" else " "
-            for letter in unicodedata.normalize("NFC", stem)
-        )
-        return texts.kept(["".join(letters)], files.label(number))
+        return texts.kept([_letters_of(stem)], files.label(number))
 
     return FoundCaptions(Captions(map(words, range(len(files)))), "file names")
+
+
+def _letters_of(name: str) -> str:
+    """Returns the letters of a name, with their marks, and spaces for all else.
+
+    A mark alone is none of a letter: behind a heart it says that the heart is to be red.
+    """
+    letters = " "
+    for letter in unicodedata.normalize("NFC", name):
+        kind = unicodedata.category(letter)[0]
+        letters += letter if kind == "L" or (kind == "M" and letters[-1] != " ") else " "
+    return letters

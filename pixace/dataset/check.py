@@ -82,14 +82,21 @@ def check_images(
     sheet, out = optional_path("sheet", sheet), optional_path("out", out)
     words = find_captions(images, captions)
     found = find_pictures(images, reading)
-    val_found = None if val_images is None else find_pictures(val_images, reading, "val_images")
+    val_found = val_words = None
+    if val_images is not None:
+        val_found = find_pictures(val_images, reading, "val_images")
+        val_words = find_captions(
+            val_images, captions, known_classes=words.classes, flag="val_images"
+        ).beside(words)
     _check_split(found, val_images, split, out)
     _check_sheet(sheet, images, val_images)
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)
     train, val = _examine(found, val_found, pictures.background, progress)
     colours = settled_colours(pictures.colours, train.paths, pictures)
     pictures = dataclasses.replace(pictures, colours=colours)
-    findings = make_report(train, val, pictures=pictures, found=found, captions=words)
+    findings = make_report(
+        train, val, pictures=pictures, found=found, captions=words, val_captions=val_words
+    )
     advice = advise(
         findings,
         pictures.background,

@@ -67,6 +67,8 @@ class Findings:
       suitable_size: an image_size that would suit most pictures better; None if there is none.
       captions: what is found of captions; see `FolderCaptions.to_dict`.
       left_out: how much is no image of the folder's owner: see `LeftOut`.
+      val_captions: the same of the validation folder; None if there is none. Its troubles tell of
+        classes that the training images have not.
     """
 
     n_images: int
@@ -99,6 +101,7 @@ class Findings:
     n_other_shapes: int
     suitable_size: int | str | None
     captions: dict[str, Any]
+    val_captions: dict[str, Any] | None
     left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,6 +116,7 @@ def make_report(
     pictures: PictureSettings,
     found: FoundPictures,
     captions: FolderCaptions,
+    val_captions: FolderCaptions | None = None,
 ) -> Findings:
     """Sums up what `examine` has found.
 
@@ -122,6 +126,7 @@ def make_report(
       pictures: what a model will make of them: shape, colours and background.
       found: the folder of the training images.
       captions: those found there.
+      val_captions: those found for the validation images.
     """
     sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
     suitable = suitable_size(sizes, pictures)
@@ -165,6 +170,7 @@ def make_report(
         n_other_shapes=int(other_shapes(sizes, pictures.size).sum()),
         suitable_size=None if suitable is None else as_image_size(suitable),
         captions=captions.to_dict(),
+        val_captions=None if val_captions is None else val_captions.to_dict(),
     )
 
 

@@ -73,7 +73,8 @@ class Trainer:
 
         Args:
           progress: is told often how far the training is; without it, the log is, now and then.
-          preview: is given new pictures of the model after each epoch, side by side in one.
+          preview: is given new pictures of the model after each epoch, side by side in one; where
+            it knows words also those for held-out captions, which are in `info["said"]` by rows.
           started: when the time of `minutes` began, in seconds of `time.monotonic`; that of this
             call by default.
           **settings: the fields of `TrainingSettings`.

@@ -15,8 +15,6 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
-_LISTED = 10  # classes in one line
-
 
 def with_words(
     config: ModelConfig,
@@ -72,17 +70,6 @@ def val_captions(
     return find_captions(
         folder, settings.captions, length, known_classes=train.classes, flag="val_images"
     )
-
-
-def tell_val_captions(found: FolderCaptions, train: FolderCaptions) -> None:
-    """Says what was found of captions for validation images, and which classes are new in them."""
-    found.tell()
-    new = sorted({*found.classes} - {*train.classes})
-    if new:
-        words = ", ".join(map(shown, new[:_LISTED])) + (", ..." if len(new) > _LISTED else "")
-        _log.warning(
-            "%s: classes that the images to train on have not: %s", shown(found.files.source), words
-        )
 
 
 def words_record(captions: FolderCaptions | None, start: StartingPoint | None) -> WordsRecord:

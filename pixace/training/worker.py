@@ -27,7 +27,7 @@ from pixace.training.memory import fitting_step, smallest_batch
 from pixace.training.peers import Peers
 from pixace.training.step import TrainingStep
 from pixace.training.watching.epochs import Epochs
-from pixace.training.words import tell_val_captions, val_captions
+from pixace.training.words import val_captions
 
 _log = logging.getLogger(__name__)
 
@@ -234,5 +234,5 @@ def _load_images(
         return images, images
     val = None if captions is None else val_captions(sides.val, config, settings, captions)
     if val is not None and captions is not None and peers.index == 0:
-        tell_val_captions(val, captions)
+        val.beside(captions).tell()
     return images, load(sides.val, captions=val)

@@ -36,6 +36,7 @@ FLAWLESS = Findings(
     n_other_shapes=0,
     suitable_size=None,
     captions={"source": ""},
+    val_captions=None,
 )
 
 

@@ -105,7 +105,8 @@ def test_the_only_folder_is_a_class_if_it_is_known_as_one_or_asked_for(album):
 
 
 def test_names_are_captions_only_where_they_are_asked_for(album):
-    folder = album("red-heart_0012.png", "1234.png", "Größe2.png", "हिन्दी-3.png")
+    names = "red-heart_0012.png", "1234.png", "Größe2.png", "हिन्दी-3.png"
+    folder = album(*names, "❤️_001.png", "1️⃣ ☺️.png")
     assert not find_captions(folder).source
     found = find_captions(folder, "names")
     assert captions_of(found) == {
@@ -113,6 +114,8 @@ def test_names_are_captions_only_where_they_are_asked_for(album):
         "1234.png": (),
         "Größe2.png": ("grösse",),
         "हिन्दी-3.png": (unicodedata.normalize("NFC", "हिन्दी"),),
+        "❤️_001.png": (),
+        "1️⃣ ☺️.png": (),
     }
     assert found.classes == ()
 
@@ -121,7 +124,12 @@ def test_a_folder_has_captions_of_one_kind_the_first_that_there_is(album):
     folder = album("cat/a.png", "dog/b.png")
     assert find_captions(folder).source == "class folders"
     (folder / "cat" / "a.txt").write_text("a text")
-    assert find_captions(folder).source == "text files beside them"
+    found = find_captions(folder)
+    assert found.source == "text files beside them"
+    assert found.summary == (
+        "1 of 2 images, from text files beside them; captions=folders would find 2"
+    ), "a stray text does not hide the classes"
+    assert find_captions(folder, "txt").summary == "1 of 2 images, from text files beside them"
     metadata = folder / "metadata.jsonl"
     metadata.write_text(jsonl({"file_name": "dog/b.png", "text": "a row"}))
     assert captions_of(find_captions(folder)) == {"cat/a.png": (), "dog/b.png": ("a row",)}

@@ -47,6 +47,16 @@ def test_figures_and_advice(folder):
     assert checked.to_dict() == {**findings.to_dict(), "advice": checked.advice}
 
 
+def test_captions_of_validation_images_are_told_with_classes_that_are_new(folder):
+    for place in ("kinds/cat", "kinds/dog", "val/cat", "val/frog"):
+        paint(folder / place, 1, seed=4)
+    found = check_images("kinds", PICTURES, val_images="val").findings
+    assert found.captions["summary"] == "2 of 2 images, from class folders; 2 classes"
+    assert found.val_captions["summary"] == "2 of 2 images, from class folders; 2 classes"
+    assert found.val_captions["troubles"] == ["classes that the images to train on have not: frog"]
+    assert check_images("kinds", PICTURES).findings.val_captions is None
+
+
 def test_sheet_and_split(folder):
     checked = check_images(folder / "images", PICTURES, sheet="sheet.png", split=0.3, out="divided")
     assert not any("no validation folder" in sentence for sentence in checked.advice)
