@@ -40,7 +40,9 @@ setup(
     extras_require={
         "cuda12": ["jax[cuda12]>=0.10.2,<0.13"],
         "cuda13": ["jax[cuda13]>=0.10.2,<0.13"],
+        "safetensors": ["safetensors>=0.8,<0.9"],
         "dev": [
+            "safetensors>=0.8,<0.9",
             "pytest>=9.2,<10",
             "pytest-xdist>=3.8,<4",
             "hypothesis>=6.170,<7",

@@ -26,6 +26,7 @@ MODULES = (
     "pixace.training.trainer",
     "pixace.drawing.predictor",
     "pixace.drawing.request",
+    "pixace.drawing.draw_request",
     "pixace.insight.evaluator",
     "pixace.settings.model",
     "pixace.settings.training",
@@ -38,6 +39,8 @@ MODULES = (
     "pixace.dataset.check",
     "pixace.insight.likelihood",
     "pixace.insight.measuring",
+    "pixace.models.export",
+    "pixace.checkpoints.allowance",
     "pixace.zoo.catalogue",
     "pixace.errors",
 )

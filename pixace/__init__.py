@@ -22,6 +22,8 @@ _PUBLIC = {
     "get_trainer": "pixace.training.trainer",
     "get_predictor": "pixace.drawing.predictor",
     "get_evaluator": "pixace.insight.evaluator",
+    "export_model": "pixace.models.export",
+    "max_checkpoint_mb": "pixace.checkpoints.allowance",
 }
 _MODULES = ("tokens",)
 

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Sequence
+from types import ModuleType
 
 from absl import flags
 
@@ -97,14 +98,25 @@ def _dispatch(arguments: list[str]) -> int:
     if any(argument in _FULL_HELP_WORDS for argument in rest):
         print(f"{_usage(word)}\n{values.get_help()}")
         return 0
-    _parse(word, values, rest)
+    try:
+        _parse(word, values, rest)
+        _run(command, common, values, is_verbose)
+    except UsageError as error:
+        raise UsageError(common.as_typed(str(error), rest)) from None
+    _log.debug("%s is done", word)
+    return 0
+
+
+def _run(
+    command: ModuleType, common: ModuleType, values: flags.FlagValues, is_verbose: bool
+) -> None:
+    """Does the work of a command."""
     if is_verbose or values["verbose"].value:
         logging.getLogger("pixace").setLevel(logging.DEBUG)
     python = sys.version.split()[0]
     _log.debug("pixace %s on %s: Python %s, %d cores", __version__, sys.platform, python, n_cores())
-    command.run(values)
-    _log.debug("%s is done", word)
-    return 0
+    with common.checkpoint_limit(values):
+        command.run(values)
 
 
 def _parse(word: str, values: flags.FlagValues, arguments: list[str]) -> None:

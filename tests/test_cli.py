@@ -25,7 +25,12 @@ pytestmark = pytest.mark.usefixtures("_messages_as_before")
 
 HEAVY = ("trax", "jax", "tensorflow", "requests", "tqdm", "matplotlib")
 
-LOCATION = {"model_name": None, "weights_dir": "model-weights", "model_dir": "model-weights"}
+LOCATION = {
+    "model_name": None,
+    "weights_dir": "model-weights",
+    "model_dir": "model-weights",
+    "max_checkpoint_mb": None,
+}
 MODEL = {
     "model_type": "reformer",
     "image_size": "32",
@@ -151,6 +156,13 @@ FLAGS = {
         "model_name": "",
         "out": "curves.png",
         "receptive_field": "false",
+    },
+    "export": {
+        **LOCATION,
+        **MODEL,
+        "checkpoint": None,
+        "format": "safetensors",
+        "out": None,
     },
     "report": {**LOCATION, "out": "report.html"},
     "quantize": {

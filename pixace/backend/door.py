@@ -17,6 +17,7 @@ from pixace.backend.importing import (
     hide_gpu_from_tensorflow,
     load,
     quietly,
+    values_understood,
 )
 from pixace.backend.lazy_imports import deferred_imports
 from pixace.system.limits import THREADS_OF_XLA, require_addresses, require_threads
@@ -28,7 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 require_addresses(ADDRESSES)
 require_threads(THREADS_OF_XLA)
 
-with quietly():
+with values_understood(), quietly():
     import jax
     import jax.extend.core
     import jax.numpy as jnp
@@ -42,7 +43,9 @@ with quietly(), cheap_stack(), deferred_imports(DEFERRED, load):
     import trax.supervised.training
 
 # These import trax and JAX as a matter of course, so not before they are there.
+from pixace.backend.devices import require_devices  # noqa: E402
 from pixace.backend.mends import mend_trax  # noqa: E402
+from pixace.backend.options import computing, each_computing  # noqa: E402
 from pixace.backend.programs import compiler_options, keep_compiled_programs  # noqa: E402
 
 mend_trax()
@@ -50,4 +53,14 @@ hide_gpu_from_tensorflow()
 keep_compiled_programs()
 logging.getLogger(__name__).debug("JAX %s and trax are imported", jax.__version__)
 
-__all__ = ["compiler_options", "jax", "jnp", "multihost_utils", "tf", "trax"]
+__all__ = [
+    "compiler_options",
+    "computing",
+    "each_computing",
+    "jax",
+    "jnp",
+    "multihost_utils",
+    "require_devices",
+    "tf",
+    "trax",
+]

@@ -13,13 +13,14 @@ import os
 import sys
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pixace.backend.lazy_imports import resolve
 from pixace.errors import PixaceError
 from pixace.system.limits import require_addresses
 from pixace.system.signals import signals_held_back
+from pixace.wording import one_line
 
 # Bytes that a process has reserved, on two cores, once these libraries are at work (JAX 0.12,
 # TensorFlow 2.21). Where they get less, they abort.
@@ -69,6 +70,27 @@ def quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def values_understood(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
+    """Says in one line that JAX, while it is imported, cannot take a value of the environment.
+
+    Args:
+      environment: whose variables JAX reads.
+
+    Raises:
+      PixaceError: it cannot.
+    """
+    try:
+        yield
+    except ValueError as error:
+        names = [name for name in sorted(environment) if name.startswith("JAX_")]
+        if not names:
+            raise
+        raise PixaceError(
+            f"JAX cannot be imported: {one_line(str(error))}; correct or unset {', '.join(names)}"
+        ) from None
+
+
+@contextlib.contextmanager
 def cheap_stack() -> Iterator[None]:
     """Makes `inspect.stack` return bare frames while trax is imported.
 
@@ -101,8 +123,10 @@ def load(name: str) -> Any:
     """
     if name.partition(".")[0] == "tensorflow":
         require_addresses(_ADDRESSES_WITH_TENSORFLOW)
+    # Where TensorFlow cannot read this variable, native code says so and ends the process.
+    chatty = contextlib.nullcontext() if "TF_XLA_FLAGS" in os.environ else quietly()
     try:
-        with quietly():
+        with chatty:
             found = resolve(name)
             hide_gpu_from_tensorflow()
     except ImportError as error:

@@ -20,9 +20,11 @@ import numpy as np
 
 from pixace import __version__
 from pixace.checkpoints import safe_pickle
+from pixace.checkpoints.allowance import limits_of
 from pixace.checkpoints.config_file import load_config
 from pixace.checkpoints.history import History
 from pixace.checkpoints.resume import ResumeState
+from pixace.checkpoints.safetensors_file import SUFFIX, read_safetensors
 from pixace.checkpoints.trax_files import read_split_arrays
 from pixace.errors import CheckpointError
 from pixace.settings.model import ModelConfig, resolve_config
@@ -134,13 +136,18 @@ def _verify_bytes(path: Path) -> None:
 def read_checkpoint(path: Path) -> Checkpoint:
     """Reads a checkpoint without executing anything in it.
 
-    Files of pixace and of trax 1.3.7 are understood, and those of trax 1.4.1 with their arrays in
-    files beside them.
+    Files of pixace and of trax 1.3.7 are understood, those of trax 1.4.1 with their arrays in files
+    beside them, and what `pixace export` writes.
 
     Raises:
       CheckpointError: the file is missing, damaged, or holds something else than weights.
     """
-    contents, packed_at = safe_pickle.load_dated(path)
+    limits = limits_of(path)
+    if path.suffix == SUFFIX:
+        stored = read_safetensors(path, limits)
+        resume = ResumeState.from_stored({name: stored[name] for name in ("config", "words")})
+        return Checkpoint(stored["step"], stored["weights"], resume=resume)
+    contents, packed_at = safe_pickle.load_dated(path, limits=limits)
     if not isinstance(contents, dict):
         raise CheckpointError(f"{shown(path)}: no checkpoint: a {type(contents).__name__} inside")
     step = contents.get("step", 0)
@@ -150,7 +157,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     weights, slots = contents.get("flat_weights"), _slots(contents, path)
     if isinstance(weights, int):  # the level at which trax compressed the files beside this one
-        weights, slots = read_split_arrays(path, packed_at)
+        weights, slots = read_split_arrays(path, packed_at, limits)
     return Checkpoint(
         step=step,
         weights=_arrays(weights, path),

@@ -19,7 +19,7 @@ from pixace.checkpoints.bundled import ready_folder, ready_models
 from pixace.checkpoints.file import Checkpoint, read_checkpoint
 from pixace.checkpoints.history import History
 from pixace.errors import CheckpointError, UsageError
-from pixace.settings.checks import require_path
+from pixace.settings.paths import local_path
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -61,8 +61,7 @@ def model_folder(weights_dir: Path | str, name: str) -> Path:
     Raises:
       UsageError: the name is not a plain folder name, or weights_dir not the name of a folder.
     """
-    require_path("weights_dir", weights_dir)
-    return Path(weights_dir) / check_model_name(name)
+    return Path(local_path("weights_dir", weights_dir)) / check_model_name(name)
 
 
 def epoch_path(folder: Path, step: int) -> Path:
@@ -109,8 +108,7 @@ def find_checkpoint(
       CheckpointError: there is no such file.
       UsageError: no file can be called so.
     """
-    which = str(which)
-    require_path("checkpoint", which)
+    which = local_path("checkpoint", str(which))
     if which == "latest":
         return _newest_path(folder)
     if which == "best":
@@ -153,17 +151,16 @@ def locate(model_name: str | None, weights_dir: Path | str, checkpoint: str | No
                 "name a model with --model_name, or a file with --checkpoint; "
                 f"{', '.join(ready_models())} comes with pixace"
             )
-        require_path("checkpoint", checkpoint)
-        path = Path(checkpoint)
+        path = Path(local_path("checkpoint", checkpoint))
         if not os.path.isfile(path):
+            what = "a folder, not a file" if os.path.isdir(path) else "no such file"
             raise CheckpointError(
-                f"{shown(path)}: no such file; a step, latest or best needs --model_name as well"
+                f"{shown(path)}: {what}; a step, latest or best needs --model_name as well"
             )
         return path
     folder = model_folder(weights_dir, model_name)
     if checkpoint is not None:
-        checkpoint = str(checkpoint)
-        require_path("checkpoint", checkpoint)
+        checkpoint = local_path("checkpoint", str(checkpoint))
     if not holds_checkpoints(folder):
         folder = ready_folder(model_name) or folder
     if not os.path.isdir(folder) and not os.path.isfile(checkpoint or ""):
@@ -212,7 +209,8 @@ def _existing(path: Path, folder: Path) -> Path:
         return path
     steps = ", ".join(map(str, epoch_steps(folder)))
     hint = f"; {shown(folder)} has steps {steps}" if steps else ""
-    raise CheckpointError(f"{shown(path)}: no such checkpoint{hint}")
+    what = "a folder, not a checkpoint" if os.path.isdir(path) else "no such checkpoint"
+    raise CheckpointError(f"{shown(path)}: {what}{hint}")
 
 
 def read_newest(

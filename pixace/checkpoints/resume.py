@@ -18,7 +18,7 @@ from pixace.checkpoints.time_plan import TimePlan
 from pixace.checkpoints.words import NO_WORDS, WordsRecord
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig
-from pixace.wording import shown
+from pixace.wording import quoted, shown
 
 
 class RunningMean(NamedTuple):
@@ -161,7 +161,7 @@ def _number(name: str, value: Any) -> int:
       UsageError: it is negative, too large or none.
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
-        raise UsageError(f"{name} is {value!r}, not a whole number")
+        raise UsageError(f"{name} is {quoted(value)}, not a whole number")
     return value
 
 

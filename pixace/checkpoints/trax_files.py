@@ -32,13 +32,14 @@ _SUFFIX = ".pkl.gz"
 
 
 def read_split_arrays(
-    path: Path, packed_at: int
+    path: Path, packed_at: int, limits: safe_pickle.Limits = safe_pickle.DEFAULT_LIMITS
 ) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
     """Reads the weights, and what can be used of the optimiser's state, beside a pickle.
 
     Args:
       path: the pickle.
       packed_at: the time in its gzip header, 0 if it has none.
+      limits: of each file.
 
     Returns:
       The model's arrays, and the optimiser's; None in place of these, and a line in the log, where
@@ -53,7 +54,7 @@ def read_split_arrays(
             f"{shown(path)}: holds no weights: trax keeps them in {shown(beside)}, which is "
             "missing; copy all files of the checkpoint together"
         )
-    weights, weights_at = safe_pickle.load_arrays(beside)
+    weights, weights_at = safe_pickle.load_arrays(beside, limits=limits)
     if _is_later(weights_at, packed_at):
         raise CheckpointError(
             f"{shown(beside)}: these weights were written after {shown(path)}, so they are of "
@@ -61,20 +62,22 @@ def read_split_arrays(
         )
     # Where the weights' file does not tell its time, the pickle's is the next best.
     try:
-        return weights, _read_slots(path, weights, weights_at or packed_at)
+        return weights, _read_slots(path, weights, weights_at or packed_at, limits)
     except CheckpointError as error:
         _log.warning("%s; a training from here starts with a new optimiser", error)
         return weights, None
 
 
-def _read_slots(path: Path, weights: list[np.ndarray], weights_at: int) -> list[np.ndarray]:
+def _read_slots(
+    path: Path, weights: list[np.ndarray], weights_at: int, limits: safe_pickle.Limits
+) -> list[np.ndarray]:
     """Returns the optimiser's arrays.
 
     Raises:
       CheckpointError: they are missing, refused, newer than the weights or of other shapes.
     """
     beside = _beside(path, "opt_slots0")
-    slots, slots_at = safe_pickle.load_arrays(beside)
+    slots, slots_at = safe_pickle.load_arrays(beside, limits=limits)
     if _is_later(slots_at, weights_at):
         raise CheckpointError(f"{shown(beside)}: written after the weights, for another step")
     expected = [array.shape for array in weights for _ in range(ADAM_SLOTS_PER_WEIGHT)]

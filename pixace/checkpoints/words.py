@@ -14,8 +14,10 @@ from pixace.wording import one_line
 
 MOST_CLASSES, MOST_WORDS = 1_000, 10_000  # that are kept
 _LONGEST = 1_000  # letters of one of them
+_MAX_COUNT = 2**62
 _COMMONEST = 100  # words that are listed
 _LONGEST_SHOWN = 100  # letters of what is listed
+_MOST_UNKNOWN = 10  # words in one line
 
 
 class WordsRecord(NamedTuple):
@@ -44,9 +46,12 @@ class WordsRecord(NamedTuple):
         classes, words, counts = (values.get(name) for name in ("classes", "words", "counts"))
         if not (isinstance(words, list) and isinstance(counts, list) and len(words) == len(counts)):
             words, counts = [], []
-        known = tuple(filter(_is_text, classes if isinstance(classes, list) else ()))
-        counted = zip(words, counts, strict=True)
-        return cls(known, tuple(pair for pair in counted if _is_counted(*pair))).cut()
+        # Cut before each is looked at: a stranger's lists may have a million long texts.
+        classes = classes[:MOST_CLASSES] if isinstance(classes, list) else ()
+        counted = zip(words[:MOST_WORDS], counts[:MOST_WORDS], strict=True)
+        return cls(
+            tuple(filter(_is_text, classes)), tuple(pair for pair in counted if _is_counted(*pair))
+        )
 
     def to_stored(self) -> dict[str, Any]:
         """Returns what a checkpoint holds."""
@@ -69,6 +74,19 @@ class WordsRecord(NamedTuple):
             lines[f"commonest of {len(self.words)} words"] = ", ".join(commonest)
         return lines
 
+    def unknown_line(self, texts: Iterable[str]) -> str:
+        """Says which words of texts, in their normal form, no training caption had.
+
+        It is empty where there are none, and where the record may lack some that captions had.
+        """
+        known = {word for word, _ in self.words}
+        new = [*dict.fromkeys(word for text in texts for word in text.split())]
+        new = [word for word in new if word not in known]
+        if not new or not 0 < len(known) < MOST_WORDS:
+            return ""
+        more = f" and {len(new) - _MOST_UNKNOWN} more" if len(new) > _MOST_UNKNOWN else ""
+        return f"no training caption had: {', '.join(map(shown_word, new[:_MOST_UNKNOWN]))}{more}"
+
     def cut(self) -> WordsRecord:
         """Returns the record, no longer than it may be."""
         return WordsRecord(self.classes[:MOST_CLASSES], self.words[:MOST_WORDS])
@@ -88,12 +106,10 @@ def _in_order(counts: Counter[str]) -> tuple[tuple[str, int], ...]:
 
 def _is_text(value: Any) -> bool:
     """Returns whether a value is a text of some letters, none of them half of one."""
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= _LONGEST
-        and not any("\ud800" <= letter <= "\udfff" for letter in value)
-    )
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
+        return False
+    return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _is_counted(word: Any, count: Any) -> bool:
-    return _is_text(word) and isinstance(count, int) and not isinstance(count, bool) and count > 0
+    return _is_text(word) and type(count) is int and 0 < count < _MAX_COUNT

@@ -11,5 +11,6 @@ COMMANDS = {
     "score": "Rank the images of a folder by how much they surprise a model.",
     "plot": "Plot the curves of one or more trainings as PNG or SVG.",
     "report": "Write one HTML page about a model: settings, curves, pictures, figures.",
+    "export": "Write a model as a .safetensors file, for other programs and for sharing.",
     "completion": "Print the script that makes a shell complete commands and flags.",
 }

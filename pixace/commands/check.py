@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -20,7 +21,8 @@ from pixace.dataset.check import CheckedImages, check_images
 from pixace.dataset.contact_sheet import MOST
 from pixace.dataset.findings import Findings
 from pixace.errors import UsageError
-from pixace.pictures.cutting import spelled_counts
+from pixace.pictures.folder import LeftOut
+from pixace.pictures.suffixes import spelled_counts
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings, spelled_size
 from pixace.settings.reading import ReadingSettings
@@ -35,7 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
     define_texts(
         values,
-        images="Folder of images to examine.",
+        images="Folder of images to examine, or one file.",
         val_images="Folder of validation images; those that are also in --images are told.",
     )
     define_settings(values, ModelConfig, (*SCALING, "bitdepth", "colours"))
@@ -93,6 +95,8 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
         )
     if findings.not_read:
         lines.append(f"not images        {spelled_counts(findings.not_read)}")
+    if left_out := str(LeftOut(**findings.left_out)):
+        lines.append(f"left out          {left_out}")
     lines.append(f"sizes             {_counts(findings.sizes)}")
     lines.append(f"oblong            {findings.n_oblong}")
     lines.append(
@@ -104,10 +108,9 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
     lines.append(f"transparent       {_transparent(findings)}")
     lines.append(f"without colour    {findings.n_grey}")
     lines.append(f"sub-folders       {_counts(findings.classes)}")
-    lines.append(f"captions          {findings.captions['summary']}")
-    if findings.captions["source"]:
-        lines.append(f"    the longest: {shown(findings.captions['longest'])}")
-    lines += _some(findings.captions["troubles"])
+    lines += _captions("captions        ", findings.captions)
+    if findings.val_captions is not None:
+        lines += _captions("of validation   ", findings.val_captions)
     for title, groups in (
         ("exact duplicates", findings.exact_duplicates),
         ("near duplicates ", findings.near_duplicates),
@@ -122,6 +125,14 @@ def _as_text(findings: Findings, advice: Sequence[str]) -> str:
     if findings.palettes:
         lines.append(f"of palettes       {_errors(findings.palettes)}")
     return "\n".join([*lines, *(f"\n{sentence}" for sentence in advice)])
+
+
+def _captions(title: str, found: dict[str, Any]) -> Iterator[str]:
+    """Yields what was found of captions, the longest of them and what is amiss."""
+    yield f"{title}  {found['summary']}"
+    if found["source"]:
+        yield f"    the longest: {shown(found['longest'])}"
+    yield from _some(found["troubles"])
 
 
 def _transparent(findings: Findings) -> str:

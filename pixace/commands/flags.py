@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from absl import flags
 
+from pixace.checkpoints.allowance import DEFAULT_MB, max_checkpoint_mb
 from pixace.errors import UsageError
 from pixace.settings.fields import Setting, settings_of
 from pixace.settings.model import SETTING_NAMES
@@ -16,6 +19,12 @@ from pixace.wording import spell
 
 # How pictures of any kind become the model's.
 SCALING = ("image_size", "fit", "background", "alpha")
+# Flags that are called otherwise than what they set.
+_OTHER_NAMES = {"n_images": "batch_size", "model_dir": "weights_dir", "class": "class_name"}
+# 1 G is 10^9 bytes, 1 Gi 2^30.
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?|\.\d{1,12}) ?(?:([KMGT])(I)?)?B?", re.ASCII)
+_UNITS = ("", "K", "M", "G", "T")
+_LIMIT = "max_checkpoint_mb"
 _DEFINERS = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
@@ -81,6 +90,23 @@ def define_weights_dir_flag(values: flags.FlagValues) -> None:
         "weights_dir", DEFAULT_WEIGHTS_DIR, "Top folder of all models.", flag_values=values
     )
     flags.DEFINE_alias("model_dir", "weights_dir", flag_values=values)
+    flags.DEFINE_integer(
+        _LIMIT,
+        None,
+        "Millions of bytes that a checkpoint may take in memory: more is refused, as a small file "
+        "can unpack to any size (default: what the settings beside it can need, or "
+        f"{DEFAULT_MB} where there are none).",
+        flag_values=values,
+    )
+
+
+def checkpoint_limit(values: flags.FlagValues) -> contextlib.AbstractContextManager[None]:
+    """Returns the context within which a command reads checkpoints, as large as its flags say.
+
+    Raises:
+      UsageError: they say no size.
+    """
+    return max_checkpoint_mb(values[_LIMIT].value if _LIMIT in values else None)
 
 
 def define_weights_flags(values: flags.FlagValues) -> None:
@@ -92,7 +118,7 @@ def define_weights_flags(values: flags.FlagValues) -> None:
 def define_measuring_flags(values: flags.FlagValues) -> None:
     """Registers the flags that say which model measures which images."""
     define_weights_flags(values)
-    define_texts(values, images="Folder of images to measure.")
+    define_texts(values, images="Folder of images to measure, or one file.")
     flags.DEFINE_integer(
         "batch_size", 8, "Images per pass; changes memory, not the result.", flag_values=values
     )
@@ -209,6 +235,33 @@ def numbers(flag: str, words: list[str], kind: type) -> list[Any]:
             f"flag --{flag}={','.join(words)}: not a list of numbers such as "
             f"{'5,4,4' if kind is int else '0.9,1.0'}"
         ) from None
+
+
+def n_bytes(flag: str, words: str) -> int:
+    """Returns the number of bytes that words such as 10GB, 10GiB or 512 mb say.
+
+    Raises:
+      UsageError: they say none.
+    """
+    match = _SIZE.fullmatch(words.strip().upper())
+    if not match or not float(match[1]):
+        raise UsageError(f"flag --{flag}={words}: not a size such as 10GB")
+    number, unit, is_binary = match.groups()
+    return int(float(number) * (1024 if is_binary else 1000) ** _UNITS.index(unit or ""))
+
+
+def as_typed(message: str, words: Sequence[str]) -> str:
+    """Returns a message that calls a setting as the user has typed it, where it has two names.
+
+    Args:
+      message: names it at its beginning, after "and", or as a flag.
+      words: of the command line.
+    """
+    typed = {word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")}
+    for flag, setting in _OTHER_NAMES.items():
+        if flag in typed and setting not in typed:
+            message = re.sub(rf"(^|--|\band ){setting}\b", rf"\g<1>{flag}", message)
+    return message
 
 
 def define_common_flags(values: flags.FlagValues) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 
 from absl import flags
 
@@ -13,6 +12,7 @@ from pixace.commands.flags import (
     define_settings,
     define_switches,
     define_texts,
+    n_bytes,
     reading_settings,
     typed_settings,
 )
@@ -21,12 +21,12 @@ from pixace.errors import UsageError
 from pixace.pictures.cutting import find_pictures
 from pixace.settings.model import ModelConfig, new_config
 from pixace.settings.model_types import NEW_TYPE
+from pixace.settings.paths import local_path
 from pixace.settings.reading import ReadingSettings
 from pixace.settings.training import TrainingSettings, require_no_epochs
 from pixace.system.command_clock import command_began
 from pixace.tokens.palette_names import with_palette
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _STEP_SETTINGS = ("accumulate", "precision", "recompute", "dropout", "steps_per_epoch")
 
 
@@ -37,7 +37,8 @@ def define_flags(values: flags.FlagValues) -> None:
     define_settings(values, ModelConfig, model_type=NEW_TYPE)
     define_texts(
         values,
-        memory="Memory of the device, such as 10GB (default: that of the card or machine found).",
+        memory="Memory of the device, such as 10GB or 10GiB (default: that of the card or machine "
+        "found).",
     )
     define_switches(
         values,
@@ -55,14 +56,17 @@ def run(values: flags.FlagValues) -> None:
     settings = TrainingSettings(
         batch_size=batch_size(values), **{name: values[name].value for name in _STEP_SETTINGS}
     )
-    memory = None if values["memory"].value is None else _bytes(values["memory"].value)
-    folder = values["images"].value if values["images"].present else None
+    memory = None if values["memory"].value is None else n_bytes("memory", values["memory"].value)
+    folder = local_path("images", values["images"].value) if values["images"].present else None
     reading = reading_settings(values)
     n_images = None if folder is None else len(find_pictures(folder, reading).paths)
     config = with_found_colours(config, folder, reading)
 
+    from pixace.training.memory import divisible_batch
     from pixace.training.planning import make_plan
 
+    if values["measure"].value or not values["batch_size"].present:
+        settings = divisible_batch(settings, values["batch_size"].present)
     plan = make_plan(config, settings, memory, n_images, measure=values["measure"].value)
     print(json.dumps(dataclasses.asdict(plan)) if values["json"].value else plan)
 
@@ -81,7 +85,7 @@ def _print_minutes(values: flags.FlagValues) -> None:
         named["batch_size"] = batch_size(values)
     settings, sizes = TrainingSettings(**named), typed_settings(values)
     require_no_epochs(settings.minutes, named)
-    folder = named.get("images")
+    folder = settings.images if "images" in named else None
     reading = reading_settings(values)
     n_images = None if folder is None else len(find_pictures(folder, reading).paths)
     config = with_found_colours(new_config(with_palette(sizes)), folder, reading)
@@ -90,15 +94,3 @@ def _print_minutes(values: flags.FlagValues) -> None:
 
     plan = plan_minutes(config, settings, {*sizes, *named}, n_images, command_began())
     print(json.dumps(dataclasses.asdict(plan)) if values["json"].value else plan)
-
-
-def _bytes(words: str) -> int:
-    """Returns the number of bytes that words such as 10GB say.
-
-    Raises:
-      UsageError: they say none.
-    """
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?) ?([KMGT]?)B?", words.strip().upper())
-    if not match or not float(match[1]):
-        raise UsageError(f"flag --memory={words}: not a size such as 10GB")
-    return int(float(match[1]) * _UNITS[match[2]])

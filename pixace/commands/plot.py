@@ -19,6 +19,7 @@ from pixace.commands.flags import (
 from pixace.errors import UsageError
 from pixace.insight.plots import check_plot, plot_curves, plot_receptive_field
 from pixace.settings.model import ModelConfig
+from pixace.settings.paths import local_path
 from pixace.system.files import write_result
 from pixace.tokens.order import order_of
 from pixace.wording import shown
@@ -48,7 +49,7 @@ def run(values: flags.FlagValues) -> None:
     names = values["model_name"].value
     if not names:
         raise UsageError("plot needs --model_name=NAME")
-    out = Path(values["out"].value)
+    out = Path(local_path("out", values["out"].value))
     check_plot(out)
     kind = out.suffix.lower().removeprefix(".")
     settings = typed_settings(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 
 from absl import flags
 
@@ -21,14 +22,16 @@ from pixace.drawing.known_words import known_lines
 from pixace.drawing.request import DrawRequest, draw_to_files, known_words
 from pixace.drawing.texts_file import read_texts
 from pixace.errors import UsageError
-from pixace.settings.drawing import DrawingSettings
+from pixace.settings.drawing import SAID, DrawingSettings
 from pixace.settings.fields import settings_of
 from pixace.settings.model import ModelConfig
+from pixace.settings.paths import local_path, optional_path
 from pixace.settings.reading import ReadingSettings
+from pixace.system.results import refuse_to_replace
 from pixace.wording import shown
 
-# Settings of which the flag may be repeated, and what it is called.
-_SAID = {"text": "text", "class_name": "class"}
+_log = logging.getLogger(__name__)
+
 _ASKING = ["?"]  # as the only text: what does the model know?
 
 
@@ -53,8 +56,8 @@ def define_flags(values: flags.FlagValues) -> None:
         "from the internet.",
     )
     abouts = {about.name: about for about in settings_of(DrawingSettings)}
-    define_settings(values, DrawingSettings, abouts.keys() - _SAID.keys())
-    for name, flag in _SAID.items():
+    define_settings(values, DrawingSettings, abouts.keys() - SAID.keys())
+    for name, flag in SAID.items():
         flags.DEFINE_multi_string(flag, None, abouts[name].full_help, flag_values=values)
     define_texts(
         values, texts="File of texts to draw, one in each line, in the place of several --text."
@@ -93,12 +96,36 @@ def run(values: flags.FlagValues) -> None:
     Where words are asked for, prints those that the model knows instead.
     """
     request = _request(values)
-    if _ASKING in (request.drawing.get("text"), request.drawing.get("class_name")):
-        print("\n".join(known_lines(known_words(request))))
+    asking = [flag for name, flag in SAID.items() if request.drawing.get(name) == _ASKING]
+    if asking:
+        _list_words(request, asking[0], as_json=values["json"].value)
         return
     with progress_bar("px", "drawing") as progress:
         drawn = draw_to_files(request, progress)
     print(json.dumps(drawn.to_dict()) if values["json"].value else shown(drawn.path))
+
+
+def _list_words(request: DrawRequest, flag: str, as_json: bool) -> None:
+    """Prints what a model knows of words, in the place of drawing.
+
+    Args:
+      request: names the model, and else nothing.
+      flag: which asks.
+      as_json: whether to print all of it as JSON.
+
+    Raises:
+      UsageError: it names something to draw, too.
+    """
+    written = ("prompts", "out", "sheet", "film", "nearest")
+    others = [name for name in written if getattr(request, name) is not None]
+    others += [SAID.get(name, name) for name in request.drawing if SAID.get(name) != flag]
+    if others:
+        raise UsageError(f'{flag}="?" lists words and draws nothing; leave {others[0]} out')
+    known = known_words(request)
+    if as_json:
+        print(json.dumps({"classes": known.classes, "words": dict(known.words)}))
+    else:
+        print("\n".join(known_lines(known)))
 
 
 def _request(values: flags.FlagValues) -> DrawRequest:
@@ -107,20 +134,25 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     Raises:
       UsageError: a flag's words are no value.
     """
-    names = {setting.name: setting.name for setting in settings_of(DrawingSettings)} | _SAID
+    names = {setting.name: setting.name for setting in settings_of(DrawingSettings)} | SAID
     drawing = {name: values[f].value for name, f in names.items() if values[f].present}
     if "scale" in drawing:
         with contextlib.suppress(ValueError):  # such as 4x, or wrong, which the settings tell
             drawing["scale"] = int(drawing["scale"])
     for name in {"temperature", "guidance"} & {*drawing}:
         drawing[name] = numbers(name, drawing[name], float)
-    for name in _SAID:
+    for name, flag in SAID.items():
         if drawing.get(name) == [""]:  # where a recipe names some
             drawing[name] = []
+            if values["like"].value is None:
+                _log.warning("flag --%s= is empty: drawn without words", flag)
     if values["texts"].value is not None:
         if "text" in drawing:
             raise UsageError("text and texts exclude each other; name one of them")
-        drawing["text"] = read_texts(values["texts"].value)
+        texts = local_path("texts", values["texts"].value)
+        outputs = {name: optional_path(name, values[name].value) for name in ("out", "film")}
+        refuse_to_replace(outputs, [("the file of --texts", texts)])
+        drawing["text"] = read_texts(texts)
     if drawing.get("palette") == "":  # where a recipe names one
         drawing["palette"] = None
     prompts = values["prompt"].value if values["prompt"].present else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,12 +20,15 @@ from pixace.commands.flags import (
 from pixace.dataset.quantisation import MAX_IMAGES, MIN_SCALE, quantisation_table
 from pixace.errors import UsageError
 from pixace.pictures.palettes import check_palette_file, write_palette
-from pixace.pictures.writing import check_output, write_picture
+from pixace.pictures.writing import check_output, refuse_to_replace_images, write_picture
 from pixace.settings.checks import require_int
 from pixace.settings.colours import PALETTE, brief, hsv
 from pixace.settings.model import ModelConfig
+from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ReadingSettings
+from pixace.system.results import refuse_to_replace
+from pixace.tokens.palette_names import palette_file
 from pixace.wording import shown
 
 _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
@@ -32,7 +36,9 @@ _BITDEPTHS = ("5,4,4", "4,3,3", "3,2,2")
 
 def define_flags(values: flags.FlagValues) -> None:
     """Registers the flags of this command."""
-    define_texts(values, images="Folder of images; its sub-folders are searched too.")
+    define_texts(
+        values, images="Folder of images, whose sub-folders are searched too, or one file."
+    )
     flags.DEFINE_multi_string(
         "bitdepth",
         None,
@@ -72,8 +78,9 @@ def run(values: flags.FlagValues) -> None:
     palette_out = _palette_out(values["palette_out"].value, colours)
     scale = values["scale"].value
     require_int("scale", scale, MIN_SCALE, 4096)
-    out = Path(values["out"].value)
+    out = Path(local_path("out", values["out"].value))
     check_output(out, (scale, scale))  # before anything is read
+    _require_apart(out, palette_out, folder, others)
     pictures = PictureSettings.of(**typed_settings(values, SCALING))
     table = quantisation_table(
         folder, pictures, colours, n_images=values["n_images"].value, reading=reading
@@ -93,6 +100,21 @@ def run(values: flags.FlagValues) -> None:
         print(f"{shown(palette_out)}: {len(entries)} colour{'s' * (len(entries) != 1)}")
 
 
+def _require_apart(out: Path, palette_out: Path | None, folder: str, colours: list[str]) -> None:
+    """Checks that no file to be written is one that is read, nor both the same.
+
+    Raises:
+      UsageError: one is.
+      ImageError: no such folder of images.
+    """
+    if palette_out is not None and os.path.realpath(out) == os.path.realpath(palette_out):
+        raise UsageError(f"out and palette_out are both {shown(out)}; name two files")
+    outputs = {"out": out, "palette_out": palette_out}
+    palettes = [file for words in colours if (file := palette_file(words)) is not None]
+    refuse_to_replace(outputs, [("a palette of --colours", file) for file in palettes])
+    refuse_to_replace_images(outputs, {"images": local_path("images", folder)})
+
+
 def _palette_out(path: str | None, colours: Sequence[str]) -> Path | None:
     """Returns the file of the palette, if one is wanted and there is one.
 
@@ -104,4 +126,4 @@ def _palette_out(path: str | None, colours: Sequence[str]) -> Path | None:
     check_palette_file(path, "palette_out")
     if sum(name.startswith(PALETTE) for name in colours) != 1:
         raise UsageError("palette_out needs one --colours=palette:..., whose colours it writes")
-    return Path(path)
+    return Path(local_path("palette_out", path))

@@ -11,6 +11,7 @@ from pixace.checkpoints.record import read_record
 from pixace.commands.flags import define_location_flags
 from pixace.errors import UsageError
 from pixace.insight.report import report
+from pixace.settings.paths import local_path
 from pixace.system.files import write_result
 from pixace.wording import shown
 
@@ -26,7 +27,7 @@ def run(values: flags.FlagValues) -> None:
     name = values["model_name"].value
     if name is None:
         raise UsageError("report needs --model_name=NAME")
-    out = Path(values["out"].value)
+    out = Path(local_path("out", values["out"].value))
     if out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"out must end in .html, not {shown(out.name)!r}")
     path = locate(name, values["weights_dir"].value, None)

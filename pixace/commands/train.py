@@ -22,18 +22,21 @@ from pixace.commands.flags import (
     typed_settings,
 )
 from pixace.errors import ImageError, UsageError
-from pixace.pictures.folder import find_images
+from pixace.pictures.folder import require_images
+from pixace.pictures.labels import SAID_KEY
 from pixace.pictures.rgb import on_background
 from pixace.settings.checks import check_cluster
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import NEW_TYPE
 from pixace.settings.training import (
+    AUTO,
     DEFAULT_VAL_IMAGES,
     TrainingSettings,
     require_no_epochs,
 )
 from pixace.system.child import run_in_child
 from pixace.system.command_clock import command_began
+from pixace.system.scheduler import scheduled_process
 from pixace.system.terminal import (
     LiveLine,
     can_redraw,
@@ -61,7 +64,8 @@ def define_flags(values: flags.FlagValues) -> None:
     define_texts(
         values,
         coordinator="Train in several processes, on one machine or many: host:port of the first "
-        "one.",
+        "one; auto asks SLURM, Open MPI or Kubeflow for it, for how many there are, and which of "
+        "them this is.",
     )
     flags.DEFINE_integer("num_processes", None, "How many processes.", flag_values=values)
     flags.DEFINE_integer(
@@ -103,7 +107,11 @@ def run(values: flags.FlagValues) -> None:
             from pixace.training.trainer import Trainer
 
             trainer = Trainer(
-                place.folder, place.config, reader=reader, open_settings=place.open_settings
+                place.folder,
+                place.config,
+                reader=reader,
+                open_settings=place.open_settings,
+                is_unnamed=values["model_name"].value is None,
             )
             with _shown_on_terminal(values["preview"].value, place.config.background) as display:
                 trainer.train(**display, started=command_began(), **named)
@@ -137,9 +145,11 @@ def _shown_on_terminal(wants_preview: bool, background: str) -> Iterator[dict[st
 
 
 def _preview(background: str, picture: Image.Image) -> None:
-    """Draws the newest samples on stderr, as they are no result."""
+    """Draws the newest samples on stderr, as they are no result, with the words of each row."""
     shown_on = on_background(picture, background)
     print(half_blocks(shown_on, columns(sys.stderr), has_all_colours()), end="", file=sys.stderr)
+    for row in picture.info.get(SAID_KEY, ()):
+        print(" | ".join(map(shown, row)), file=sys.stderr)
 
 
 def _with_others(train: Callable[[], None], arguments: dict[str, Any]) -> None:
@@ -164,9 +174,11 @@ def _cluster_flags(values: flags.FlagValues) -> dict[str, Any] | None:
     """Returns the arguments of `cluster.join`, or None for a process alone.
 
     Raises:
-      UsageError: only some are given, or they are out of range.
+      UsageError: only some are given, or they are out of range; or no scheduler tells them.
     """
     given = {name: values[name].value for name in _CLUSTER_FLAGS}
+    if given["coordinator"] == AUTO:
+        given = _told_by_scheduler(given)
     missing = [name for name, value in given.items() if value is None]
     if len(missing) == len(given):
         return None
@@ -176,8 +188,27 @@ def _cluster_flags(values: flags.FlagValues) -> dict[str, Any] | None:
     return given
 
 
+def _told_by_scheduler(given: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a scheduler says in the place of the flags of a cluster; None for one alone.
+
+    Raises:
+      UsageError: other flags are given, or no scheduler has started this process.
+    """
+    for name in _CLUSTER_FLAGS[1:]:
+        if given[name] is not None:
+            raise UsageError(f"coordinator=auto finds out {name}; leave --{name} out")
+    process = scheduled_process()
+    if process is None:
+        raise UsageError(
+            "coordinator=auto finds no variables of srun, mpirun or Kubeflow; start the processes "
+            "by one of them, or name --coordinator=host:port, --num_processes and --process_id"
+        )
+    found = {name: getattr(process, name) for name in _CLUSTER_FLAGS}
+    return dict.fromkeys(found) if process == (process.coordinator, 1, 0, None) else found
+
+
 def _require_images(folder: str) -> None:
     try:
-        find_images(folder)
+        require_images(folder)
     except ImageError as error:
         raise ImageError(f"{error}; name a folder with --images and --val_images") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pixace.dataset.findings import Findings
 from pixace.dataset.shapes import LONGER
+from pixace.pictures.suffixes import is_other_picture, spelled_counts
 from pixace.settings.colours import most_colours
 from pixace.settings.pictures import (
     MAX_EDGE,
@@ -50,6 +51,7 @@ def advise(
             f"{_files(len(report.unreadable))} cannot be read and will be skipped: replace or "
             "delete what is named above."
         )
+    advice += _about_other_kinds(report)
     if report.n_uneven:
         advice.append(
             f"In {_files(report.n_uneven)} pixels are left over on the right or below: "
@@ -74,6 +76,19 @@ def advise(
             "learn by heart. --split=0.05 --out=FOLDER divides the images, duplicates on one side."
         )
     return advice
+
+
+def _about_other_kinds(report: Findings) -> list[str]:
+    """Tells of pictures that nobody has looked at."""
+    others = {name: n for name, n in report.not_read.items() if is_other_picture(name)}
+    if not others:
+        return []
+    count = sum(others.values())
+    what = "is a picture of a kind that is" if count == 1 else "are pictures of kinds that are"
+    return [
+        f"{_files(count)} {what} not read ({spelled_counts(others)}): save as PNG what is to be "
+        "learned from."
+    ]
 
 
 def _about_transparency(report: Findings, background: str, alpha: bool) -> list[str]:

@@ -4,9 +4,13 @@ One file for each folder, share of it, and way of making tokens, plain data thro
 
     4096 bytes    JSON: how the tokens were made, the number of images, a checksum of the rest
     tokens        unsigned little-endian integers (N, L), 2 bytes each for up to 15 bits of colour
-    fingerprints  uint64 (N,): of each file's name, size and time of change
+    fingerprints  uint64 (N, 2): of each file's name, size, times of change and inode; of its bytes
 
-A million pictures of 32x32 take 2.06 GB. Pictures that could not be read are not in the file, so
+A picture is the one that it was while its name, size, both times of change and inode are: no
+program can put back the time at which the system has last seen a file change. Where one of these
+is another, as of an archive that was unpacked anew, the bytes decide.
+
+A million pictures of 32x32 take 2.07 GB. Pictures that could not be read are not in the file, so
 that they are tried again, and told again, every time.
 """
 
@@ -28,6 +32,7 @@ import numpy as np
 import PIL
 from PIL import ImageColor
 
+from pixace.dataset.contents import UNKNOWN
 from pixace.errors import PixaceError
 from pixace.pictures.folder import ImagePaths
 from pixace.settings.pictures import PictureSettings
@@ -38,7 +43,7 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 2  # to be raised when a picture's tokens, or the file, come out different
+_FORMAT = 3  # to be raised when a picture's tokens, or the file, come out different
 _HEADER_BYTES = 4096  # a page, so that the tokens begin on one
 _CHUNK_BYTES = 1 << 20
 
@@ -49,10 +54,11 @@ def token_dtype(pictures: PictureSettings) -> np.dtype:
 
 
 def fingerprints(paths: ImagePaths) -> np.ndarray:
-    """Returns uint64 (N,): of each picture's name below the folder, its file's size and time.
+    """Returns uint64 (N, 2): of each picture, without looking into its file.
 
-    One of 64 bits is enough: with a million pictures, a changed one would be taken for one of the
-    others once in 10**13 times.
+    The first is of its name below the folder and its file's size, times of change and inode; the
+    second, of the file's bytes, is `UNKNOWN` as yet. One of 64 bits is enough: with a million
+    pictures, a changed one would be taken for one of the others once in 10**13 times.
     """
     folder = os.path.join(os.fsencode(paths.folder), b"")
     digests = bytearray()
@@ -61,9 +67,12 @@ def fingerprints(paths: ImagePaths) -> np.ndarray:
         facts = b""
         with contextlib.suppress(OSError):  # reading it will tell
             status = os.stat(folder + paths.file_name(number))
-            facts = b"%d %d" % (status.st_size, status.st_mtime_ns)
+            times = status.st_mtime_ns, status.st_ctime_ns
+            facts = b"%d %d %d %d" % (status.st_size, *times, status.st_ino)
         digests += hashlib.blake2b(name + b"\0" + facts, digest_size=8).digest()
-    return np.frombuffer(digests, "<u8")
+    prints = np.full((len(paths), 2), UNKNOWN, "<u8")
+    prints[:, 0] = np.frombuffer(digests, "<u8")
+    return prints
 
 
 def rows_of(wanted: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -161,15 +170,23 @@ class CachedTokens(NamedTuple):
 
     Attributes:
       tokens: unsigned integers (N, L), on disk.
-      fingerprints: uint64 (N,), of the files that they were made from.
+      fingerprints: uint64 (N, 2), of the files that they were made from; see `fingerprints`.
     """
 
     tokens: TokenRows
     fingerprints: np.ndarray
 
     def find(self, wanted: np.ndarray) -> np.ndarray:
-        """Returns for each of the wanted fingerprints its row in the cache; -1 if it has none."""
-        return rows_of(wanted, self.fingerprints)
+        """Returns for each of the wanted fingerprints, (M, 2), its row in the cache; -1 for none.
+
+        It is that of the same file, if it has not changed since.
+        """
+        return rows_of(wanted[:, 0], self.fingerprints[:, 0])
+
+    def find_contents(self, wanted: np.ndarray) -> np.ndarray:
+        """Returns likewise the row of a picture of the same bytes, whatever its file's name."""
+        contents = wanted[:, 1]
+        return np.where(contents == UNKNOWN, -1, rows_of(contents, self.fingerprints[:, 1]))
 
 
 class TokenCache:
@@ -224,7 +241,7 @@ class TokenCache:
                 "%s is damaged, or made by another version; reading the images again",
                 shown(self.path),
             )
-        return CachedTokens(np.empty((0, self._n_pixels), self._dtype), np.empty(0, "<u8"))
+        return CachedTokens(np.empty((0, self._n_pixels), self._dtype), np.empty((0, 2), "<u8"))
 
     def write(
         self, images: Iterable[tuple[int, np.ndarray]], prints: np.ndarray
@@ -233,7 +250,8 @@ class TokenCache:
 
         Args:
           images: the number of each image in the folder, and its tokens (L,); at least one.
-          prints: the fingerprints of all images of the folder.
+          prints: the fingerprints of all images of the folder; those of an image's bytes count
+            once it has come.
 
         Returns:
           The numbers, and the tokens (N, L), on disk.
@@ -277,7 +295,7 @@ class TokenCache:
             raise ValueError
         n_bytes = os.fstat(file.fileno()).st_size - _HEADER_BYTES
         token_bytes = n_images * self._n_pixels * self._dtype.itemsize
-        if header["made"] != self._made or n_bytes != token_bytes + n_images * 8:
+        if header["made"] != self._made or n_bytes != token_bytes + n_images * 16:
             raise ValueError
         checksum, left = 0, token_bytes
         while left:
@@ -289,7 +307,8 @@ class TokenCache:
         data = file.read()
         if zlib.crc32(data, checksum) != header["crc32"]:
             raise ValueError
-        return CachedTokens(self._kept(file, n_images), np.frombuffer(data, "<u8"))
+        prints = np.frombuffer(data, "<u8").reshape(-1, 2)
+        return CachedTokens(self._kept(file, n_images), prints)
 
     def _kept(self, file: IO[bytes], n_images: int) -> TokenFile:
         return TokenFile(file, self.path, n_images, self._n_pixels, self._dtype)

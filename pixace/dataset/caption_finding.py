@@ -6,8 +6,8 @@ They are those of image files: what is cut from one, as from a sheet, has the ca
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pixace.dataset.cache import rows_of
@@ -21,7 +21,7 @@ from pixace.dataset.caption_sources import (
 from pixace.dataset.caption_texts import CaptionTexts
 from pixace.dataset.captions import Captions
 from pixace.errors import ImageError
-from pixace.pictures.folder import ImagePaths, find_images, name_digests
+from pixace.pictures.folder import ImagePaths, ImageSource, find_images, name_digests
 from pixace.settings.checks import require_choice
 from pixace.settings.model import CAPTION_LENGTH
 from pixace.settings.training import AUTO, CAPTIONS, FOLDERS, METADATA, NAMES, NONE, TXT
@@ -29,6 +29,7 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
+_LISTED = 10  # classes in one line
 _IN_ORDER = (METADATA, TXT, FOLDERS)  # of a folder one kind counts: the first that has any
 
 
@@ -42,6 +43,9 @@ class FolderCaptions(NamedTuple):
       classes: of the images, in order.
       troubles: a line for each sort of thing that is amiss.
       longest: the longest caption, as far as a message bears it.
+      used: how many files of each suffix they were read from.
+      more: another kind that gives captions to more of the files, and to how many; None if there is
+        none, or a kind was asked for.
     """
 
     files: ImagePaths
@@ -50,6 +54,8 @@ class FolderCaptions(NamedTuple):
     classes: tuple[str, ...]
     troubles: list[str]
     longest: str
+    used: Counter[str]
+    more: tuple[str, int] | None = None
 
     @property
     def n_captioned(self) -> int:
@@ -61,11 +67,13 @@ class FolderCaptions(NamedTuple):
         """What was found, such as "2,950 of 2,983 images, from metadata.jsonl"."""
         if not self.source:
             return f"0 of {len(self.files):,} images"
-        of_all = f"{self.n_captioned:,} of {len(self.files):,} images, from {self.source}"
-        n_classes = len(self.classes)
-        if not n_classes:
-            return of_all
-        return f"{of_all}; {n_classes:,} class{'es' if n_classes > 1 else ''}"
+        parts = [f"{self.n_captioned:,} of {len(self.files):,} images, from {self.source}"]
+        if n_classes := len(self.classes):
+            parts.append(f"{n_classes:,} class{'es' if n_classes > 1 else ''}")
+        if self.more is not None:
+            kind, n_captioned = self.more
+            parts.append(f"captions={kind} would find {n_captioned:,}")
+        return "; ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what is found as plain JSON values, without the captions themselves."""
@@ -78,11 +86,20 @@ class FolderCaptions(NamedTuple):
             "troubles": self.troubles,
         }
 
+    def beside(self, train: FolderCaptions) -> FolderCaptions:
+        """Returns those of validation images, with a line for classes new beside those trained."""
+        new = sorted({*self.classes} - {*train.classes})
+        if not new:
+            return self
+        words = ", ".join(map(shown, new[:_LISTED])) + (", ..." if len(new) > _LISTED else "")
+        line = f"classes that the images to train on have not: {words}"
+        return self._replace(troubles=[*self.troubles, line])
+
     def tell(self) -> None:
         """Says in the log what was found, and what is amiss."""
-        _log.info("%s: captions: %s", shown(self.files.folder), self.summary)
+        _log.info("%s: captions: %s", shown(self.files.source), self.summary)
         for trouble in self.troubles:
-            _log.warning("%s: captions: %s", shown(self.files.folder), trouble)
+            _log.warning("%s: captions: %s", shown(self.files.source), trouble)
 
     def require(self, kind: str) -> None:
         """Checks that there are some, where a kind was asked for.
@@ -92,7 +109,7 @@ class FolderCaptions(NamedTuple):
         """
         if not self.source and kind not in (AUTO, NONE):
             raise ImageError(
-                f"{shown(self.files.folder)}: captions={kind}, but none of its images has such a "
+                f"{shown(self.files.source)}: captions={kind}, but none of its images has such a "
                 "caption; name another kind, or leave it out"
             )
 
@@ -102,7 +119,7 @@ class FolderCaptions(NamedTuple):
 
 
 def find_captions(
-    folder: Path | str,
+    folder: ImageSource,
     kind: str = AUTO,
     length: int = CAPTION_LENGTH,
     *,
@@ -112,16 +129,16 @@ def find_captions(
     """Finds the captions of the images of a folder and its sub-folders.
 
     Args:
-      folder: the top folder.
+      folder: the top folder, or an image file; or what has been found there before.
       kind: of captions to look for, one of `CAPTIONS`; auto takes the first of metadata, texts and
         class folders that has any.
       length: P, bytes of a caption; longer ones are cut at a word.
       known_classes: if one of these is the only sub-folder, it is a class, too.
-      flag: which flag named the folder.
+      flag: which flag named it.
 
     Raises:
       UsageError: there is no such kind, or the folder has no name, or one that cannot be.
-      ImageError: the folder does not exist or holds no image.
+      ImageError: it does not exist or holds no image.
     """
     require_choice("captions", kind, CAPTIONS)
     files, texts = find_images(folder, flag), CaptionTexts(length)
@@ -133,10 +150,30 @@ def find_captions(
             found = sought
             break
     without = [number for number, each in enumerate(found.captions) if not each]
+    more = None
     if found.source and without:
         texts.troubles.note("images without any", files.label(without[0]), len(without))
+        if kind == AUTO:
+            more = _kind_of_more(files, length, known_classes, len(files) - len(without))
     lines, classes = texts.troubles.lines(), tuple(sorted(found.classes))
-    return FolderCaptions(files, found.captions, found.source, classes, lines, texts.longest)
+    return FolderCaptions(
+        files, found.captions, found.source, classes, lines, texts.longest, found.used, more
+    )
+
+
+def _kind_of_more(
+    files: ImagePaths, length: int, known_classes: Collection[str], n_captioned: int
+) -> tuple[str, int] | None:
+    """Returns the kind that gives captions to the most files, if to more than these, and how many.
+
+    One stray text would otherwise hide that a folder has classes.
+    """
+    counts = {
+        kind: sum(map(bool, _sought(kind, files, CaptionTexts(length), known_classes).captions))
+        for kind in _IN_ORDER
+    }
+    best = max(_IN_ORDER, key=counts.__getitem__)
+    return (best, counts[best]) if counts[best] > n_captioned else None
 
 
 def _sought(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from pixace.dataset.cache import rows_of
 from pixace.dataset.caption_metadata import METADATA_NAMES, metadata_rows
 from pixace.dataset.caption_texts import CaptionTexts
 from pixace.dataset.captions import Captions
+from pixace.pictures.cutting import NOTHING_USED
 from pixace.pictures.folder import ImagePaths, name_digests
 from pixace.system.reading import open_regular
 from pixace.tokens.text import normalised
@@ -31,11 +32,13 @@ class FoundCaptions(NamedTuple):
       captions: of each of N image files.
       source: where they are from.
       classes: those of the images.
+      used: how many files of each suffix it was read from.
     """
 
     captions: Captions
     source: str
     classes: Collection[str] = ()
+    used: Counter[str] = NOTHING_USED
 
 
 def in_metadata(files: ImagePaths, texts: CaptionTexts) -> FoundCaptions:
@@ -47,11 +50,12 @@ def in_metadata(files: ImagePaths, texts: CaptionTexts) -> FoundCaptions:
       files: N image files.
       texts: brings captions to their normal form.
     """
-    rows, classes, sources = Captions(), set[str](), set[str]()
+    rows, classes, sources, used = Captions(), set[str](), set[str](), Counter[str]()
 
     def names() -> Iterator[bytes]:  # one after another, as there may be a million
         for path, folder in _metadata_files(files, texts):
             sources.add(path.name)
+            used[path.suffix] += 1
             for row in metadata_rows(path, os.path.join(folder, path.name), texts.troubles):
                 kept, labels = (texts.kept([each], row.where) for each in (row.caption, row.label))
                 if not (row.caption or row.label):
@@ -64,10 +68,10 @@ def in_metadata(files: ImagePaths, texts: CaptionTexts) -> FoundCaptions:
     listed = ImagePaths(files.folder, names())
     source = " and ".join(name for name in METADATA_NAMES if name in sources)
     numbers = rows_of(name_digests(listed), name_digests(files))
-    absent = np.flatnonzero(numbers < 0)
-    if len(absent):
-        example = os.fsdecode(listed.file_name(absent[0]))
-        texts.troubles.note(f"listed in {source}, but not there", example, len(absent))
+    for number in np.flatnonzero(numbers < 0).tolist():
+        if not os.path.lexists(listed.path(number)):  # rather than left out
+            example = os.fsdecode(listed.file_name(number))
+            texts.troubles.note(f"listed in {source}, but not there", example)
     order = np.argsort(numbers, kind="stable")
     bounds = np.searchsorted(numbers[order], np.arange(len(files) + 1))
 
@@ -77,7 +81,7 @@ def in_metadata(files: ImagePaths, texts: CaptionTexts) -> FoundCaptions:
             texts.troubles.note("listed more than once, all are taken", files.label(number))
         return texts.kept((text for row in own.tolist() for text in rows[row]), files.label(number))
 
-    return FoundCaptions(Captions(map(joined, range(len(files)))), source, classes)
+    return FoundCaptions(Captions(map(joined, range(len(files)))), source, classes, used)
 
 
 def _metadata_files(files: ImagePaths, texts: CaptionTexts) -> Iterator[tuple[Path, str]]:
@@ -108,16 +112,23 @@ def _folders_of(files: ImagePaths) -> Iterator[str]:
 def in_texts(files: ImagePaths, texts: CaptionTexts) -> FoundCaptions:
     """Returns the lines of the text file of the same stem beside each image; see `in_metadata`."""
 
+    used = Counter[str]()
+    last = ""
+
     def lines(number: int) -> list[str]:
+        nonlocal last
         stem, _ = os.path.splitext(files.file_name(number))
         name = os.fsdecode(stem) + ".txt"
         said = _read_text(Path(files.folder, name), name, texts)
+        used[".txt"] += said is not None and name != last  # two images may have the same stem
+        last = name
         kept = texts.kept((said or "").splitlines(), name)
         if said is not None and not said.strip():
             texts.troubles.note("empty", name)
         return kept
 
-    return FoundCaptions(Captions(map(lines, range(len(files)))), "text files beside them")
+    captions = Captions(map(lines, range(len(files))))
+    return FoundCaptions(captions, "text files beside them", used=used)
 
 
 def _read_text(path: Path, name: str, texts: CaptionTexts) -> str | None:
@@ -182,10 +193,18 @@ def in_names(files: ImagePaths, texts: CaptionTexts) -> FoundCaptions:
 
     def words(number: int) -> list[str]:
         stem, _ = os.path.splitext(os.path.basename(os.fsdecode(files.file_name(number))))
-        letters = (
-            letter if unicodedata.category(letter)[0] in "LM" else " "
-            for letter in unicodedata.normalize("NFC", stem)
-        )
-        return texts.kept(["".join(letters)], files.label(number))
+        return texts.kept([_letters_of(stem)], files.label(number))
 
     return FoundCaptions(Captions(map(words, range(len(files)))), "file names")
+
+
+def _letters_of(name: str) -> str:
+    """Returns the letters of a name, with their marks, and spaces for all else.
+
+    A mark alone is none of a letter: behind a heart it says that the heart is to be red.
+    """
+    letters = " "
+    for letter in unicodedata.normalize("NFC", name):
+        kind = unicodedata.category(letter)[0]
+        letters += letter if kind == "L" or (kind == "M" and letters[-1] != " ") else " "
+    return letters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -54,22 +55,18 @@ class Captions:
         another text. Where there is none, and for pictures without captions, there is nothing.
         """
         firsts = [next(iter(texts), "") for texts in self]
-        count, distinct = len(firsts), {*firsts} - {""}
-        # Behind a picture, the next one of another text: at a time, runs of equal ones are passed.
-        behind = [0] * count
-        for number in reversed(range(2 * count)):  # twice, as the set goes on at its start
-            here, after = number % count, (number + 1) % count
-            behind[here] = after if firsts[here] != firsts[after] else behind[after]
-        others = Captions()
-        for number, texts in enumerate(self):
-            own, other = {"", *texts}, (number + count // 2) % count
-            if not texts or distinct <= own:
-                others.append(())
-                continue
-            while firsts[other] in own:
-                other = behind[other]
-            others.append((firsts[other],))
-        return others
+        count, found = len(firsts), [""] * len(firsts)
+        # Texts by how soon, from a place on, a picture has them first. The set goes on at its
+        # start: by the second time round all places have seen what is behind them.
+        soonest = OrderedDict[str, None]()
+        for place in reversed(range(2 * count)):
+            soonest[firsts[place % count]] = None
+            soonest.move_to_end(firsts[place % count], last=False)
+            number = (place - count // 2) % count
+            if place < count and firsts[number]:
+                own = {"", *self[number]}
+                found[number] = next((text for text in soonest if text not in own), "")
+        return Captions([text] if text else [] for text in found)
 
     def spread_tokens(self, count: int, length: int) -> np.ndarray:
         """Returns the tokens of first captions of pictures from all over the set.

@@ -19,8 +19,9 @@ from pixace.dataset.split import SIDES, check_split_folder, choose_val, make_spl
 from pixace.errors import UsageError
 from pixace.pictures.cutting import FoundPictures, find_pictures
 from pixace.pictures.folder import ImagePaths
-from pixace.pictures.writing import check_output, write_picture
+from pixace.pictures.writing import check_output, refuse_to_replace_images, write_picture
 from pixace.settings.checks import require_number
+from pixace.settings.paths import local_path, optional_path
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.training import AUTO
@@ -77,17 +78,25 @@ def check_images(
       UsageError: an argument out of range, or two that do not go together.
       ImageError: no images there, none to divide, or the sheet or the split cannot be written.
     """
+    images, val_images = local_path("images", images), optional_path("val_images", val_images)
+    sheet, out = optional_path("sheet", sheet), optional_path("out", out)
     words = find_captions(images, captions)
     found = find_pictures(images, reading)
-    val_found = None if val_images is None else find_pictures(val_images, reading, "val_images")
+    val_found = val_words = None
+    if val_images is not None:
+        val_found = find_pictures(val_images, reading, "val_images")
+        val_words = find_captions(
+            val_images, captions, known_classes=words.classes, flag="val_images"
+        ).beside(words)
     _check_split(found, val_images, split, out)
-    if sheet is not None:
-        check_output(Path(sheet), sheet_size(MOST), "sheet")
+    _check_sheet(sheet, images, val_images)
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)
     train, val = _examine(found, val_found, pictures.background, progress)
     colours = settled_colours(pictures.colours, train.paths, pictures)
     pictures = dataclasses.replace(pictures, colours=colours)
-    findings = make_report(train, val, pictures=pictures, found=found, captions=words)
+    findings = make_report(
+        train, val, pictures=pictures, found=found, captions=words, val_captions=val_words
+    )
     advice = advise(
         findings,
         pictures.background,
@@ -106,6 +115,18 @@ def check_images(
     return checked
 
 
+def _check_sheet(sheet: str | None, images: str, val_images: str | None) -> None:
+    """Checks that the sheet can be written, if one is wanted.
+
+    Raises:
+      UsageError: its name will not do, or is that of an image.
+      ImageError: it cannot be written.
+    """
+    if sheet is not None:
+        refuse_to_replace_images({"sheet": sheet}, {"images": images, "val_images": val_images})
+        check_output(Path(sheet), sheet_size(MOST), "sheet")
+
+
 def _check_split(
     found: FoundPictures, val_images: Path | str | None, share: float | None, out: Path | str | None
 ) -> None:
@@ -121,7 +142,7 @@ def _check_split(
     if val_images is not None:
         raise UsageError("choose one of --val_images and --split")
     require_number("split", share, 0.001, 0.999)
-    check_split_folder(Path(out), found.paths.folder)
+    check_split_folder(Path(out), found.paths.source)
 
 
 def _examine(

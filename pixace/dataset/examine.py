@@ -15,7 +15,8 @@ from pixace.errors import ImageError
 from pixace.pictures.exact import block_size
 from pixace.pictures.folder import ImagePath, ImagePaths, Unreadable
 from pixace.pictures.many import read_in_order
-from pixace.pictures.rgb import to_rgb
+from pixace.pictures.orientation import lies_on_its_side
+from pixace.pictures.rgb import to_rgb, to_rgba
 from pixace.system.files import file_sha256
 
 _PIECES = 4096  # of one file that are examined in one go
@@ -91,13 +92,15 @@ def examine(
 
 def _facts(path: ImagePath, img: Image.Image, background: str) -> ImageFacts:
     """Examines one picture."""
-    mode, rgb = img.mode, to_rgb(img, background)
+    mode, size, rgb = img.mode, img.size, to_rgb(img, background)
+    if lies_on_its_side(img):
+        size = size[1], size[0]
     is_transparent, n_soft, block = False, 0, block_size(rgb)
     if img.has_transparency_data:
-        _, *soft, n_opaque = img.convert("RGBA").getchannel("A").histogram()
+        _, *soft, n_opaque = to_rgba(img).getchannel("A").histogram()
         is_transparent, n_soft = n_opaque < rgb.width * rgb.height, sum(soft)
     if isinstance(path, Path):
         digest = bytes.fromhex(file_sha256(path))
     else:
         digest = hashlib.sha256(repr((rgb.size, mode)).encode() + rgb.tobytes()).digest()
-    return ImageFacts(rgb.size, mode, is_transparent, n_soft, block, digest, thumbnail(rgb))
+    return ImageFacts(size, mode, is_transparent, n_soft, block, digest, thumbnail(rgb))

@@ -59,13 +59,16 @@ class Findings:
       n_cut: files that were cut into pictures.
       n_empty: cells of sheets that were left out as empty.
       n_uneven: files that the grid does not divide evenly, so that pixels are left over.
-      not_read: how many other files there are of which suffix.
+      not_read: how many other files of which suffix there are, but for those of captions.
       made_larger: how many pictures are made of equal blocks, and so of which "WIDTHxHEIGHT" made
         larger; the most frequent first.
       fit: how pictures of other shapes become of the model's.
       n_other_shapes: pictures whose width by height is 4/3 times the model's, or more, or less.
       suitable_size: an image_size that would suit most pictures better; None if there is none.
       captions: what is found of captions; see `FolderCaptions.to_dict`.
+      left_out: how much is no image of the folder's owner: see `LeftOut`.
+      val_captions: the same of the validation folder; None if there is none. Its troubles tell of
+        classes that the training images have not.
     """
 
     n_images: int
@@ -98,6 +101,8 @@ class Findings:
     n_other_shapes: int
     suitable_size: int | str | None
     captions: dict[str, Any]
+    val_captions: dict[str, Any] | None
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the figures under the names that `check --json` prints."""
@@ -111,6 +116,7 @@ def make_report(
     pictures: PictureSettings,
     found: FoundPictures,
     captions: FolderCaptions,
+    val_captions: FolderCaptions | None = None,
 ) -> Findings:
     """Sums up what `examine` has found.
 
@@ -120,6 +126,7 @@ def make_report(
       pictures: what a model will make of them: shape, colours and background.
       found: the folder of the training images.
       captions: those found there.
+      val_captions: those found for the validation images.
     """
     sizes = np.array([facts.size for facts in train.facts]).reshape(-1, 2)
     suitable = suitable_size(sizes, pictures)
@@ -156,12 +163,14 @@ def make_report(
         n_cut=found.n_cut,
         n_empty=found.n_empty,
         n_uneven=found.n_uneven,
-        not_read=found.others,
+        not_read=found.not_read(captions.used),
+        left_out=found.left_out._asdict(),
         made_larger=_counted(_sizes_in_blocks(train)),
         fit=pictures.fit,
         n_other_shapes=int(other_shapes(sizes, pictures.size).sum()),
         suitable_size=None if suitable is None else as_image_size(suitable),
         captions=captions.to_dict(),
+        val_captions=None if val_captions is None else val_captions.to_dict(),
     )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -19,7 +18,7 @@ from PIL import Image
 from pixace.errors import ImageError
 from pixace.pictures.colour_error import lab, nearest_points
 from pixace.pictures.cutting import find_pictures
-from pixace.pictures.folder import ImagePath, ImagePaths, spread_numbers
+from pixace.pictures.folder import ImagePath, ImagePaths, ImageSource, spread_numbers
 from pixace.pictures.many import PIECES_PIXELS, read_in_order
 from pixace.pictures.rgb import OPAQUE
 from pixace.settings.colours import is_open, label, most_colours, palette
@@ -55,7 +54,7 @@ def found_colours(paths: ImagePaths, pictures: PictureSettings) -> str:
         colours = near_colours(sampled_pixels(paths, pictures), most_colours(pictures.colours))
     if not colours:
         raise ImageError(
-            f"{shown(paths.folder)}: no colours to find, as none of its images can be read"
+            f"{shown(paths.source)}: no colours to find, as none of its images can be read"
             + (", or shows anything" if pictures.alpha else "")
         )
     return palette(colours)
@@ -116,7 +115,7 @@ def settled_colours(words: str, paths: ImagePaths, pictures: PictureSettings) ->
 
 
 def with_found_colours(
-    config: ModelConfig, folder: Path | str | None, reading: ReadingSettings = ONE_EACH
+    config: ModelConfig, folder: ImageSource | None, reading: ReadingSettings = ONE_EACH
 ) -> ModelConfig:
     """Returns settings of a new model whose palette is no longer open; others as they are.
 

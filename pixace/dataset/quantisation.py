@@ -19,6 +19,7 @@ from pixace.pictures.folder import ImagePath, ImagePaths
 from pixace.pictures.many import read_in_order
 from pixace.settings.checks import require_int
 from pixace.settings.colours import PALETTE
+from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings, tile_size
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.tokens.codec import Codec, codec_of
@@ -91,7 +92,7 @@ def quantisation_table(
     """Quantises pictures from all over a folder with each of several codecs.
 
     Args:
-      folder: the top folder of the images; a file that cannot be read is named and left out.
+      folder: the top folder, or an image file; what cannot be read is named and left out.
       pictures: shape to which the pictures are scaled first, and their background.
       colours: those of each column, as users name them; at most MAX_COLUMNS. An open palette is
         found in all images of the folder.
@@ -105,8 +106,11 @@ def quantisation_table(
     require_int("n_images", n_images, 1, MAX_IMAGES)
     if not 1 <= len(colours) <= MAX_COLUMNS:
         raise UsageError(f"name 1 to {MAX_COLUMNS} bitdepths and colours, not {len(colours)}")
+    folder = local_path("images", folder)
     named = [colours_named(each) for each in colours]  # what is wrong with one is found at once
-    paths = find_pictures(folder, reading).paths
+    found = find_pictures(folder, reading)
+    found.tell()
+    paths = found.paths
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)
     codecs = []
     for each in named:
@@ -152,5 +156,5 @@ def _originals(paths: ImagePaths, pictures: PictureSettings, n_images: int) -> l
         else:
             originals.append(pixels)
     if not originals:
-        raise ImageError(f"{shown(paths.folder)}: none of {len(chosen)} image files can be read")
+        raise ImageError(f"{shown(paths.source)}: none of {len(chosen)} image files can be read")
     return originals

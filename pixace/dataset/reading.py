@@ -13,7 +13,7 @@ import itertools
 import logging
 import operator
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +23,10 @@ from PIL import Image
 from pixace.dataset.cache import TokenCache, TokenRows, fingerprints, token_dtype
 from pixace.dataset.caption_finding import FolderCaptions
 from pixace.dataset.captions import Captions
+from pixace.dataset.contents import UNKNOWN, content_digests
 from pixace.errors import ImageError
-from pixace.pictures.cutting import find_pictures
-from pixace.pictures.folder import ImagePath, ImagePaths
+from pixace.pictures.cutting import NOTHING_USED, find_pictures
+from pixace.pictures.folder import ImagePath, ImagePaths, ImageSource
 from pixace.pictures.many import PIECES_PIXELS, Numbers, portions, read_portion
 from pixace.settings.checks import require_int
 from pixace.settings.model import ModelConfig
@@ -37,6 +38,7 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
+_FILES_ABREAST = 64  # whose bytes a thread looks at
 _CHUNK_PIXELS = 2**14  # quantised together: small pictures one by one take three times as long
 
 
@@ -58,7 +60,7 @@ class ImageSet(NamedTuple):
 
 
 def load_images(
-    folder: Path | str,
+    folder: ImageSource,
     config: ModelConfig,
     *,
     cache_dir: Path | str | None = None,
@@ -66,12 +68,12 @@ def load_images(
     reading: ReadingSettings = ONE_EACH,
     captions: FolderCaptions | None = None,
 ) -> ImageSet:
-    """Reads all images of a folder and its sub-folders as tokens.
+    """Reads all images of a folder and its sub-folders, or one file, as tokens.
 
     What cannot be read is left out, logged by name, and listed in the result.
 
     Args:
-      folder: the top folder.
+      folder: the top folder, or an image file; or what has been found there before.
       config: the model's settings, of which those of its pictures count.
       cache_dir: where to keep the tokens, so that later only new and changed files are read; the
         tokens then stay on disk. None keeps them in memory.
@@ -89,14 +91,15 @@ def load_images(
     require_int("the share", index, 0, count - 1)
     found = find_pictures(folder, reading)
     paths = found.paths
+    name = shown(paths.source)
     if len(paths) < count:
         few = "1 image is" if len(paths) == 1 else f"{len(paths)} images are"
-        raise ImageError(f"{shown(folder)}: {few} too few for {count} processes")
+        raise ImageError(f"{name}: {few} too few for {count} processes")
     if count > 1:
         paths = paths[index::count]
     skipped: list[str] = []
     if index == 0:
-        found.tell()
+        found.tell(NOTHING_USED if captions is None else captions.used)
         _skip((f"{shown(path)}: {problem}" for path, problem in found.unreadable), skipped)
     pictures = dataclasses.replace(config.pictures, unscale=reading.unscale)
     numbers: Iterable[int]
@@ -105,13 +108,11 @@ def load_images(
         images = _read(paths, range(len(paths)), pictures, skipped)
         numbers, tokens = _collect(images, len(paths), pictures)
     else:
-        cache = TokenCache(cache_dir, folder, pictures, share, reading)
+        cache = TokenCache(cache_dir, paths.source, pictures, share, reading)
         numbers, tokens = _read_through(cache, paths, pictures, skipped)
     if not len(tokens):
         reason = f"; the first: {skipped[0]}" if skipped else ""
-        raise ImageError(
-            f"{shown(folder)}: none of its {len(paths)} image files can be read{reason}"
-        )
+        raise ImageError(f"{name}: none of its {len(paths)} image files can be read{reason}")
     if len(tokens) < len(paths):
         paths = paths.select(numbers)
     return ImageSet(tokens, paths, skipped, None if captions is None else captions.of(paths))
@@ -142,11 +143,17 @@ def _read_through(
     prints = fingerprints(paths)
     stored = cache.read()
     rows = stored.find(prints)
+    is_same = rows >= 0
+    prints[is_same, 1] = stored.fingerprints[rows[is_same], 1]
+    others = np.flatnonzero(~is_same)
+    if len(stored.tokens):  # else they are all new, and their bytes are looked at as they are read
+        _find_contents(paths, others, prints)
+        rows[others] = stored.find_contents(prints[others])
     known, unknown = np.flatnonzero(rows >= 0), np.flatnonzero(rows < 0)
-    read = _read(paths, unknown, pictures, skipped)
+    read = _read(paths, unknown, pictures, skipped, prints)
     first = next(read, None)  # of the files unknown to the cache, those that can be read are new
     is_current = first is None and np.array_equal(rows[known], np.arange(len(stored.tokens)))
-    if is_current:
+    if is_current and is_same[known].all():
         return known, stored.tokens
     if first is None and not len(known):
         return known, stored.tokens[:0]
@@ -155,15 +162,38 @@ def _read_through(
     return cache.write(heapq.merge(old, new, key=operator.itemgetter(0)), prints)
 
 
+def _find_contents(paths: ImagePaths, numbers: np.ndarray, prints: np.ndarray) -> None:
+    """Notes in fingerprints (N, 2) what is in the files of some images."""
+
+    def digests(portion: list[int]) -> tuple[list[int], np.ndarray]:
+        return portion, content_digests(paths, portion)
+
+    for portion, found in in_order(digests, portions(paths, numbers, _FILES_ABREAST, len(paths))):
+        prints[portion, 1] = found
+
+
 def _read(
-    paths: ImagePaths, numbers: Numbers, pictures: PictureSettings, skipped: list[str]
+    paths: ImagePaths,
+    numbers: Numbers,
+    pictures: PictureSettings,
+    skipped: list[str],
+    prints: np.ndarray | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yields the number of each file that can be read, and its tokens (L,).
 
-    The arguments are those of `read_tokens`; each file that cannot be read adds a line to
-    `skipped`.
+    Args:
+      paths: see `read_tokens`.
+      numbers: see `read_tokens`.
+      pictures: see `read_tokens`.
+      skipped: gets a line for each file that cannot be read.
+      prints: fingerprints (N, 2), which get what is in the files, where they are wanted.
     """
-    for number, row in read_tokens(paths, numbers, pictures):
+
+    def note(portion: list[int]) -> None:
+        if prints is not None and (prints[portion, 1] == UNKNOWN).any():
+            prints[portion, 1] = content_digests(paths, portion)
+
+    for number, row in read_tokens(paths, numbers, pictures, note):
         if isinstance(row, ImageError):
             _skip([str(row)], skipped)
         else:
@@ -178,7 +208,10 @@ def _skip(lines: Iterable[str], skipped: list[str]) -> None:
 
 
 def read_tokens(
-    paths: ImagePaths, numbers: Numbers, pictures: PictureSettings
+    paths: ImagePaths,
+    numbers: Numbers,
+    pictures: PictureSettings,
+    look: Callable[[list[int]], None] = lambda portion: None,
 ) -> Iterator[tuple[int, np.ndarray | ImageError]]:
     """Reads images in parallel, one after another as far as the caller can see.
 
@@ -186,6 +219,7 @@ def read_tokens(
       paths: the pictures of a folder.
       numbers: which of them to read.
       pictures: shape, colours and background.
+      look: called with the numbers of some images, in any thread, right before they are read.
 
     Yields:
       The number of each, in the order given, and its tokens, unsigned integers (L,), or else
@@ -199,6 +233,7 @@ def read_tokens(
     step = max(1, _CHUNK_PIXELS // pictures.n_pixels)
 
     def read(portion: list[int]) -> list[tuple[int, np.ndarray | ImageError]]:
+        look(portion)  # before, so that a change meanwhile makes no old tokens of new contents
         found = read_portion(paths, portion, work=picture_in)
         results: dict[int, np.ndarray | ImageError] = {
             number: img for number, img in found if isinstance(img, ImageError)

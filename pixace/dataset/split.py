@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pixace.dataset.caption_metadata import METADATA_NAMES
+from pixace.dataset.caption_metadata import METADATA_NAMES, metadata_rows
+from pixace.dataset.caption_texts import Troubles
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import ImagePath, ImagePaths
 from pixace.pictures.many import read_in_order
@@ -23,6 +25,7 @@ from pixace.wording import shown
 SIDES = ("train", "val")
 
 _MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")  # that a PNG has
+_Pieces = dict[Path, list[Path]]  # of each file that is cut, below either side
 _TOGETHER = 256  # pieces that are in memory at once, of each file
 
 
@@ -79,7 +82,8 @@ def make_split(paths: ImagePaths, is_val: np.ndarray, out: Path) -> None:
     """Makes `out/train` and `out/val`: links to the files, in the same sub-folders; all or nothing.
 
     What is only a part of a file, as of a sheet, becomes a PNG of its own. Captions go along: texts
-    beside images, and metadata, which then tell of images of the other side, too.
+    beside images, and metadata, which then tell of images of the other side, too. Metadata that
+    tell of a file that is cut become a metadata.jsonl of rows for its parts.
 
     The links are symbolic: they take no space, work across disks, and say where the file is. They
     are relative, so that they still lead there when both folders are moved together, or seen from
@@ -109,8 +113,8 @@ def make_split(paths: ImagePaths, is_val: np.ndarray, out: Path) -> None:
             else:
                 _link(path, top, out, name)
                 _link_text(path, top, out, name)
-        _write_pieces(paths, pieces, is_val, top, out)
-        _link_metadata(paths.folder, top, out)
+        written = _write_pieces(paths, pieces, is_val, top, out)
+        _take_metadata(paths.folder, top, out, written)
         top.rename(out)
     except OSError as error:
         raise ImageError(f"{shown(out)}: cannot write: {error.strerror or error}") from None
@@ -141,23 +145,53 @@ def _link_text(image: Path, top: Path, out: Path, name: Path) -> None:
         _link(text, top, out, name)
 
 
-def _link_metadata(folder: Path, top: Path, out: Path) -> None:
-    """Links to the metadata of the images, on either side beside those that are there.
+def _take_metadata(folder: Path, top: Path, out: Path, pieces: _Pieces) -> None:
+    """Takes the metadata of the images to either side, beside those that are there.
+
+    They are links, but where the first of them, which counts, tells of files that were cut.
 
     Raises:
       OSError: it cannot be written.
     """
     for inner, _, _ in os.walk(top):
         side, *names = Path(inner).relative_to(top).parts or [""]
-        for name in METADATA_NAMES if side else ():
-            if (file := Path(folder, *names, name)).is_file():
-                _link(file, top, out, Path(side, *names, name))
+        files = [Path(folder, *names, name) for name in METADATA_NAMES if side]
+        files = [file for file in files if file.is_file()]
+        if files and pieces and (rows := _rows_of_pieces(files[0], Path(side, *names), pieces)):
+            Path(inner, METADATA_NAMES[0]).write_text(rows, encoding="utf-8")
+            del files[0]
+        for file in files:
+            _link(file, top, out, Path(side, *names, file.name))
+
+
+def _rows_of_pieces(file: Path, place: Path, pieces: _Pieces) -> str:
+    """Returns the lines of metadata in which pieces stand for the files that they were cut from.
+
+    Args:
+      file: the metadata.
+      place: their folder below `top`, such as train or train/sub.
+      pieces: what was cut.
+
+    Returns:
+      JSON lines; empty if no file that was cut is told of.
+    """
+    lines, n_cut = list[str](), 0
+    for row in metadata_rows(file, file.name, Troubles()):
+        about = {"text": row.caption, "class": row.label}
+        cut = pieces.get(Path(os.path.normpath(place / row.file_name)))
+        n_cut += cut is not None
+        names = [row.file_name] if cut is None else [os.path.relpath(one, place) for one in cut]
+        lines += (json.dumps({"file_name": name} | about) for name in names)
+    return "".join(f"{line}\n" for line in lines) if n_cut else ""
 
 
 def _write_pieces(
     paths: ImagePaths, numbers: list[int], is_val: np.ndarray, top: Path, out: Path
-) -> None:
+) -> _Pieces:
     """Writes parts of files as PNGs, such as train/tiles.png-0001.png.
+
+    Returns:
+      Their names.
 
     Raises:
       ImageError: one cannot be read.
@@ -167,12 +201,18 @@ def _write_pieces(
     def work(_: ImagePath, img: Image.Image) -> Image.Image:
         return img.copy() if img.mode in _MODES else img.convert("RGB")
 
-    counts = Counter[bytes]()
+    counts, written = Counter[bytes](), _Pieces()
     for number, picture in read_in_order(paths, numbers, work, _TOGETHER):
         if isinstance(picture, ImageError):
             raise picture
         name = paths.file_name(number)
         counts[name] += 1
-        piece = Path(SIDES[int(is_val[number])], f"{os.fsdecode(name)}-{counts[name]:04}.png")
+        file = Path(os.fsdecode(name))
+        for side in SIDES:  # on either of which, metadata tell of the file
+            written.setdefault(side / file, [])
+        side = SIDES[int(is_val[number])]
+        piece = Path(side, f"{file}-{counts[name]:04}.png")
+        written[side / file].append(piece)
         picture.save(top / piece)
-        _link_text(Path(paths.folder, os.fsdecode(name)), top, out, piece)
+        _link_text(paths.folder / file, top, out, piece)
+    return written

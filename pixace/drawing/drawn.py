@@ -85,17 +85,20 @@ class Drawing:
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
 
+        Rows are as the recipe's layout says: one below the other, or some of them side by side.
         Where the settings ask for labels, the words of each row are below it. It is RGBA where
         pixels can be transparent; borders, and what a prompt was cut off, are black all the same.
 
         Args:
           more_columns: int tokens (N, L) to show at the right, of which the recipe says nothing.
         """
-        rows = self.tile_pictures(more_columns)
+        rows, layout = self.tile_pictures(more_columns), self.recipe.layout_with(len(more_columns))
+        first = rows[0][0]
+        lines = layout.lines(rows, Image.new(first.mode, first.size))
         scale, times = self.recipe.drawing.scale, self.recipe.drawing.times
-        sheet = enlarged(tiled(rows), times) if times else collage(rows, int(scale))
+        sheet = enlarged(tiled(lines), times) if times else collage(lines, int(scale))
         if self.recipe.drawing.labels:
-            sheet = labelled(sheet, [[words] for words in self._said])
+            sheet = labelled(sheet, layout.lines([[words] for words in self._said], ""))
         sheet.info[RECIPE_KEY] = self.recipe.to_text()
         return sheet
 
@@ -131,7 +134,7 @@ class Drawing:
         layout = self.recipe.layout
         for row, pictures in zip(layout.rows, results, strict=True):
             for column, picture in zip(layout.columns, pictures, strict=True):
-                recipe = dataclasses.replace(self.recipe, tile=(row, column))
+                recipe = dataclasses.replace(self.recipe, tile=(row, column), is_grid=False)
                 picture.info[RECIPE_KEY] = recipe.to_text()
         return results
 
@@ -148,27 +151,32 @@ class Drawing:
         sheet.info[RECIPE_KEY] = self.recipe.to_text()
         return sheet
 
-    def tiles(self) -> list[dict[str, Any]]:
+    def tiles(self, n_more_columns: int = 0) -> list[dict[str, Any]]:
         """Returns the figures of each picture drawn, as plain JSON values.
 
         `row` and `column` count the collage's tiles from 0 at the top left. `log_likelihood` is in
         nats, for all drawn pixels; `bits_per_pixel` is -log2 p of one of them, None if there is
         none. `text` and `guidance` are there where something is said.
+
+        Args:
+          n_more_columns: how many more the collage shows at the right of each row.
         """
         n_drawn = int((~self.kept).sum())
-        first = len(self.columns) - len(self.tokens)
+        first, n_each = len(self.columns) - len(self.tokens), len(self.columns) + n_more_columns
+        layout = self.recipe.layout_with(n_more_columns)
+        places = [layout.place(row, n_each) for row in range(len(self.log_likelihood))]
         said = [{"text": words} for words in self._said] or [{}] * len(self.log_likelihood)
         return [
             {
-                "row": row,
-                "column": first + column,
+                "row": line,
+                "column": left + first + column,
                 "temperature": temperature,
                 **({**words, "guidance": guidance} if words else {}),
                 "log_likelihood": float(nats),
                 "bits_per_pixel": float(-nats / math.log(2) / n_drawn) if n_drawn else None,
             }
-            for row, (words, line) in enumerate(zip(said, self.log_likelihood, strict=True))
+            for (line, left), words, row in zip(places, said, self.log_likelihood, strict=True)
             for column, ((temperature, guidance), nats) in enumerate(
-                zip(self._settings_of_columns, line, strict=True)
+                zip(self._settings_of_columns, row, strict=True)
             )
         ]

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pixace.drawing.drawn import Drawing
+from pixace.drawing.layout import Layout
 from pixace.errors import UsageError
 from pixace.pictures.metadata import RECIPE_KEY
 from pixace.pictures.writing import check_output, write_picture
@@ -49,18 +50,24 @@ def check_film(path: Path, size: tuple[int, int]) -> None:
     check_output(path, size)
 
 
-def write_film(drawing: Drawing, path: Path) -> None:
+def write_film(drawing: Drawing, path: Path, n_more_columns: int = 0) -> None:
     """Writes the film of a drawing, with its recipe inside; no half file is left.
 
     It shows the collage, in the same size and with hard edges: the prompts from the start, then
     one or more pixels of every result in each frame, and loops after a pause on the whole. Where
     pixels can be transparent, those that are still to come are so, too.
 
+    Args:
+      drawing: what was drawn.
+      path: its name.
+      n_more_columns: of the collage at the right of each row, which are left out here.
+
     Raises:
       ImageError: it cannot be written.
     """
-    times = frame_times(drawing)
-    frames = _frames(drawing, times)
+    layout = drawing.recipe.layout_with(n_more_columns)
+    times = frame_times(drawing, n_more_columns)
+    frames = _frames(drawing, layout, times)
     first = next(frames)
     first.info[RECIPE_KEY] = drawing.recipe.to_text()
     each = round(max(_SHORTEST, min(_LONGEST, _DRAWING / len(times))), -1)
@@ -68,26 +75,32 @@ def write_film(drawing: Drawing, path: Path) -> None:
     write_picture(first, path, save_all=True, append_images=frames, duration=durations, loop=0)
 
 
-def frame_times(drawing: Drawing) -> list[int]:
-    """Returns how many pixels of each picture are there in each frame, the kept ones included."""
-    config, n_rows = drawing.recipe.config, len(drawing.log_likelihood)
+def frame_times(drawing: Drawing, n_more_columns: int = 0) -> list[int]:
+    """Returns how many pixels of each picture are there in each frame, the kept ones included.
+
+    Args:
+      drawing: what was drawn.
+      n_more_columns: see `write_film`.
+    """
+    config, layout = drawing.recipe.config, drawing.recipe.layout_with(n_more_columns)
     width, height = drawing.recipe.drawing.tile_size(config.pictures.size)
-    area = n_rows * len(drawing.columns) * width * height
+    area = layout.n_lines * layout.across * len(drawing.columns) * width * height
     most = max(2, min(_MAX_FRAMES, _MAX_PIXELS // area))
     n_first = int(np.append(drawing.kept, False).argmin())  # which are kept
     step = max(1, math.ceil((config.n_pixels - n_first) / (most - 1)))
     return [*range(n_first, config.n_pixels, step), config.n_pixels]
 
 
-def _frames(drawing: Drawing, times: list[int]) -> Iterator[Image.Image]:
+def _frames(drawing: Drawing, layout: Layout, times: list[int]) -> Iterator[Image.Image]:
     """Yields one picture with a palette for each time; all have the same palette."""
     pictures = drawing.recipe.config.pictures
     width, height = drawing.recipe.drawing.tile_size(pictures.size)
     border = _border(drawing)
     # As small as it can be: one pixel of the collage for each pixel that was drawn.
     tiles = [[np.asarray(tile) for tile in row] for row in drawing.tile_pictures()]
-    indices, palette = _indexed(_with_borders(tiles, 0, border))
-    appears = _first_times(drawing)
+    lines = layout.lines(tiles, np.zeros_like(tiles[0][0]))
+    indices, palette = _indexed(_with_borders(lines, 0, border))
+    appears = _first_times(drawing, layout)
     rows, columns = (
         ((np.arange(small_edge // tile * edge) + 0.5) * tile / edge).astype(int)
         for small_edge, tile, edge in zip(
@@ -120,7 +133,7 @@ def _indexed(pixels: np.ndarray) -> tuple[np.ndarray, list[int]]:
     return indices, [0, 0, 0, *(colours.getpalette() or [])]
 
 
-def _first_times(drawing: Drawing) -> np.ndarray:
+def _first_times(drawing: Drawing, layout: Layout) -> np.ndarray:
     """Returns the place in the sequence of each pixel of the small collage, int (H, W).
 
     It is -1 for what is there from the start, and L for borders and for what a prompt was cut off.
@@ -137,7 +150,8 @@ def _first_times(drawing: Drawing) -> np.ndarray:
             tiles = [np.full(length, -1), np.where(kept, -1, length)]
         tiles += [np.where(kept, -1, place)] * len(drawing.tokens)
         rows.append([order.picture(tile) for tile in tiles])
-    return _with_borders(rows, length, _border(drawing))
+    lines = layout.lines(rows, np.full_like(rows[0][0], -1))
+    return _with_borders(lines, length, _border(drawing))
 
 
 def _border(drawing: Drawing) -> int:

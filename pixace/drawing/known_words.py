@@ -6,18 +6,17 @@ import difflib
 import logging
 from collections.abc import Sequence
 
-from pixace.checkpoints.words import MOST_WORDS, WordsRecord, shown_word
+from pixace.checkpoints.words import WordsRecord, shown_word
 from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
-from pixace.tokens.text import normalised, shortened
+from pixace.tokens.text import cut_line, normalised, shortened
 from pixace.wording import quoted
 
 _log = logging.getLogger(__name__)
 
 _NEAREST = 3  # classes that are proposed
 _LONGEST = 100  # letters of names that are compared
-_MOST_NEW = 10  # words in one line
 
 
 def require_words(drawing: DrawingSettings, config: ModelConfig) -> None:
@@ -27,7 +26,7 @@ def require_words(drawing: DrawingSettings, config: ModelConfig) -> None:
       UsageError: the model knows none.
     """
     if drawing.text_prompts and config.caption_length is None:
-        name = "text" if drawing.text else "class_name"
+        name = "text" if drawing.text else "class"
         raise UsageError(
             f"{name} needs a model that knows words, which this one does not; train one on images "
             "with captions, or leave them out"
@@ -51,19 +50,10 @@ def check_known(drawing: DrawingSettings, config: ModelConfig, words: WordsRecor
         if shortened(normalised(name), length) not in words.classes:
             raise UsageError(_no_such_class(name, words.classes))
     texts = [normalised(prompt.text) for row in drawing.text_prompts for prompt in row]
-    known = {word for word, _ in words.words}
-    new = dict.fromkeys(word for text in texts for word in text.split() if word not in known)
-    if drawing.text and new and 0 < len(known) < MOST_WORDS:  # where all are in the record
-        more = f" and {len(new) - _MOST_NEW} more" if len(new) > _MOST_NEW else ""
-        _log.warning("no training caption had: %s%s", _joined([*new][:_MOST_NEW]), more)
-    for text in dict.fromkeys(texts):
-        kept = shortened(text, length)
-        if kept != text:
-            _log.warning(
-                "the model reads %d bytes of a text: %s, and no more of it",
-                length,
-                quoted(kept),
-            )
+    unknown = words.unknown_line(texts if drawing.text else ())
+    cuts = (cut_line(text, length) for text in dict.fromkeys(texts))
+    for line in filter(None, (unknown, *cuts)):
+        _log.warning("%s", line)
 
 
 def known_lines(words: WordsRecord) -> list[str]:

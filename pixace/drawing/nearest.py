@@ -10,6 +10,7 @@ from pixace.dataset.batches import spread_rows
 from pixace.dataset.cache import TokenRows
 from pixace.dataset.reading import ImageSet
 from pixace.drawing.drawn import Drawing
+from pixace.drawing.layout import Layout
 from pixace.pictures.folder import ImagePath
 from pixace.tokens.codec import codec_of
 from pixace.wording import shown
@@ -29,6 +30,7 @@ class Nearest(NamedTuple):
       first_column: where the first of the drawn pictures is in the collage.
       usual: median distance from some training images to the nearest other one, over the same
         pixels; None where there is only one.
+      layout: of the collage.
     """
 
     columns: list[np.ndarray]
@@ -36,6 +38,7 @@ class Nearest(NamedTuple):
     distances: np.ndarray
     first_column: int
     usual: float | None
+    layout: Layout
 
     def tiles(self) -> list[dict[str, Any]]:
         """Returns path and distance as plain JSON values, in the order of `Drawing.tiles`."""
@@ -48,10 +51,12 @@ class Nearest(NamedTuple):
     def lines(self) -> list[str]:
         """Says in words how near each picture is to a training image, and how near is usual."""
         lines = []
+        n_each = self.first_column + 2 * len(self.columns)
         for row, (paths, distances) in enumerate(zip(self.paths, self.distances, strict=True)):
+            line, left = self.layout.place(row, n_each)
             for column, (path, distance) in enumerate(zip(paths, distances, strict=True)):
                 what = f"{distance:.1f} of 255 from" if distance else "an exact copy of"
-                place = f"row {row + 1}, column {self.first_column + column + 1}"
+                place = f"row {line + 1}, column {left + self.first_column + column + 1}"
                 lines.append(f"{place}: {what} {shown(path)}")
         if self.usual is not None:
             lines.append(
@@ -89,6 +94,7 @@ def find_nearest(drawing: Drawing, images: ImageSet) -> Nearest:
         distances=distances[:n_drawn].reshape(found.shape),
         first_column=len(drawing.columns) - len(drawing.tokens),
         usual=float(np.median(distances[n_drawn:])) if len(images.tokens) > 1 else None,
+        layout=drawing.recipe.layout_with(len(drawing.tokens)),
     )
 
 

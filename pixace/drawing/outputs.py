@@ -112,15 +112,15 @@ class Outputs:
         """
         width, height = drawing.tile_size(picture_size)
         n_columns = n_prompt_columns + len(layout.columns)
-        n_rows = len(layout.rows)
         if self.collage is not None:
-            all_width, row_height = (n_columns + n_last_columns) * width, height
+            all_width = layout.across * (n_columns + n_last_columns) * width
+            line_height = height
             if drawing.labels:
-                labels = [[words] for words in drawing.said(layout.rows, layout.n_rows)]
-                row_height += label_height(labels, all_width, height)
-            check_output(self.collage, (all_width, n_rows * row_height))
+                said = [[words] for words in drawing.said(layout.rows, layout.n_rows)]
+                line_height += label_height(layout.lines(said, ""), all_width, height)
+            check_output(self.collage, (all_width, layout.n_lines * line_height))
         if self.film is not None:
-            check_film(self.film, (n_columns * width, n_rows * height))
+            check_film(self.film, (layout.across * n_columns * width, layout.n_lines * height))
         times = drawing.times or 1
         frame = (picture_size[0] * times, picture_size[1] * times)
         if self.folder is not None:
@@ -156,7 +156,7 @@ class Outputs:
         if self.sheet is not None:
             _write_new("sheet", _sheet_files(drawing, self.sheet))
         if self.film is not None:
-            write_film(drawing, self.film)
+            write_film(drawing, self.film, len(last_columns))
 
     def pictures(self, layout: Layout) -> list[Path]:
         """Returns the files of single pictures, none where there is no folder for them."""

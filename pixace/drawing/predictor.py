@@ -13,11 +13,13 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from PIL import Image
 
+from pixace.backend.door import each_computing
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
+from pixace.drawing.layout import is_grid_usual
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.particles import FREE
 from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
@@ -132,7 +134,8 @@ class Predictor:
         """Returns the collage of what `draw` draws with these arguments.
 
         It has a row per picture. With prompts the columns are: the quantised prompt, the prompt
-        cut off, then one per temperature; without, one per temperature. Its `info["pixace"]` is
+        cut off, then one per temperature; without, one per temperature, and of more than eight rows
+        some are side by side, so that it is about square. Its `info["pixace"]` is
         the text of the recipe.
 
         Raises:
@@ -147,7 +150,9 @@ class Predictor:
         prompts: Sequence[Prompt] = (),
         progress: Progress | None = None,
         tile: tuple[int, int] | None = None,
+        *,
         mask: Mask | None = None,
+        is_grid: bool | None = None,
     ) -> Drawing:
         """Draws what `draw` does, from checked settings and prompts that are open already.
 
@@ -157,13 +162,14 @@ class Predictor:
           progress: called after each pixel.
           tile: see `Recipe.tile`; None draws all pictures.
           mask: what to draw of the prompts; None is what `settings` say.
+          is_grid: see `Recipe.is_grid`; None decides as for a new drawing.
 
         Raises:
           UsageError: prompts that do not fit the model, or do not keep what mask or settings say;
             or words that the model does not know.
         """
         drawing = None
-        for step in self.stream(settings, prompts, tile, mask):
+        for step in self.stream(settings, prompts, tile, mask=mask, is_grid=is_grid):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
             drawing = step.drawing
@@ -175,7 +181,9 @@ class Predictor:
         settings: DrawingSettings,
         prompts: Sequence[Prompt] = (),
         tile: tuple[int, int] | None = None,
+        *,
         mask: Mask | None = None,
+        is_grid: bool | None = None,
     ) -> Iterator[DrawingStep]:
         """Draws as `draw_as` does, and yields the unfinished pictures after each pixel.
 
@@ -187,6 +195,7 @@ class Predictor:
           prompts: see `draw_as`.
           tile: see `draw_as`.
           mask: see `draw_as`.
+          is_grid: see `draw_as`.
 
         Raises:
           UsageError: see `draw_as`.
@@ -199,7 +208,7 @@ class Predictor:
         if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
-        recipe = self._recipe(settings, prompts, tile, mask)
+        recipe = self._recipe(settings, prompts, tile, mask, is_grid)
         rows, columns = recipe.layout.rows, recipe.layout.columns
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
@@ -207,7 +216,7 @@ class Predictor:
         if prompts:  # each of them for each text
             tokens = np.stack([np.where(kept, prompt.tokens, FREE) for prompt in prompts])
             known[:] = np.tile(tokens, (len(known) // len(prompts), 1))
-        for step in self._steps(settings, known, tile):
+        for step in each_computing(self._steps(settings, known, tile)):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
@@ -250,8 +259,11 @@ class Predictor:
         prompts: Sequence[Prompt],
         tile: tuple[int, int] | None,
         mask: Mask | None,
+        is_grid: bool | None,
     ) -> Recipe:
         """Returns what draws the same again."""
+        if is_grid is None:
+            is_grid = is_grid_usual(settings.n_rows(len(prompts)), len(prompts))
         recipe = Recipe(
             model_name=self._model_name,
             checkpoint=self._stored.path.name,
@@ -262,6 +274,7 @@ class Predictor:
             prompts=(None,) * len(prompts),
             tile=tile,
             mask=None if mask is None else mask.used,
+            is_grid=is_grid and tile is None,
         )
         return with_names(recipe, [prompt.name for prompt in prompts])
 

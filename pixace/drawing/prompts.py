@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixace.errors import UsageError
 from pixace.pictures.reading import is_url
-from pixace.settings.checks import require_path
+from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings
 from pixace.tokens.reading import tokens_of
 from pixace.wording import shown
@@ -70,15 +70,28 @@ def open_prompts(
       UsageError: a source that is no picture and names none.
       ImageError: a prompt that cannot be fetched or read.
     """
-    for source in sources:
-        if not isinstance(source, Image.Image):
-            require_path("prompts", source)
+    sources = [local_prompt("prompts", source) for source in sources]
     tokens = (
         tokens_of(source, pictures, allow_private_urls=allow_private_urls) for source in sources
     )
     return tuple(
         Prompt(name_of(source), row, kept) for source, row in zip(sources, tokens, strict=True)
     )
+
+
+def local_prompt(flag: str, source: PromptSource) -> PromptSource:
+    """Returns a picture or an address as it is, and a file as the system calls it.
+
+    Args:
+      flag: which named it.
+      source: what was named.
+
+    Raises:
+      UsageError: it is no picture and names none.
+    """
+    if isinstance(source, Image.Image) or (isinstance(source, str | Path) and is_url(source)):
+        return source
+    return local_path(flag, source)
 
 
 def name_of(source: PromptSource) -> str | None:

@@ -12,24 +12,19 @@ import json
 import logging
 import os
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from pixace import __version__
 from pixace.checkpoints.folder import check_model_name, epoch_path, find_checkpoint, locate
-from pixace.drawing.layout import Layout
-from pixace.errors import ImageError, PixaceError, UsageError
-from pixace.pictures.decoding_limits import MAX_FILE_BYTES, LimitedReader
-from pixace.pictures.metadata import CARRIERS, text_inside
-from pixace.settings.checks import require_int
+from pixace.drawing.layout import GRID, Layout, layout_of
+from pixace.errors import ImageError, UsageError
+from pixace.pictures.metadata import look_inside, text_inside
+from pixace.settings.checks import require_choice, require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.system.files import file_sha256
-from pixace.system.reading import IrregularFileError, open_regular
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -79,6 +74,8 @@ class Recipe:
       pixace_version: that drew it.
       tile: row and column, from 0, of the only one of all these results that the picture shows;
         None shows them all.
+      is_grid: whether the collage is a grid of them, and not a row below the other; files say so
+        by `"layout": "grid"`, and those of one picture, or older ones, do not.
 
     Raises:
       UsageError: a value of the wrong type or out of range.
@@ -94,6 +91,7 @@ class Recipe:
     mask: UsedFile | None = None
     pixace_version: str = __version__
     tile: tuple[int, int] | None = None
+    is_grid: bool = False
 
     def __post_init__(self) -> None:
         if self.model_name is not None:
@@ -117,8 +115,20 @@ class Recipe:
     @property
     def layout(self) -> Layout:
         """The results, and which of them the picture shows."""
-        n_rows = self.drawing.n_rows(len(self.prompts))
-        return Layout(n_rows, len(self.drawing.columns), self.tile)
+        return self.layout_with(0)
+
+    def layout_with(self, n_more_columns: int) -> Layout:
+        """Returns the layout where the collage shows more columns at the right of each row."""
+        n_rows, n_columns = self.drawing.n_rows(len(self.prompts)), len(self.drawing.columns)
+        size = self.config.pictures.size
+        return layout_of(
+            n_rows,
+            n_columns,
+            size,
+            tile=self.tile,
+            is_grid=self.is_grid,
+            n_more_columns=n_more_columns,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values."""
@@ -126,6 +136,8 @@ class Recipe:
         for name in ("tile", "mask"):
             if values[name] is None:
                 del values[name]
+        if values.pop("is_grid"):
+            values["layout"] = GRID
         return {**values, "config": self.config.to_dict(), "drawing": self.drawing.to_dict()}
 
     def to_text(self) -> str:
@@ -165,10 +177,13 @@ class Recipe:
         if len(text) > _MAX_TEXT:
             raise UsageError(f"more than {_MAX_TEXT} characters")
         try:
-            values = _object("recipe", json.loads(text))
+            values = dict(_object("recipe", json.loads(text)))
         except (ValueError, RecursionError):
             raise UsageError("not a JSON object") from None
-        _refuse_unknown("recipe", values, cls)
+        is_grid = "layout" in values
+        if is_grid:
+            require_choice("layout", values.pop("layout"), (GRID,))
+        _refuse_unknown("recipe", values, cls, but="is_grid")
         drawing = dict(_object("drawing", values.get("drawing")))
         _refuse_unknown("drawing", drawing, DrawingSettings)
         drawing["temperature"] = _tuple("temperature", drawing.get("temperature"))
@@ -186,6 +201,7 @@ class Recipe:
                     "prompts": _tuple("prompts", values.get("prompts")),
                     "tile": tile,
                     "mask": mask,
+                    "is_grid": is_grid,
                 }
             )
         except TypeError:  # a name that has no default is missing
@@ -216,27 +232,7 @@ def read_recipe(path: Path | str) -> Recipe:
     Raises:
       ImageError: it cannot be read, carries no recipe, or one that cannot be used.
     """
-    name = shown(path)
-    try:
-        with (
-            open(open_regular(path), "rb", buffering=0) as raw,
-            LimitedReader(raw) as file,
-            warnings.catch_warnings(),
-        ):
-            if os.fstat(raw.fileno()).st_size > MAX_FILE_BYTES:
-                raise ImageError(f"{name}: not a picture's file")
-            warnings.simplefilter("ignore")  # of large pictures: this one is not decoded
-            text = text_inside(Image.open(file, formats=CARRIERS))
-    except PixaceError:
-        raise
-    except IrregularFileError:
-        raise ImageError(f"{name}: not a picture's file") from None
-    except (Image.UnidentifiedImageError, Image.DecompressionBombError):
-        raise ImageError(f"{name}: not a PNG, JPEG, WebP or GIF that pixace drew") from None
-    except OSError as error:
-        raise ImageError(f"{name}: {error.strerror or error}") from None
-    except Exception as error:  # decoders of damaged files raise nearly anything
-        raise ImageError(f"{name}: damaged ({type(error).__name__})") from None
+    text, name = look_inside(path, text_inside), shown(path)
     if text is None:
         raise ImageError(f"{name}: carries no recipe of pixace")
     try:
@@ -275,7 +271,8 @@ def _tuple(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _refuse_unknown(name: str, values: Mapping[str, Any], kind: type) -> None:
-    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(kind)})
+def _refuse_unknown(name: str, values: Mapping[str, Any], kind: type, but: str = "") -> None:
+    known = {field.name for field in dataclasses.fields(kind)} - {but}
+    unknown = sorted(set(values) - known)
     if unknown:
         raise UsageError(f"{name} holds {unknown[0]!r}, which this pixace does not know")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,8 +14,8 @@ from pixace.drawing.recipe import UsedFile
 from pixace.errors import UsageError
 from pixace.pictures.fitting import fitted_mask
 from pixace.pictures.reading import read_image
-from pixace.settings.checks import require_path
 from pixace.settings.drawing import DrawingSettings
+from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings
 from pixace.system.files import file_sha256
 from pixace.tokens.order import order_of
@@ -51,9 +50,9 @@ def open_mask(source: MaskSource, pictures: PictureSettings) -> Mask:
     if isinstance(source, Image.Image):
         is_drawn = _is_white(source, pictures)
         return Mask(UsedFile(None, hashlib.sha256(is_drawn.tobytes()).hexdigest()), is_drawn)
-    require_path("mask", source)
+    source = local_path("mask", source)
     is_drawn = read_image(source, lambda img: _is_white(img, pictures))
-    return Mask(UsedFile(os.fspath(source), file_sha256(Path(source))), is_drawn)
+    return Mask(UsedFile(source, file_sha256(Path(source))), is_drawn)
 
 
 def _is_white(img: Image.Image, pictures: PictureSettings) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pixace.errors import UsageError
-from pixace.settings.checks import require_path
+from pixace.settings.paths import local_path
 from pixace.system.reading import read_small
 from pixace.wording import shown
 
@@ -18,7 +18,7 @@ def read_texts(path: Path | str) -> tuple[str, ...]:
     Raises:
       UsageError: the file cannot be read, is no text in UTF-8, or holds no line.
     """
-    require_path("texts", path)
+    path = local_path("texts", path)
     try:
         lines = read_small(Path(path), _MAX_BYTES).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from pixace.errors import UsageError
 from pixace.settings.checks import require_bool
 from pixace.settings.model import ModelConfig
 from pixace.settings.text_prompts import check_words
-from pixace.tokens.text import normalised, shortened, text_tokens
+from pixace.tokens.text import cut_line, normalised, shortened, text_tokens
+
+_log = logging.getLogger(__name__)
 
 _NOT_TOLD = -1
 
@@ -123,6 +126,8 @@ def classifier_of(
 ) -> Classifier | None:
     """Returns what chooses from captions; None where there is nothing to choose.
 
+    Captions of words that the model has not learnt are warned of, and those that it reads in part.
+
     Args:
       text: see `check_choice`.
       classes: see `check_choice`.
@@ -135,6 +140,8 @@ def classifier_of(
     check_choice(text, classes, config)
     if config.caption_length is None or not (text or classes):
         return None
+    for line in _warnings(text, config.caption_length, words):
+        _log.warning("%s", line)
     texts = _as_read(words.classes if classes else text, config.caption_length)
     if len(texts) < 2:
         raise UsageError(
@@ -142,6 +149,13 @@ def classifier_of(
             "name captions by --text"
         )
     return Classifier(texts, config.caption_length)
+
+
+def _warnings(text: Sequence[str], length: int, words: WordsRecord) -> Iterator[str]:
+    """Yields what to say of captions: which words a model does not know, and what it leaves out."""
+    texts = [*dict.fromkeys(map(normalised, text))]
+    cuts = (cut_line(each, length) for each in texts)
+    yield from filter(None, (words.unknown_line(texts), *cuts))
 
 
 def _as_read(texts: Sequence[str], length: int) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pixace.backend.door import computing
 from pixace.checkpoints.folder import locate
 from pixace.dataset.captions import Captions
 from pixace.dataset.reading import load_images, read_tokens
@@ -20,9 +21,10 @@ from pixace.insight.evaluation import Evaluation
 from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.insight.ranking import Ranker, Ranking
 from pixace.models.stored import StoredModel, open_model
-from pixace.pictures.cutting import find_pictures
+from pixace.pictures.cutting import NOTHING_USED, find_pictures
 from pixace.pictures.folder import ImagePaths, Unreadable
 from pixace.settings.checks import require_int
+from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
@@ -31,11 +33,13 @@ from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
 class Evaluator:
     """A stored model, ready to measure folders of images; see `get_evaluator`."""
 
+    @computing()
     def __init__(self, stored: StoredModel) -> None:
         self._stored = stored
         self._model = stored.build("eval", batch_size=1)
         self._scorer = Scorer(self._model)
 
+    @computing()
     def evaluate(
         self,
         images: Path | str,
@@ -55,6 +59,7 @@ class Evaluator:
           ImageError: no image can be read there, or none has the captions that are asked for.
           UsageError: batch_size below 1, or captions asked for of a model that knows no words.
         """
+        images = local_path("images", images)
         require_int("batch_size", batch_size, 1)
         config, known = self._stored.config, self._stored.words.classes
         found = captions_to_measure(images, captions, config, known)
@@ -77,6 +82,7 @@ class Evaluator:
         wrong = measured(others) if any(others) else None
         return Evaluation(right, measured(without), wrong)
 
+    @computing()
     def score(
         self,
         images: Path | str,
@@ -108,12 +114,13 @@ class Evaluator:
             are asked for.
           UsageError: batch_size below 1, or a model that knows no words is asked for captions.
         """
+        images = local_path("images", images)
         require_int("batch_size", batch_size, 1)
         config, known = self._stored.config, self._stored.words
         classifier = classifier_of(text, classes, config, known)
         told = captions_to_measure(images, captions, config, known.classes)
         found = find_pictures(images, reading)
-        found.tell()
+        found.tell(NOTHING_USED if told is None else told.used)
         paths, unreadable = found.paths, [*found.unreadable]
         of_images = Captions(() for _ in paths) if told is None else told.of(paths)
         pictures = dataclasses.replace(config.pictures, unscale=reading.unscale)

@@ -13,9 +13,10 @@ from pixace.insight.captions import check_captions
 from pixace.insight.classification import check_choice
 from pixace.insight.surprise import MAX_ROWS, sheet_size, surprise_sheet
 from pixace.pictures.cutting import FoundPictures, find_pictures
-from pixace.pictures.writing import check_output, write_picture
+from pixace.pictures.writing import check_output, refuse_to_replace_images, write_picture
 from pixace.settings.checks import require_int
 from pixace.settings.model import ModelConfig, resolve_config
+from pixace.settings.paths import local_path, optional_path
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.training import AUTO, DEFAULT_WEIGHTS_DIR
@@ -58,6 +59,7 @@ def evaluate_images(
       ImageError: no image can be read there.
       CheckpointError: no such model, or its file cannot be used.
     """
+    images = local_path("images", images)
     path, _, _ = _found(
         images, reading, captions, model_name, weights_dir, checkpoint, batch_size, settings
     )
@@ -106,11 +108,13 @@ def score_images(
       ImageError: no images there, or the file cannot be written.
       CheckpointError: no such model, or its file cannot be used.
     """
+    images, surprise = local_path("images", images), optional_path("surprise", surprise)
     path, found, config = _found(
         images, reading, captions, model_name, weights_dir, checkpoint, batch_size, settings
     )
     check_choice(text, classes, config)
     if surprise is not None:
+        refuse_to_replace_images({"surprise": surprise}, {"images": images})
         check_output(Path(surprise), sheet_size(MAX_ROWS), "surprise")
     asked: dict[str, Any] = {"captions": captions, "text": text, "classes": classes}
     asked |= {"batch_size": batch_size, "reading": reading}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 from pixace.checkpoints.history import Curve
 from pixace.checkpoints.record import TrainingRecord
 from pixace.errors import PixaceError, UsageError
+from pixace.pictures.metadata import SOFTWARE, SOFTWARE_KEY
 from pixace.tokens.order import PixelOrder
 from pixace.wording import shown
 
@@ -80,6 +83,7 @@ def plot_receptive_field(
       name: of the model.
       kind: "png" or "svg".
     """
+    _import_matplotlib()
     from matplotlib.colors import LogNorm
 
     grid = np.ma.masked_equal(order.picture(lengths), 0.0)
@@ -106,18 +110,45 @@ def _figure(width: float, height: float, kind: str) -> Iterator[tuple[Figure, io
       kind: "png" or "svg".
     """
     # The object alone, without pyplot: no display, no state that others share.
-    from matplotlib import rc_context
+    _import_matplotlib()
+    from matplotlib import rc_context, rcdefaults, rcParams
     from matplotlib.figure import Figure
 
     contents = io.BytesIO()
-    # The same curves make the same file, and a name may have dollars.
-    style = rc_context({"svg.hashsalt": "pixace", "text.parse_math": False})
-    with style, warnings.catch_warnings():
+    with rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a letter of a name that the font does not have
+        rcdefaults()  # whatever the user's own style is: it may need LaTeX
+        # The same curves make the same file, and a name may have dollars.
+        rcParams.update({"svg.hashsalt": "pixace", "text.parse_math": False})
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, contents
-        undated = {"Date": None} if kind == "svg" else {}  # so that the same picture is the same
-        figure.savefig(contents, format=kind, dpi=150, metadata=undated)
+        # Without a date, so that the same picture is the same.
+        about = {"Date": None} if kind == "svg" else {SOFTWARE_KEY: SOFTWARE}
+        figure.savefig(contents, format=kind, dpi=150, metadata=about)
+
+
+def _import_matplotlib() -> None:
+    """Imports matplotlib, even where MPLBACKEND names what it does not know.
+
+    A backend shows pictures on screens, for which nothing here has a use; one that it does know
+    stays the user's.
+
+    Raises:
+      PixaceError: it cannot be imported.
+    """
+    if "matplotlib" in sys.modules:
+        return
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    except (ImportError, ValueError) as error:  # the latter of a file of settings that is no text
+        raise PixaceError(f"plots need matplotlib, which cannot be imported: {error}") from None
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend
 
 
 def _draw(axes: Axes, curve: Curve, label: str, colour: str, style: str) -> None:

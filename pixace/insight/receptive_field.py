@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pixace.backend.door import jax, jnp, trax
+from pixace.backend.door import computing, jax, jnp, trax
 from pixace.backend.types import Array, ArrayTree, Layer, Signature
 from pixace.models.build import build_model, init_model
 from pixace.models.conditioning import model_input
@@ -18,6 +18,7 @@ from pixace.tokens.vocabulary import N_RESERVED
 _EMBEDDINGS = (trax.layers.Embedding, FactoredEmbedding)
 
 
+@computing()
 def receptive_field(
     config: ModelConfig, weights: ArrayTree, tokens: np.ndarray, pixel: int, seed: int = 0
 ) -> np.ndarray:

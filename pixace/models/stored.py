@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pixace.backend.door import jax
+from pixace.backend.door import computing, jax
 from pixace.backend.types import Layer, Mode
 from pixace.checkpoints.file import Checkpoint, read_checkpoint, stored_config
 from pixace.checkpoints.fitting import fit_arrays
@@ -40,6 +40,7 @@ class StoredModel:
     path: Path
     words: WordsRecord
 
+    @computing()
     def build(self, mode: Mode, batch_size: int) -> Layer:
         """Returns the model in a mode, with these weights and state for `batch_size` rows."""
         device = jax.devices()[0].device_kind
@@ -47,6 +48,7 @@ class StoredModel:
         return model_with_weights(self.config, mode, self.weights, batch_size)
 
 
+@computing()
 def open_model(
     path: Path, settings: Mapping[str, Any], stored: Checkpoint | None = None
 ) -> StoredModel:

@@ -13,12 +13,20 @@ from PIL import Image
 
 from pixace.errors import ImageError
 from pixace.pictures import sheet_frames
-from pixace.pictures.decoding_limits import MAX_ANIMATED_PIXELS, MAX_FRAMES
-from pixace.pictures.folder import ImagePath, ImagePaths, Unreadable, list_folder
+from pixace.pictures.decoding_limits import MAX_ANIMATED_PIXELS, MAX_FRAMES, MAX_PIXELS
+from pixace.pictures.folder import (
+    ImagePath,
+    ImagePaths,
+    ImageSource,
+    LeftOut,
+    Unreadable,
+    list_folder,
+)
 from pixace.pictures.pieces import Piece
 from pixace.pictures.reading import read_image
 from pixace.pictures.rgb import upright
 from pixace.pictures.sheet_frames import Described
+from pixace.pictures.suffixes import spelled_counts
 from pixace.settings.reading import ALL, ONE_EACH, Cell, Grid, ReadingSettings
 from pixace.system.threads import in_order
 from pixace.wording import shown
@@ -27,7 +35,9 @@ _log = logging.getLogger(__name__)
 
 _MAX_CELLS = 1_000_000  # of one sheet
 _ANIMATED = ("GIF", "PNG", "WEBP")
-_LISTED = 10  # suffixes in one line
+
+
+NOTHING_USED = Counter[str]()
 
 
 class FoundPictures(NamedTuple):
@@ -41,6 +51,7 @@ class FoundPictures(NamedTuple):
       n_empty: cells that were left out.
       n_uneven: files that the grid does not divide evenly, so that pixels are left over.
       others: how many other files there are of each suffix.
+      left_out: what is no image of the folder's owner.
     """
 
     paths: ImagePaths
@@ -50,10 +61,23 @@ class FoundPictures(NamedTuple):
     n_empty: int
     n_uneven: int
     others: dict[str, int]
+    left_out: LeftOut
 
-    def tell(self) -> None:
-        """Says in the log what was cut, and what is not read; nothing where there is neither."""
-        folder = shown(self.paths.folder)
+    def not_read(self, used: Counter[str] = NOTHING_USED) -> dict[str, int]:
+        """Returns how many other files of each suffix are of no use, the most frequent first.
+
+        Args:
+          used: how many of them are, as for captions.
+        """
+        return dict((Counter(self.others) - used).most_common())
+
+    def tell(self, used: Counter[str] = NOTHING_USED) -> None:
+        """Says in the log what was cut, and what is not read; nothing where there is neither.
+
+        Args:
+          used: see `not_read`.
+        """
+        folder = shown(self.paths.source)
         if self.n_cut:
             _log.info(
                 "%s: %d of %d image files cut into pictures, %d in all; %d empty cells left out%s",
@@ -64,14 +88,10 @@ class FoundPictures(NamedTuple):
                 self.n_empty,
                 f"; pixels left over in {self.n_uneven}" if self.n_uneven else "",
             )
-        if self.others:
-            _log.info("%s: not read as images: %s", folder, spelled_counts(self.others))
-
-
-def spelled_counts(others: dict[str, int]) -> str:
-    """Spells how many files of which suffix there are, the most frequent first."""
-    words = [f"{count} {shown(suffix[:20])}" for suffix, count in others.items()]
-    return ", ".join(words[:_LISTED]) + (", ..." if len(words) > _LISTED else "")
+        if not_read := self.not_read(used):
+            _log.info("%s: not read as images: %s", folder, spelled_counts(not_read))
+        if left_out := str(self.left_out._replace(hidden=0)):
+            _log.info("%s: left out: %s", folder, left_out)
 
 
 class _Taken(NamedTuple):
@@ -96,24 +116,24 @@ _WHOLE = _Taken([], [])
 
 
 def find_pictures(
-    folder: Path | str, reading: ReadingSettings = ONE_EACH, flag: str = "images"
+    folder: ImageSource, reading: ReadingSettings = ONE_EACH, flag: str = "images"
 ) -> FoundPictures:
-    """Lists the pictures of a folder and its sub-folders.
+    """Lists the pictures of a folder and its sub-folders, or of one file.
 
     Sheets are cut where a JSON says how, or else by the grid, if there is one. For that they are
     decoded, as what is empty in them shows only then.
 
     Args:
-      folder: the top folder.
+      folder: the top folder, or a file; or what has been found there before.
       reading: how files become pictures.
       flag: which flag named it.
 
     Raises:
-      UsageError: the folder has no name, or one that cannot be.
-      ImageError: the folder does not exist, or no picture is in it.
+      UsageError: it has no name, or one that cannot be.
+      ImageError: it does not exist, or no picture is in it.
     """
-    files, others = list_folder(folder, flag)
-    has_data = sheet_frames.SUFFIX in others
+    files, others, left_out = list_folder(folder, flag)
+    has_data = sheet_frames.SUFFIX in others or files.source != files.folder
     unreadable: list[Unreadable] = []
     counts = Counter[str]()
 
@@ -131,11 +151,10 @@ def find_pictures(
 
     paths = files
     if reading.grid is not None or reading.frames == ALL or has_data:
-        paths = ImagePaths(files.folder, names())
+        paths = ImagePaths(files.folder, names(), files.source)
     if not paths:
         raise _nothing_in(files, unreadable)
-    others[sheet_frames.SUFFIX] -= counts["described"]
-    not_read = {suffix: count for suffix, count in others.most_common() if count > 0}
+    not_cut = others - Counter({sheet_frames.SUFFIX: counts["described"]})
     return FoundPictures(
         paths,
         unreadable,
@@ -143,7 +162,8 @@ def find_pictures(
         n_cut=counts["cut"],
         n_empty=counts["empty"],
         n_uneven=counts["uneven"],
-        others=not_read,
+        others=dict(not_cut.most_common()),
+        left_out=left_out,
     )
 
 
@@ -153,7 +173,7 @@ def _nothing_in(files: ImagePaths, unreadable: list[Unreadable]) -> ImageError:
     if unreadable:
         reason = f"the first: {shown(unreadable[0].path)}: {unreadable[0].problem}"
     return ImageError(
-        f"{shown(files.folder)}: no picture can be taken from its {len(files)} image files; "
+        f"{shown(files.source)}: no picture can be taken from its {len(files)} image files; "
         f"{reason}"
     )
 
@@ -171,7 +191,7 @@ def _taken(reading: ReadingSettings, has_data: bool, path: ImagePath) -> _Taken:
                 return _Taken(frames, [])
         if reading.grid is not None:
             grid = Grid.of(reading.grid)
-            return read_image(path, lambda img: _by_grid(path, upright(img), grid))
+            return read_image(path, lambda img: _by_grid(path, img, grid))
     except ImageError as error:
         return _Taken([], [Unreadable.because(path, error)])
     return _WHOLE
@@ -203,12 +223,18 @@ def _frames(path: Path, img: Image.Image) -> list[bytes]:
     return [Piece(path, str(frame + 1 - first), frame).encoded() for frame in frames]
 
 
-def _by_grid(path: Path, sheet: Image.Image, grid: Grid) -> _Taken:
+def _by_grid(path: Path, img: Image.Image, grid: Grid) -> _Taken:
     """Cuts a sheet into cells; a picture that is one cell stays whole.
 
     Raises:
-      ImageError: it has no cell, or too many.
+      ImageError: it has no cell, or too many, or cannot be decoded in its own size.
     """
+    if img.width * img.height > MAX_PIXELS:
+        raise ImageError(
+            f"{shown(path)}: {img.width}x{img.height} pixels are more than the "
+            f"{MAX_PIXELS // 10**6} million allowed of a sheet"
+        )
+    sheet = upright(img)
     rows, columns = grid.shape(sheet.size)
     if sheet.size == (grid.width, grid.height):
         return _WHOLE

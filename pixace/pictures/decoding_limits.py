@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from PIL.TiffImagePlugin import TiffImageFile
 
 MAX_PIXELS = 50_000_000  # beyond that a picture of a few kilobytes can claim gigabytes of memory
+MAX_JPEG_PIXELS = 4 * MAX_PIXELS  # of which a half of the width and the height is decoded, or less
 MAX_FILE_BYTES = 250_000_000  # Pillow reads the whole of a WebP; 50 million plain pixels are less
 # One by one, Pillow reads a PNG's chunks, a GIF's blocks and the markers of a JPEG: a file of
 # nothing else takes minutes. A PNG of 200 MB in chunks of 8 KB takes a third of this.
@@ -26,6 +27,7 @@ MAX_READS = 300_000
 MAX_HEADER_BYTES = 32_000_000
 # A progressive JPEG passes over its pixels once for each scan, 10 times as a rule.
 MAX_SCANNED_PIXELS = 1_000_000_000
+_USUAL_SCANS = 12  # that a picture of any size may have
 # An animation's frames are decoded one after another, and each anew to come to a later one.
 MAX_FRAMES = 10_000
 MAX_ANIMATED_PIXELS = 1_000_000_000
@@ -36,7 +38,11 @@ _MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
 # In which libtiff keeps to what memory the picture needs, and takes no longer than for its pixels.
 _TIFF_COMPRESSIONS = ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits")
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags
-_START_OF_SCAN, _END_OF_IMAGE = b"\xda", b"\xd9"
+START_OF_SCAN, _END_OF_IMAGE = b"\xda", b"\xd9"
+
+
+class RefusedError(OSError):
+    """A file that may be whole, and is not read."""
 
 
 class LimitedReader(io.BufferedReader):
@@ -62,16 +68,16 @@ class LimitedReader(io.BufferedReader):
         """Reads as any file does.
 
         Raises:
-          OSError: it was read too often, or too much of it before the pixels.
+          RefusedError: it was read too often, or too much of it before the pixels.
         """
         self.reads_left -= 1
         if self.reads_left < 0:
-            raise OSError("made of too many small pieces")
+            raise RefusedError("made of too many small pieces")
         data = super().read(size)
         if size is not None and size >= 0:  # else the whole file at once, as WebP is read
             self.bytes_left -= len(data)
         if self.bytes_left < 0:
-            raise OSError(f"more than {MAX_HEADER_BYTES // 10**6} MB come before the pixels")
+            raise RefusedError(f"more than {MAX_HEADER_BYTES // 10**6} MB come before the pixels")
         return data
 
 
@@ -79,39 +85,48 @@ def check_tiff(img: TiffImageFile) -> None:
     """Refuses a TIFF whose decoder is not one of those known here, or would need too much memory.
 
     Raises:
-      OSError: its compression is another one, or its tiles are larger than MAX_PIXELS.
+      RefusedError: its compression is another one, or its tiles are larger than MAX_PIXELS.
     """
     compression = str(img.info.get("compression"))
     if compression not in _TIFF_COMPRESSIONS:
-        raise OSError(f"TIFF with {compression} compression is not read; save it as PNG")
+        raise RefusedError(f"TIFF with {compression} compression is not read; save it as PNG")
     # One is decoded at once, however few pixels the picture has.
     width, length = (img.tag_v2.get(tag, 1) for tag in (_TILE_WIDTH, _TILE_LENGTH))
     if not (isinstance(width, int) and isinstance(length, int) and width * length <= MAX_PIXELS):
-        raise OSError("tiles larger than a picture may be")
+        raise RefusedError("tiles larger than a picture may be")
 
 
 def check_scans(file: io.BufferedReader, n_pixels: int) -> None:
     """Refuses a JPEG whose scans pass over more than MAX_SCANNED_PIXELS; keeps the position.
 
     Raises:
-      OSError: it has too many scans for its size.
+      RefusedError: it has too many scans for its size.
     """
     place = file.tell()
     file.seek(0)
     data = file.read()
     file.seek(place)
-    if data.count(b"\xff" + _START_OF_SCAN) * n_pixels <= MAX_SCANNED_PIXELS:
+    most = max(_USUAL_SCANS, MAX_SCANNED_PIXELS // n_pixels)
+    if data.count(b"\xff" + START_OF_SCAN) <= most:
         return  # there cannot be more of them, and this is faster than to look where they are
-    position = n_scans = 0
+    if sum(marker == START_OF_SCAN for marker, _ in jpeg_segments(data)) > most:
+        raise RefusedError("too many scans for its size")
+
+
+def jpeg_segments(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yields the markers of a JPEG, up to its end, and where what follows them begins.
+
+    Raises:
+      RefusedError: it has too many.
+    """
+    position = 0
     for _ in range(_MAX_SEGMENTS):
         marker = _MARKER.search(data, position)
         if marker is None or marker[1] == _END_OF_IMAGE:
             return
-        n_scans += marker[1] == _START_OF_SCAN
-        if n_scans * n_pixels > MAX_SCANNED_PIXELS:
-            break
+        yield marker[1], marker.end()
         position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
-    raise OSError("too many scans for its size")
+    raise RefusedError("too many scans for its size")
 
 
 class PixelAllowance:

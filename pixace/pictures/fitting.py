@@ -10,7 +10,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from pixace.pictures.exact import block_size, shrunk
 from pixace.pictures.metadata import is_drawn
-from pixace.pictures.rgb import lies_on_its_side, to_rgb, to_rgba
+from pixace.pictures.orientation import lies_on_its_side
+from pixace.pictures.profiles import to_srgb
+from pixace.pictures.rgb import to_rgb, to_rgba
 from pixace.settings.pictures import CROP, PAD, SQUASH, PictureSettings
 
 # A JPEG is decoded at a half, a quarter or an eighth of its width and height, if that leaves so
@@ -160,7 +162,7 @@ def drafted(img: Image.Image, pictures: PictureSettings) -> Image.Image:
     # The box leaves out what only fills up the last blocks of a row and a column.
     times = whole[0] / draft[1][2]
     box = (left / times, top / times, right / times, bottom / times)
-    rgb = img.convert("RGB")
+    rgb = to_srgb(img).convert("RGB")
     if pictures.fit == CROP:  # or what is cut off would shine into what is left
         outer = (int(box[0]), int(box[1]), math.ceil(box[2]), math.ceil(box[3]))
         rgb = rgb.crop(outer)

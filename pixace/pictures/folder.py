@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
@@ -13,26 +12,22 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
-from PIL import features
 
 from pixace.errors import ImageError
+from pixace.pictures.own_files import Made, made_by_pixace
 from pixace.pictures.pieces import Piece
+from pixace.pictures.suffixes import SUFFIXES, is_image_name, spelled_counts, suffix_of
+from pixace.pictures.walking import PassedOver, walk
 from pixace.settings.checks import require_path
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
-SUFFIXES = (
-    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
-    *([".avif"] if features.check("avif") else []),
-)
-NO_SUFFIX = "no suffix"
-
 ImagePath: TypeAlias = Path | Piece  # of a picture: its file, or a part of one
 
 
 class ImagePaths(Sequence[ImagePath]):
-    """The pictures of one folder: a million of them in some 40 MB.
+    """The pictures of one folder, or of one file: a million of them in some 40 MB.
 
     As a list of paths they would take ten times that. Here their names lie in one piece, and a
     path is made when it is asked for.
@@ -41,10 +36,16 @@ class ImagePaths(Sequence[ImagePath]):
       folder: the top folder.
       names: the files' names, relative to it; behind that of a file and a NUL, which no name has,
         stands what part of it is meant, as `Piece.encoded` spells it.
+      source: what the user has named, the folder or one file in it; None stands for the folder.
+
+    Attributes:
+      folder: see above.
+      source: see above.
     """
 
-    def __init__(self, folder: Path, names: Iterable[bytes]) -> None:
+    def __init__(self, folder: Path, names: Iterable[bytes], source: Path | None = None) -> None:
         self.folder = folder
+        self.source = source or folder
         self._names = bytearray()
         self._ends = array("q", [0])
         for name in names:
@@ -74,6 +75,10 @@ class ImagePaths(Sequence[ImagePath]):
         """Returns the name of the file that one picture is in, relative to the folder."""
         return self.name(number).partition(b"\0")[0]
 
+    def path(self, number: int) -> str:
+        """Returns the file that one picture is in."""
+        return os.path.join(self.folder, os.fsdecode(self.file_name(number)))
+
     def label(self, number: int) -> str:
         """Returns what to call one picture: its path, relative to the folder."""
         path = self[number]
@@ -82,7 +87,7 @@ class ImagePaths(Sequence[ImagePath]):
 
     def select(self, numbers: Iterable[int]) -> ImagePaths:
         """Returns the pictures with these numbers, in that order."""
-        return ImagePaths(self.folder, map(self.name, numbers))
+        return ImagePaths(self.folder, map(self.name, numbers), self.source)
 
     def spread(self, most: int) -> ImagePaths:
         """Returns at most so many of the pictures, from all over the folder."""
@@ -122,82 +127,142 @@ class Unreadable(NamedTuple):
         return cls(path, str(error).removeprefix(f"{shown(path)}: "))
 
 
+class LeftOut(NamedTuple):
+    """What of a folder is not taken for its images.
+
+    Attributes:
+      made: pictures that pixace has made.
+      models: folders of models.
+      hidden: files and folders that are hidden, or the system's own.
+    """
+
+    made: int = 0
+    models: int = 0
+    hidden: int = 0
+
+    def __str__(self) -> str:
+        words = {
+            "picture{} made by pixace": self.made,
+            "folder{} of a model": self.models,
+            "hidden file{0} or folder{0}": self.hidden,
+        }
+        return ", ".join(
+            f"{count} {what.format('s' * (count != 1))}" for what, count in words.items() if count
+        )
+
+
 class FolderListing(NamedTuple):
-    """The files of a folder and its sub-folders.
+    """The files of a folder and its sub-folders, or one file.
 
     Attributes:
       paths: the image files, in the order of their paths.
       others: how many other files there are of each suffix, hidden ones left out.
+      left_out: what is no image of the folder's owner.
     """
 
     paths: ImagePaths
     others: Counter[str]
+    left_out: LeftOut = LeftOut()
+
+    def select(self, numbers: Iterable[int]) -> FolderListing:
+        """Returns the same of some of the image files."""
+        return self._replace(paths=self.paths.select(numbers))
 
 
-def find_images(folder: Path | str, flag: str = "images") -> ImagePaths:
+# What holds images: a folder or a file by name, or what has been found there already.
+ImageSource: TypeAlias = Path | str | FolderListing
+
+
+def find_images(folder: ImageSource, flag: str = "images") -> ImagePaths:
     """Lists the image files of a folder; see `list_folder`."""
     return list_folder(folder, flag).paths
 
 
-def list_folder(folder: Path | str, flag: str = "images") -> FolderListing:
-    """Lists the files of a folder and its sub-folders.
-
-    Images are told by suffix, any letter case. Links to folders are followed, each folder once.
+def require_images(folder: Path | str, flag: str = "images") -> None:
+    """Checks that there is an image file, without looking at more than that takes.
 
     Args:
-      folder: the top folder.
+      folder: see `list_folder`.
+      flag: see `list_folder`.
+
+    Raises:
+      UsageError, ImageError: see `list_folder`.
+    """
+    require_path(flag, folder)
+    for name in walk(Path(folder), PassedOver()):
+        if is_image_name(name) and made_by_pixace(Path(folder, name)) is Made.NOT:
+            return
+    list_folder(folder, flag)
+
+
+def list_folder(folder: ImageSource, flag: str = "images") -> FolderListing:
+    """Lists the files of a folder and its sub-folders.
+
+    Images are told by suffix, any letter case. What is hidden below the folder is left out, as are
+    the folders of models and collages, sheets, films and tables of pixace's own. Single pictures
+    that models drew are images where there are no others. A file that is named is an image whoever
+    has made it.
+
+    Args:
+      folder: the top folder, or an image file; or what has been found there before.
       flag: which flag named it.
 
     Raises:
-      UsageError: the folder has no name, or one that cannot be.
-      ImageError: the folder does not exist or holds no image.
+      UsageError: it has no name, or one that cannot be.
+      ImageError: it does not exist, or holds no image.
     """
+    if isinstance(folder, FolderListing):
+        return folder
     require_path(flag, folder)  # `--images=$UNSET` does not mean the current folder
     folder = Path(folder)
+    if os.path.isfile(folder):
+        return _one_file(folder)
     if not os.path.isdir(folder):
         raise ImageError(f"{shown(folder)}: no such folder of images")
-    others = Counter[str]()
-    found = ImagePaths(folder, map(os.fsencode, _walk(folder, others)))
-    if not found:
-        raise ImageError(f"{shown(folder)}: no images in this folder ({', '.join(SUFFIXES)})")
-    _log.debug("%s: %d image files", shown(folder), len(found))
-    return FolderListing(found, others)
+    others, passed = Counter[str](), PassedOver()
+    found = ImagePaths(folder, map(os.fsencode, _image_names(walk(folder, passed), others)))
+    paths = _by_others(found)
+    left_out = LeftOut(len(found) - len(paths), passed.models, passed.hidden)
+    if not paths:
+        but = f"; left out: {left_out}" if any(left_out) else ""
+        if others:
+            but += f"; not read: {spelled_counts(dict(others.most_common()))}"
+        raise ImageError(f"{shown(folder)}: no images in this folder ({', '.join(SUFFIXES)}){but}")
+    _log.debug("%s: %d image files", shown(folder), len(paths))
+    return FolderListing(paths, others, left_out)
 
 
-def _walk(folder: Path, others: Counter[str]) -> Iterator[str]:
-    """Yields the names of the image files below a folder, relative to it, in order.
+def _one_file(path: Path) -> FolderListing:
+    """Returns an image file as the only one.
+
+    Raises:
+      ImageError: it is none, by its suffix.
+    """
+    if not is_image_name(path.name):
+        raise ImageError(
+            f"{shown(path)}: no such folder of images, and no image itself ({', '.join(SUFFIXES)})"
+        )
+    return FolderListing(ImagePaths(path.parent, [os.fsencode(path.name)], path), Counter())
+
+
+def _image_names(names: Iterable[str], others: Counter[str]) -> Iterator[str]:
+    """Yields the names of image files.
 
     Args:
-      folder: the folder.
-      others: gets the suffixes of the other files.
+      names: of all files.
+      others: gets the suffixes of the others.
     """
-    seen: set[tuple[int, int]] = set()
-    left = [""]  # what is still to come, the next one last; a folder ends with a slash
-    while left:
-        name = left.pop()
-        if name and not name.endswith("/"):
+    for name in names:
+        if is_image_name(name):
             yield name
-            continue
-        with contextlib.suppress(OSError):  # a folder that cannot be read holds nothing for us
-            path = os.path.join(folder, name)
-            status = os.stat(path)
-            if (status.st_dev, status.st_ino) in seen:  # a link back up, or a second way in
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(path) as entries:
-                inside = [name + label for entry in entries if (label := _label(entry, others))]
-            left += sorted(inside, key=lambda label: label.rstrip("/"), reverse=True)
+        else:
+            others[suffix_of(name)] += 1
 
 
-def _label(entry: os.DirEntry[str], others: Counter[str]) -> str:
-    """Returns a folder's name with a slash, an image file's name, or nothing; see `_walk`."""
-    try:
-        if entry.is_dir():
-            return f"{entry.name}/"
-    except OSError:  # a link that leads nowhere, which opening it will tell
-        pass
-    if entry.name.lower().endswith(SUFFIXES):
-        return entry.name
-    if not entry.name.startswith("."):
-        others[os.path.splitext(entry.name)[1].lower() or NO_SUFFIX] += 1
-    return ""
+def _by_others(found: ImagePaths) -> ImagePaths:
+    """Leaves out what pixace has made, but for single pictures where there is nothing else."""
+    folder = os.path.join(os.fsencode(found.folder), b"")
+    made = [made_by_pixace(folder + found.name(number)) for number in range(len(found))]
+    kept = Made.NOT if Made.NOT in made else Made.NATIVE
+    numbers = [number for number, kind in enumerate(made) if kind is kept]
+    return found if len(numbers) == len(found) else found.select(numbers)

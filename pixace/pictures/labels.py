@@ -16,6 +16,9 @@ from pixace.wording import one_line
 Labels: TypeAlias = Sequence[Sequence[str]]
 """Of each row of a collage, from left to right; each has an equal share of the width."""
 
+SAID_KEY = "said"
+"""In the `info` of a collage that has none below its rows: the `Labels` that it could have."""
+
 _MOST_LINES = 3
 _SMALLEST, _LARGEST = 12, 24  # letters, in pixels
 _LETTERS = 16  # of them are as high as a row

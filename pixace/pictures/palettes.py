@@ -16,10 +16,11 @@ import numpy as np
 from PIL import Image
 
 from pixace.errors import ImageError, UsageError
+from pixace.pictures.metadata import saving_options
 from pixace.pictures.reading import read_image
-from pixace.pictures.rgb import OPAQUE
-from pixace.settings.checks import require_path
+from pixace.pictures.rgb import OPAQUE, to_rgba
 from pixace.settings.colours import MAX_COLOURS
+from pixace.settings.paths import local_path
 from pixace.system.files import write_result
 from pixace.system.reading import read_small
 from pixace.wording import quoted, shown
@@ -38,7 +39,7 @@ def read_palette(path: Path | str) -> list[str]:
       UsageError: the suffix is not that of a palette; or the file, which the message names, cannot
         be read, is no palette, or has no colour or more than MAX_COLOURS.
     """
-    suffix, path = check_palette_file(path), Path(path)
+    suffix, path = check_palette_file(path), Path(local_path("the palette", path))
     if suffix == ".png":
         return _of_picture(path)
     try:
@@ -80,8 +81,7 @@ def check_palette_file(path: Path | str, flag: str = "the palette") -> str:
     Raises:
       UsageError: it is not.
     """
-    require_path(flag, path)
-    suffix = Path(path).suffix.lower()
+    suffix = Path(local_path(flag, path)).suffix.lower()
     if suffix not in _WRITERS:
         name = quoted(shown(Path(path).name))
         raise UsageError(f"{flag} must be a file that ends in {', '.join(_WRITERS)}, not {name}")
@@ -112,7 +112,7 @@ def _of_picture(path: Path) -> list[str]:
                 f"{shown(path)}: {img.width}x{img.height} pixels are too many for a palette, which "
                 "needs one for each colour"
             )
-        return np.asarray(img.convert("RGBA")).reshape(-1, 4)
+        return np.asarray(to_rgba(img)).reshape(-1, 4)
 
     try:
         pixels, first = np.unique(read_image(path, work), axis=0, return_index=True)
@@ -224,7 +224,7 @@ def _as_jasc(colours: Sequence[str]) -> bytes:
 def _as_png(colours: Sequence[str]) -> bytes:
     pixels = np.frombuffer(bytes.fromhex("".join(colours)), np.uint8).reshape(1, -1, 3)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG", **saving_options(None, "PNG"))
     return buffer.getvalue()
 
 

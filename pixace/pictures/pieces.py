@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from PIL import Image
 
+from pixace.pictures.rgb import to_rgba
+
 Box: TypeAlias = tuple[int, int, int, int]  # left, upper, right and lower edge in pixels
 
 _LONGEST_LABEL = 100
@@ -80,5 +82,5 @@ def cut(img: Image.Image, piece: Piece) -> Image.Image:
 def _restored(part: Image.Image, size: tuple[int, int], place: tuple[int, int]) -> Image.Image:
     """Puts back what was trimmed: transparent pixels around a part."""
     canvas = Image.new("RGBA", size)
-    canvas.paste(part.convert("RGBA"), place)
+    canvas.paste(to_rgba(part), place)
     return canvas

@@ -1,4 +1,4 @@
-"""Finding images, opening them safely, making them plain RGB."""
+"""Opening images safely, making them plain RGB."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-# Each of these registers its format with Pillow, which otherwise loads them one by one on demand
-# and does not know the names in FORMATS before that.
-from PIL import AvifImagePlugin as _avif
-from PIL import BmpImagePlugin as _bmp  # noqa: F401
-from PIL import GifImagePlugin as _gif  # noqa: F401
 from PIL import Image
-from PIL import JpegImagePlugin as _jpeg
-from PIL import PngImagePlugin as _png  # noqa: F401
-from PIL import TiffImagePlugin as _tiff
-from PIL import WebPImagePlugin as _webp  # noqa: F401
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from pixace.errors import ImageError
+from pixace.pictures import png_colours, profiles
 from pixace.pictures.decoding_limits import (
     MAX_FILE_BYTES,
+    MAX_JPEG_PIXELS,
     MAX_PIXELS,
     LimitedReader,
     PixelAllowance,
+    RefusedError,
     check_scans,
     check_tiff,
 )
 from pixace.pictures.fitting import drafted, fitted
-from pixace.pictures.folder import SUFFIXES
+from pixace.pictures.jpeg_file import JpegFile
+from pixace.pictures.opening import damage, opened
 from pixace.pictures.rgb import to_rgb
 from pixace.settings.pictures import PictureSettings
 from pixace.system.reading import open_regular
@@ -40,9 +37,6 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
-# Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
-# foreign programs (EPS) or that nobody needs here.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF")
 _allowance = PixelAllowance(2 * MAX_PIXELS)
 
 T = TypeVar("T")
@@ -152,29 +146,63 @@ def _decode(
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # Pillow warns of oddities that do not matter here
-        img = Image.open(reader, formats=FORMATS)
-        n_pixels = img.width * img.height
-        if n_pixels > MAX_PIXELS:
-            raise ImageError(
-                f"{name}: {img.width}x{img.height} pixels are more than the "
-                f"{MAX_PIXELS // 10**6} million allowed"
-            )
-        if isinstance(img, _tiff.TiffImageFile):
+        img = opened(reader)
+        _check_pixels(img, name)
+        if isinstance(img, TiffImageFile):
             check_tiff(img)
             reader.let_twice_the_file_follow()
         else:
             reader.let_pixels_follow()
-        if isinstance(img, _jpeg.JpegImageFile):
+        n_pixels = img.width * img.height
+        if isinstance(img, JpegFile):
             check_scans(reader, n_pixels)
+        _check_profile(img, name)
         # What an AVIF decodes may be larger than what it says of itself: two of them at a time.
-        n_taken = MAX_PIXELS if isinstance(img, _avif.AvifImageFile) else n_pixels
-        with _allowance.taking(n_taken + besides):
+        n_taken = MAX_PIXELS if isinstance(img, AvifImageFile) else min(n_pixels, MAX_PIXELS)
+        with _allowance.taking(n_taken + besides), reasons_named(name, img.format):
             return work(img)
 
 
+def _check_pixels(img: Image.Image, name: str) -> None:
+    """Refuses a picture of too many pixels.
+
+    Raises:
+      ImageError: it has more than MAX_PIXELS, or as a JPEG that can be decoded in part, more than
+        MAX_JPEG_PIXELS.
+    """
+    is_scaled = isinstance(img, JpegFile) and bool(img.quantization)  # a lossless one cannot be
+    most = MAX_JPEG_PIXELS if is_scaled else MAX_PIXELS
+    if img.width * img.height > most:
+        raise ImageError(
+            f"{name}: {img.width}x{img.height} pixels are more than the "
+            f"{most // 10**6} million allowed"
+        )
+
+
+def _check_profile(img: Image.Image, name: str) -> None:
+    """Leaves out a colour profile that is broken, and takes what a PNG says of its colours for one.
+
+    It costs nobody the picture, which is then shown as one without.
+    """
+    profile = img.info.get(profiles.KEY)
+    if img.format == "PNG" and (profile is None or "cicp" in img.info):
+        profile = png_colours.profile_of(img.info) or profile
+    if profile is None:
+        return
+    if profiles.fits(profile, img.mode):
+        img.info[profiles.KEY] = profile
+    else:
+        img.info.pop(profiles.KEY, None)
+        _log.debug("%s: its colour profile is broken, or not of such a picture: ignored", name)
+
+
 @contextlib.contextmanager
-def reasons_named(name: str) -> Iterator[None]:
+def reasons_named(name: str, kind: str | None = None) -> Iterator[None]:
     """Makes one line of whatever a decoder raises, which begins with the name of the picture.
+
+    Args:
+      name: of the picture.
+      kind: its format's name, if that is known.
 
     Raises:
       ImageError: something was raised.
@@ -187,7 +215,7 @@ def reasons_named(name: str) -> Iterator[None]:
         raise ImageError(f"{name}: not enough memory to decode it") from None
     except Exception as error:  # decoders of damaged files raise nearly anything
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
-        reason = reason or type(error).__name__
-        if isinstance(error, Image.UnidentifiedImageError):
-            reason = f"not an image of a known kind ({', '.join(s[1:] for s in SUFFIXES)})"
-        raise ImageError(f"{name}: {reason}") from None
+        is_told = isinstance(error, RefusedError | Image.DecompressionBombError)
+        if kind is not None and not is_told and getattr(error, "errno", None) is None:
+            reason = damage(kind, error)
+        raise ImageError(f"{name}: {reason or type(error).__name__}") from None

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import struct
-
 import numpy as np
-from PIL import Image, ImageColor, ImageOps
+from PIL import Image, ImageColor
+
+from pixace.pictures.orientation import turned
+from pixace.pictures.profiles import to_srgb
 
 OPAQUE = 128  # least alpha of a pixel that has a colour, where it has one or is transparent
 
-_ORIENTATION = 0x0112  # EXIF's tag, and its value for a picture stored upright
-_UPRIGHT = 1
-_ON_ITS_SIDE = (5, 6, 7, 8)
-# Damaged EXIF, which Pillow refuses in many ways, says nothing about the pixels.
-_DAMAGED = (SyntaxError, ValueError, LookupError, TypeError, struct.error)
 _PIECE = 1 << 20
 
 
 def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
     """Converts a picture of any mode to RGB.
 
-    The first frame is used, EXIF orientation applied, transparency composited on `background`,
-    and deep greys scaled to eight bits (Pillow's own conversion would clip them to white).
+    The first frame is used, EXIF orientation and colour profile applied, transparency composited on
+    `background`, and deep greys scaled to eight bits (Pillow's own conversion would clip them to
+    white).
 
     Returns:
       A picture of mode RGB.
@@ -45,31 +41,21 @@ def on_background(img: Image.Image, background: str) -> Image.Image:
 
 
 def _eight_bits(img: Image.Image) -> Image.Image:
-    """Decodes a picture, turns it upright, and scales deep greys to eight bits."""
+    """Decodes a picture, turns it upright, and makes it one of eight bits and of sRGB."""
     img = upright(img)
     if img.mode.startswith("I") or img.mode == "F":
         img = _deep_grey_to_8_bits(img)
-    return img
+    return to_srgb(img)
 
 
 def upright(img: Image.Image) -> Image.Image:
     """Decodes a picture, and turns it as its EXIF says."""
     img.load()
-    with contextlib.suppress(*_DAMAGED):
-        if img.getexif().get(_ORIENTATION, _UPRIGHT) != _UPRIGHT:
-            return ImageOps.exif_transpose(img)
-    return img
-
-
-def lies_on_its_side(img: Image.Image) -> bool:
-    """Returns whether turning a picture upright swaps its width and its height."""
-    with contextlib.suppress(*_DAMAGED):
-        return img.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
-    return False
+    return turned(img)
 
 
 def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:
-    """Scales 16-bit, 32-bit and floating-point greys to mode L.
+    """Scales 16-bit, 32-bit and floating-point greys to mode L, or LA if one is transparent.
 
     A 16-bit picture is white at 65535. The other two modes do not say what their white is: the
     smallest of 1 (floats only), 255 and 65535 that holds every pixel is taken.
@@ -83,7 +69,12 @@ def _deep_grey_to_8_bits(img: Image.Image) -> Image.Image:
     levels = [
         np.round(np.clip(_finite(piece) / white, 0, 1) * 255).astype(np.uint8) for piece in pieces
     ]
-    return Image.fromarray(np.concatenate(levels).reshape(grey.shape))
+    plain = Image.fromarray(np.concatenate(levels).reshape(grey.shape))
+    if (clear := img.info.get("transparency")) is not None:
+        alpha = Image.fromarray(np.where(grey == clear, 0, 255).astype(np.uint8))
+        plain = Image.merge("LA", (plain, alpha))
+    plain.info = {key: value for key, value in img.info.items() if key != "transparency"}
+    return plain
 
 
 def _finite(grey: np.ndarray) -> np.ndarray:

@@ -6,16 +6,19 @@ import contextlib
 import io
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from pixace.errors import ImageError, UsageError
+from pixace.pictures.folder import find_images
 from pixace.pictures.metadata import RECIPE_KEY, saving_options
 from pixace.pictures.rgb import on_background
 from pixace.settings.checks import require_path
 from pixace.system.files import write_atomically
+from pixace.system.results import FileName, refuse_to_replace, written_path
 from pixace.wording import shown
 
 # Suffix -> Pillow's format and options. JPEG without chroma subsampling: the tiles are made of few
@@ -53,14 +56,14 @@ def check_output(path: Path, size: tuple[int, int], flag: str = "out") -> None:
     what = "sheet" if flag == "sheet" else "collage"
     if size[0] * size[1] > _MAX_PIXELS:
         raise UsageError(
-            f"a {what} of {size[0]}x{size[1]} pixels is too large; choose a smaller scale or "
-            "batch_size"
+            f"a {what} of {size[0]}x{size[1]} pixels is too large; choose a smaller scale or fewer "
+            "pictures"
         )
     limit = _MAX_EDGES.get(path.suffix.lower())
     if limit is not None and max(size) > limit:
         raise UsageError(
             f"a {what} of {size[0]}x{size[1]} pixels is too large for {path.suffix}, which "
-            f"ends at {limit}; choose a smaller scale or batch_size, or .png"
+            f"ends at {limit}; choose a smaller scale or fewer pictures, or .png"
         )
     if os.path.isdir(path):
         raise ImageError(f"{shown(path)}: cannot write: this is a folder")
@@ -68,10 +71,32 @@ def check_output(path: Path, size: tuple[int, int], flag: str = "out") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.stat(path)  # refuses a name that is too long
-        with tempfile.TemporaryFile(dir=path.parent):
+        with tempfile.TemporaryFile(dir=written_path(path).parent):
             pass
     except OSError as error:
         raise ImageError(f"{shown(path)}: cannot write: {error.strerror}") from None
+
+
+def refuse_to_replace_images(
+    outputs: Mapping[str, FileName | None], folders: Mapping[str, FileName | None]
+) -> None:
+    """Checks that no file to be written is an image of a folder that is read.
+
+    Args:
+      outputs: see `refuse_to_replace`.
+      folders: by their flags; None is not read.
+
+    Raises:
+      UsageError: one is.
+      ImageError: there is no such folder.
+    """
+
+    def images() -> Iterator[tuple[str, FileName]]:
+        for flag, folder in folders.items():
+            for path in () if folder is None else find_images(os.fspath(folder), flag):
+                yield f"an image of --{flag}", path
+
+    refuse_to_replace(outputs, images())
 
 
 def write_picture(
@@ -79,9 +104,11 @@ def write_picture(
 ) -> None:
     """Writes a picture in the format of the suffix; its folder is created, no half file is left.
 
+    Where the name is a link, what it leads to is replaced.
+
     Args:
-      picture: the picture; the recipe in its `info["pixace"]`, if there is one, is stored with it
-        in every format but BMP.
+      picture: the picture; the recipe in its `info["pixace"]`, or else the name of this program,
+        is stored with it in every format but BMP.
       path: its name.
       background: colour that shows through an RGBA picture, but for PNG and WebP, which carry it.
       **options: more of Pillow's options for that format.
@@ -93,14 +120,13 @@ def write_picture(
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"out must end in one of {', '.join(_FORMATS)}, not {shown(path.name)!r}")
     name, defaults = _FORMATS[path.suffix.lower()]
-    if RECIPE_KEY in picture.info:
-        options |= saving_options(picture.info[RECIPE_KEY], name)
+    options |= saving_options(picture.info.get(RECIPE_KEY), name)
     if picture.mode == "RGBA" and name not in _WITH_ALPHA:
         picture = on_background(picture, background)
     buffer = io.BytesIO()
     try:
         picture.save(buffer, name, **{**defaults, **options})
-        write_atomically(path, buffer.getvalue())
+        write_atomically(written_path(path), buffer.getvalue())
     except (OSError, ValueError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{shown(path)}: cannot write: {reason}") from None

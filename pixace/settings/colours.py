@@ -20,6 +20,7 @@ MAX_COLOURS = 4096  # of a palette; transparency, a token of its own, is not one
 FEW_COLOURS = 256  # that `palette:auto` finds at most, where no number is named
 HSV, PALETTE = "hsv:", "palette:"
 _AUTO = re.compile(r"palette:auto(?::([0-9]{1,9}))?")
+_RESERVED = 2  # tokens that are no colours
 _SHOWN = 3  # colours of a palette in a message
 
 
@@ -142,6 +143,16 @@ def most_colours(colours: str) -> int:
     match = _AUTO.fullmatch(colours)
     assert match, "not an open palette"
     return int(match[1] or FEW_COLOURS)
+
+
+def most_tokens(colours: str) -> int:
+    """Returns an upper bound of the number of tokens that pictures of these colours have."""
+    kind, _, words = colours.partition(":")
+    if kind == "palette":
+        n_colours = most_colours(colours) if is_open(colours) else words.count(",") + 1
+    else:
+        n_colours = 2 ** sum(_integers(kind, words, "4"))
+    return n_colours + _RESERVED
 
 
 def named_colours(bitdepth: Any, colours: Any) -> str | None:

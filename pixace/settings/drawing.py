@@ -28,7 +28,9 @@ BY_PICTURE, BY_CAPTION = "picture", "caption"
 _OF_WORDS = {"guidance": (1.0,), "best_of_by": BY_PICTURE, "labels": False}
 NEEDS_WORDS = frozenset(_OF_WORDS)
 _KEEP = re.compile(rf"({'|'.join(SIDES)})(?::([0-9]{{1,4}}))?", re.ASCII)
-_LISTS = ("temperature", "text", "class_name", "guidance")
+# What says in words what to draw, and what users and messages call it: class is no name in Python.
+SAID = {"text": "text", "class_name": "class"}
+_LISTS = ("temperature", "guidance", *SAID)
 # What recipes hold whatever it is; see `stored_values`.
 _ALWAYS_STORED = (
     *("batch_size", "cut", "temperature", "scale", "seed", "top_k", "top_p", "best_of"),
@@ -154,12 +156,12 @@ class DrawingSettings:
         Raises:
           UsageError: it is wrong, too much, or not there where something else needs it.
         """
-        for name in ("text", "class_name"):
-            object.__setattr__(self, name, check_words(name, getattr(self, name)))
+        for name, called in SAID.items():
+            object.__setattr__(self, name, check_words(called, getattr(self, name)))
         most = _MAX_COLUMNS // len(self.temperature)
         object.__setattr__(self, "guidance", check_guidance(self.guidance, most))
         if self.text and self.class_name:
-            raise UsageError("text and class_name exclude each other; name one of them")
+            raise UsageError("text and class exclude each other; name one of them")
         n_words = len(self.text_prompts)
         if self.batch_size * n_words > _MAX_ROWS:
             raise UsageError(

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pixace.errors import UsageError
-from pixace.settings.checks import MANY, MAX_SEED, require_path
+from pixace.settings.checks import MANY, MAX_SEED
 from pixace.settings.fields import setting, settings_of
+from pixace.settings.paths import local_path
 from pixace.settings.reading import ReadingSettings
 
 AUTO = "auto"  # a batch size: the largest that fits
@@ -148,7 +149,7 @@ class TrainingSettings(ReadingSettings):
         super().__post_init__()
         for name in ("images", "val_images", "checkpoint", "cache_dir"):
             if name == "images" or getattr(self, name) is not None:
-                require_path(name, getattr(self, name))
+                object.__setattr__(self, name, local_path(name, getattr(self, name)))
         if self.batch_size != AUTO and self.n_pictures % self.accumulate:
             raise UsageError(
                 f"batch_size must be a multiple of accumulate, {self.accumulate}, not "

@@ -20,11 +20,10 @@ from types import FrameType
 from typing import IO, Any, NoReturn, TextIO
 
 from pixace.errors import PixaceError, UsageError
-from pixace.system.signals import SavedAndStopped, StopSignal
+from pixace.system.signals import STOP_SIGNALS, SavedAndStopped, StopSignal
 from pixace.system.streams import open_standard_streams
 from pixace.wording import reason
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _HEED_SECONDS = 0.5  # at most, before a signal is heeded
 
 
@@ -52,7 +51,7 @@ def run_in_child(work: Callable[[Callable[[str], None]], None], last_words: str)
             stream.flush()  # what is still in a buffer would be written by both
     # The child heeds none: Ctrl-C in a terminal, and whoever signals all processes, reaches the
     # parent, which passes it on once. Threads take the mask over. The parent heeds them soon.
-    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     child = os.fork()
     if child:
         os.close(child_end)
@@ -146,7 +145,7 @@ def _supervise(
             else:  # it may be in native code, which heeds nothing but this
                 os.kill(child, signal.SIGKILL)
 
-    for number in _SIGNALS:
+    for number in STOP_SIGNALS:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             signal.signal(number, pass_on)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -15,6 +15,7 @@ from typing import IO
 
 from pixace.errors import PixaceError
 from pixace.system.reading import open_regular
+from pixace.system.results import written_path
 from pixace.wording import shown
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # on a disk, within a quota, for one file
@@ -46,13 +47,13 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_result(path: Path, data: bytes) -> None:
-    """Writes a file that the user asked for: whole, or not at all.
+    """Writes a file that the user asked for: whole, or not at all; a link stays one.
 
     Raises:
       PixaceError: it cannot be written.
     """
     try:
-        write_atomically(path, data)
+        write_atomically(written_path(path), data)
     except OSError as error:
         raise PixaceError(f"{shown(path)}: cannot write: {error.strerror}") from None
 

@@ -16,8 +16,9 @@ _PIECE = 1 << 18  # bytes that fit into a processor's cache
 class IrregularFileError(OSError):
     """Something that has a file's name and is none: a folder, a FIFO, a device, a socket."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        super().__init__(errno.EINVAL, "not a regular file", os.fspath(path))
+    def __init__(self, path: str | os.PathLike[str], *, is_folder: bool = False) -> None:
+        what = "a folder, not a regular file" if is_folder else "not a regular file"
+        super().__init__(errno.EINVAL, what, os.fspath(path))
 
 
 def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
@@ -44,9 +45,10 @@ def open_regular(path: str | os.PathLike[str], flags: int = os.O_RDONLY) -> int:
         if error.errno != errno.ENXIO:
             raise
         raise IrregularFileError(path) from None  # a socket, or a FIFO that nobody reads
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise IrregularFileError(path)
+        raise IrregularFileError(path, is_folder=stat.S_ISDIR(mode))
     return descriptor
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a polite question: finish what must not be cut short, then end."""
+"""Ctrl-C, SIGTERM and others as a polite question: finish what must not be cut short, and end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from typing import Any, NoReturn
 
 _log = logging.getLogger(__name__)
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Ctrl-C, ends of terminals and machines, and by which schedulers warn of an end to come.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _REPEAT_SECONDS = 0.05
 _GRACE_SECONDS = 1.0  # for a second signal to end the work in good order
 
@@ -44,7 +45,7 @@ def end_at_once(number: int, frame: FrameType | None) -> NoReturn:
 
 @contextlib.contextmanager
 def stopping() -> Iterator[None]:
-    """Lets SIGTERM and SIGHUP, too, end a block as Ctrl-C does, and the second signal at once.
+    """Lets all STOP_SIGNALS end a block as Ctrl-C does, and the second one at once.
 
     Python heeds signals between its own instructions only, and native code may compile a model for
     minutes. So the second signal ends the whole process, if it is still there after a moment.
@@ -63,9 +64,8 @@ def stopping() -> Iterator[None]:
         yield
         return
     defaults = (signal.SIG_DFL, signal.default_int_handler, end_at_once)
-    previous = {
-        number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) in defaults
-    }
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    previous = {number: handler for number, handler in handlers.items() if handler in defaults}
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -135,7 +135,7 @@ def _end_at_the_second(numbers: int, repeated: list[int]) -> None:
         if number in repeated:
             repeated.remove(number)
             continue
-        seen += number in _SIGNALS
+        seen += number in STOP_SIGNALS
         if seen == 2 and deadline is None:
             deadline = time.monotonic() + _GRACE_SECONDS
 
@@ -155,7 +155,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in _SIGNALS:
+            for number in STOP_SIGNALS:
                 handler = signal.getsignal(number)
                 # Ignored signals stay ignored (`nohup`); None belongs to no Python code.
                 if handler not in (signal.SIG_IGN, None):
@@ -198,7 +198,7 @@ def signals_held_back() -> Iterator[None]:
     """
     handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
     if threading.current_thread() is threading.main_thread():
-        for number in _SIGNALS:
+        for number in STOP_SIGNALS:
             handler = signal.getsignal(number)
             if callable(handler):
                 handlers[number] = handler

@@ -10,6 +10,7 @@ from pixace.errors import UsageError
 from pixace.pictures.known_palettes import KNOWN_PALETTES
 from pixace.pictures.palettes import read_palette
 from pixace.settings.colours import PALETTE, check_colours, is_open, palette_colours
+from pixace.settings.paths import local_path
 from pixace.wording import quoted
 
 
@@ -37,6 +38,21 @@ def with_palette(settings: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(named.get("palette"), str | Path):
         named["palette"] = _entries("palette=", str(named["palette"]), KNOWN_PALETTES)
     return named
+
+
+def palette_file(words: str) -> str | None:
+    """Returns the file that names a palette, None where something else does.
+
+    Args:
+      words: as users name colours, or a palette of a drawing.
+
+    Raises:
+      UsageError: it can be no file of this machine.
+    """
+    name = words.removeprefix(PALETTE)
+    if "." not in name or _plain(name) in _KNOWN:
+        return None
+    return local_path("the palette", name)
 
 
 def colours_named(words: str) -> str:
@@ -69,8 +85,8 @@ def _entries(flag: str, name: str, words: Iterable[str]) -> str:
     """
     if _plain(name) in _KNOWN:
         return ",".join(_KNOWN[_plain(name)])
-    if "." in name:
-        return ",".join(read_palette(name))
+    if (file := palette_file(name)) is not None:
+        return ",".join(read_palette(file))
     try:
         return ",".join(palette_colours(name))
     except UsageError:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pixace.wording import quoted
+
 TEXT_PAD_ID = 0
 N_TEXT_TOKENS = 1 + 256  # the pad, and byte b as b + 1
 
@@ -32,6 +34,14 @@ def shortened(caption: str, length: int) -> str:
     kept = caption.encode()[: length + 1].decode(errors="ignore")
     words, space, _ = kept.rpartition(" ")
     return words if space else caption.encode()[:length].decode(errors="ignore")
+
+
+def cut_line(caption: str, length: int) -> str:
+    """Says that a model reads `length` bytes of a normalised caption; empty if it has no more."""
+    kept = shortened(caption, length)
+    if kept == caption:
+        return ""
+    return f"the model reads {length} bytes of a text: {quoted(kept)}, and no more of it"
 
 
 def text_tokens(captions: Sequence[str | None], length: int) -> np.ndarray:

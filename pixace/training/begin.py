@@ -15,8 +15,10 @@ from pixace.checkpoints.keeping import set_aside
 from pixace.checkpoints.reader import CheckpointReader
 from pixace.checkpoints.words import WordsRecord
 from pixace.dataset.palette_finding import with_found_colours
+from pixace.dataset.sides import sides_of
 from pixace.errors import UsageError
 from pixace.models.weights import flat_weights
+from pixace.pictures.folder import FolderListing
 from pixace.settings.colours import is_open
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
@@ -24,6 +26,7 @@ from pixace.training.announcement import Announcement
 from pixace.training.budget import SIZES
 from pixace.training.by_minutes import Pacing, Request, hours_of_defaults
 from pixace.training.devices import batch_mesh
+from pixace.training.memory import divisible_batch
 from pixace.training.peers import Peers
 from pixace.training.processes import start_as_first
 from pixace.training.run import Run
@@ -74,16 +77,19 @@ def begin(
     """
     start = find_start(folder, config, request.settings.checkpoint, reader)
     pacing = Pacing(request, start, folder)
-    settings = pacing.settings
-    config = _with_colours(config, settings, start)
+    settings, is_named = pacing.settings, "batch_size" in request.named
+    if is_named or pacing.budget is None:
+        settings = divisible_batch(settings, is_named)
+    sides = sides_of(settings)
+    config = _with_colours(config, settings, start, sides.train)
     if start:
         _require_fitting(start, config, settings)
     elif pacing.budget is None and request.open_sizes == frozenset(SIZES):
         if (hours := hours_of_defaults(config, settings)) is not None:
             _log.info("%s", hours)
-    config, captions = with_words(config, settings, start)
+    config, captions = with_words(config, settings, start, sides.train)
     settling = pacing.settling(config, peers)
-    worker = start_as_first(config, settings, start, peers, pacing.plan, settling, captions)
+    worker = start_as_first(config, settings, start, peers, pacing.plan, settling, captions, sides)
     if start:
         if start.goes_back:
             set_aside(folder, start.path, start.latest_step)
@@ -94,7 +100,10 @@ def begin(
 
 
 def _with_colours(
-    config: ModelConfig, settings: TrainingSettings, start: StartingPoint | None
+    config: ModelConfig,
+    settings: TrainingSettings,
+    start: StartingPoint | None,
+    images: FolderListing,
 ) -> ModelConfig:
     """Returns the model's settings with the colours of its images, where these are to be found.
 
@@ -107,7 +116,7 @@ def _with_colours(
             f"{config.colours} is for a new training; {shown(start.path)} was trained with colours "
             "that it does not tell: name them"
         )
-    return with_found_colours(config, settings.images, settings)
+    return with_found_colours(config, images, settings)
 
 
 def _require_fitting(start: StartingPoint, config: ModelConfig, settings: TrainingSettings) -> None:

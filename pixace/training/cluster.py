@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from pixace.backend.door import jax, multihost_utils
-from pixace.errors import PixaceError
+from pixace.backend.door import jax, multihost_utils, require_devices
+from pixace.errors import PixaceError, UsageError
 from pixace.settings.checks import check_cluster
+from pixace.system.scheduler import scheduled_process
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ def join(coordinator: str, num_processes: int, process_id: int) -> None:
     jax.config.update("jax_enable_recoverability", True)
     _log.info("waiting for all %d processes at %s", num_processes, coordinator)
     _connect(coordinator, num_processes, process_id)
+    require_devices()
     if size() != num_processes:
         raise PixaceError(
             f"num_processes is {num_processes} here, and {size()} at {coordinator}; give all "
@@ -73,11 +75,17 @@ def _connect(coordinator: str, num_processes: int, process_id: int) -> None:
       PixaceError: JAX says why that failed.
     """
     failures: list[Exception] = []
+    gpus = _own_gpus(num_processes, process_id)
 
     def connect() -> None:
         try:
             jax.distributed.initialize(
-                coordinator, num_processes, process_id, initialization_timeout=_JOIN_SECONDS
+                coordinator,
+                num_processes,
+                process_id,
+                local_device_ids=gpus,
+                cluster_detection_method="deactivate",
+                initialization_timeout=_JOIN_SECONDS,
             )
         except Exception as error:
             failures.append(error)
@@ -89,6 +97,21 @@ def _connect(coordinator: str, num_processes: int, process_id: int) -> None:
         waiting.join(0.1)
     if failures:
         raise PixaceError(f"cannot connect to {coordinator}: {' '.join(str(failures[0]).split())}")
+
+
+def _own_gpus(num_processes: int, process_id: int) -> list[int] | None:
+    """Returns which of the GPUs of this machine are this process's; None for all that it sees.
+
+    Left alone, JAX 0.10 takes one for each process below SLURM and Open MPI, also where a machine
+    has one process and many GPUs. Where the variables are those of other processes than the flags'
+    (an interactive shell, say), they say nothing.
+    """
+    try:
+        process = scheduled_process()
+    except UsageError:
+        return None
+    named = num_processes, process_id
+    return process.gpus if process is not None and process[1:3] == named else None
 
 
 def _require_free(coordinator: str, port: int) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from pixace.backend.door import jax
 from pixace.errors import PixaceError
 from pixace.system.limits import control_groups
+from pixace.wording import shown
 
 # Of the memory, what a step may have; the rest is for pictures under way, images and others.
 _SHARE_OF_CARD = 0.9
@@ -22,6 +23,9 @@ _SHARE_OF_MACHINE = 0.8
 
 # One of these is there where NVIDIA's driver is: on Linux, in containers, in Linux below Windows.
 _NVIDIA_DRIVER = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/usr/lib/wsl/lib/nvidia-smi")
+
+# Of CUDA_VISIBLE_DEVICES; the last is SLURM's, for jobs that asked for no GPU.
+_HIDDEN = ("", "-1", "NoDevFiles")
 
 
 def batch_mesh() -> Any:
@@ -42,14 +46,14 @@ def device_names() -> str:
 
 def idle_gpu_warning(driver_files: Sequence[Path | str] = _NVIDIA_DRIVER) -> str | None:
     """Says what to do where JAX runs on the CPU beside an NVIDIA driver, and nobody told it to."""
-    is_chosen = jax.config.values["jax_platforms"] or (
-        os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    )
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    is_chosen = jax.config.values["jax_platforms"] or seen in _HIDDEN
     if jax.default_backend() != "cpu" or is_chosen or not any(map(os.path.exists, driver_files)):
         return None
+    misnamed = f"; or none is called {shown(seen)}, as CUDA_VISIBLE_DEVICES says" if seen else ""
     return (
         "this machine has an NVIDIA driver, but JAX runs on the CPU; for the GPU: pip install "
-        '"pixace[cuda12]", or with a driver from 580 on "pixace[cuda13]"'
+        f'"pixace[cuda12]", or with a driver from 580 on "pixace[cuda13]"{misnamed}'
     )
 
 

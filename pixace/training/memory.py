@@ -120,6 +120,33 @@ def smallest_batch(settings: TrainingSettings) -> int:
     return batch_mesh().size * settings.accumulate
 
 
+def divisible_batch(settings: TrainingSettings, is_named: bool) -> TrainingSettings:
+    """Returns settings whose batch can be divided among the devices, before images are read.
+
+    Args:
+      settings: of a training.
+      is_named: whether the user has named the batch size; a default becomes a smaller one, if need
+        be, and the log says so.
+
+    Raises:
+      UsageError: the batch size that was named cannot be divided.
+    """
+    unit = smallest_batch(settings)
+    if settings.batch_size == AUTO or settings.n_pictures % unit == 0:
+        return settings
+    below = settings.n_pictures // unit * unit
+    near = f"{below} or {below + unit}" if below else f"{unit}"
+    devices = f"{unit // settings.accumulate} devices"
+    passes = f" and {settings.accumulate} passes" if settings.accumulate > 1 else ""
+    if is_named:
+        raise UsageError(
+            f"batch_size={settings.batch_size} cannot be divided among {devices}{passes}; "
+            f"name {near}"
+        )
+    _log.info("%d pictures per step, for %s%s", below or unit, devices, passes)
+    return dataclasses.replace(settings, batch_size=below or unit)
+
+
 def fitting_step(
     config: ModelConfig, settings: TrainingSettings, memory: int, n_images: int
 ) -> tuple[TrainingSettings, TrainingStep]:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from pixace.backend.door import computing
 from pixace.models.weights import count_weights
 from pixace.settings.checks import MANY
 from pixace.settings.model import ModelConfig
@@ -128,6 +129,7 @@ class MinutesPlan:
         return "\n".join(lines)
 
 
+@computing()
 def plan_minutes(
     config: ModelConfig,
     settings: TrainingSettings,
@@ -166,6 +168,7 @@ def plan_minutes(
     )
 
 
+@computing()
 def make_plan(
     config: ModelConfig,
     settings: TrainingSettings,

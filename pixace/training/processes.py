@@ -12,8 +12,10 @@ import signal
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pixace.backend.door import computing
 from pixace.checkpoints.time_plan import TimePlan
 from pixace.dataset.caption_finding import FolderCaptions
+from pixace.dataset.sides import Sides
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.system.signals import SavedAndStopped, StopRequest
@@ -59,6 +61,7 @@ def start_as_first(
     plan: TimePlan | None = None,
     settle: Callable[[int, int], Settled] | None = None,
     captions: FolderCaptions | None = None,
+    sides: Sides | None = None,
 ) -> Worker:
     """Returns the first process's worker; the others get to know what they must for theirs.
 
@@ -71,6 +74,7 @@ def start_as_first(
       settle: of a training by minutes that is to be planned: settles model and training, given how
         many images there are to train and to validate on; see `sizing.settle`.
       captions: of the images to train on; None for a model that knows no words.
+      sides: the image files, where they have been found already.
 
     Raises:
       CheckpointError: the checkpoint does not fit.
@@ -86,7 +90,7 @@ def start_as_first(
     stored = None if plan is None else plan.to_stored()
     shared = (config.to_dict(), common, seed, position, start is not None, stored, settle is None)
     peers.from_first(_SharedSettings(*shared))
-    images, step = read_images(config, settings, peers, captions), None
+    images, step = read_images(config, settings, peers, captions, sides), None
     if settle is not None:
         config, settings, step, *_ = settle(*images.counts[:2])
     worker = Worker(config, settings, seed, position, peers, images, step, plan)
@@ -95,6 +99,7 @@ def start_as_first(
     return worker
 
 
+@computing()
 def run_as_other(settings: TrainingSettings) -> None:
     """Does in a process after the first what the first decides, to the end.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +26,7 @@ from pixace.errors import CheckpointError
 from pixace.settings.checks import MAX_SEED
 from pixace.settings.model import SETTING_NAMES, ModelConfig, new_config, resolve_config
 from pixace.tokens.palette_names import with_palette
+from pixace.wording import shown
 
 
 class StartingPoint(NamedTuple):
@@ -85,7 +89,8 @@ def training_folder(
     """Returns the folder to train in, and the settings of the model there.
 
     Args:
-      model_name: folder under weights_dir; a timestamp MMDD_HHMM if None.
+      model_name: folder under weights_dir; None means a new one, a timestamp MMDD_HHMM, for which
+        there is `made_folder`.
       weights_dir: top folder of all models.
       checkpoint: see `find_start`; the settings stored with it apply to a new model.
       settings: settings of `ModelConfig` that the user named; None means "not named".
@@ -97,9 +102,10 @@ def training_folder(
       CheckpointError: no such checkpoint, or the stored settings cannot be used.
     """
     reader, settings = reader or CheckpointReader(), with_palette(settings)
-    folder = model_folder(
-        weights_dir, time.strftime("%m%d_%H%M") if model_name is None else model_name
-    )
+    if model_name is None:
+        folder = _new_folder(weights_dir)
+    else:
+        folder = model_folder(weights_dir, model_name)
     source, stored = folder, load_config(folder)
     if checkpoint is not None:
         try:
@@ -116,6 +122,34 @@ def training_folder(
         return TrainingFolder(folder, new_config(named), frozenset(SETTING_NAMES) - set(named))
     config = resolve_config(stored, settings, source=source)
     return TrainingFolder(folder, config, frozenset())
+
+
+def _new_folder(weights_dir: Path | str) -> Path:
+    """Returns a folder that is not there yet: the time, MMDD_HHMM, and a number where need be."""
+    stamp = time.strftime("%m%d_%H%M")
+    names = itertools.chain([stamp], (f"{stamp}_{number}" for number in itertools.count(2)))
+    folders = (model_folder(weights_dir, name) for name in names)
+    return next(folder for folder in folders if not os.path.lexists(folder))
+
+
+def made_folder(folder: Path) -> Path:
+    """Makes the folder of a training without a name, or another one where it has come meanwhile.
+
+    Returns:
+      A folder that no other process has made, nor will take for a new one.
+
+    Raises:
+      CheckpointError: the top folder cannot be made or written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            with contextlib.suppress(FileExistsError):  # another training has begun meanwhile
+                folder.mkdir()
+                return folder
+            folder = _new_folder(folder.parent)
+    except OSError as error:
+        raise CheckpointError(f"{shown(folder)}: cannot write here: {error.strerror}") from None
 
 
 def find_start(

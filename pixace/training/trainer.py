@@ -10,11 +10,13 @@ from typing import Any
 
 from PIL import Image
 
+from pixace.backend.door import computing
 from pixace.checkpoints.lock import training_lock
 from pixace.checkpoints.reader import CheckpointReader
 from pixace.errors import UsageError
 from pixace.insight.likelihood import Likelihood
 from pixace.settings.model import ModelConfig
+from pixace.settings.paths import local_path
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR, TrainingSettings, require_no_epochs
 from pixace.system.signals import StopRequest
 from pixace.training import cluster
@@ -24,7 +26,7 @@ from pixace.training.by_minutes import Request
 from pixace.training.devices import device_names, idle_gpu_warning, memory_errors
 from pixace.training.memory import advice_to_halve
 from pixace.training.peers import peers_of
-from pixace.training.start import training_folder
+from pixace.training.start import made_folder, training_folder
 from pixace.training.watching.progress import Status
 
 _log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ class Trainer:
     """Trains one model in one folder; see `get_trainer`.
 
     Attributes:
-      folder: where everything is written.
+      folder: where everything is written; of a training without a name, settled when it begins.
       config: the model's settings; before it begins, a training by minutes may choose others, the
         colours of palette:auto are found, and whether there are words.
       checkpoint: what training starts from, unless `train` is told otherwise.
@@ -47,10 +49,12 @@ class Trainer:
         checkpoint: str | None = None,
         reader: CheckpointReader | None = None,
         open_settings: Collection[str] = (),
+        is_unnamed: bool = False,
     ) -> None:
         self.folder = folder
         self.config = config
         self._open_settings = frozenset(open_settings)
+        self._is_unnamed = is_unnamed
         self.checkpoint = checkpoint
         self._reader = reader or CheckpointReader()
 
@@ -69,7 +73,8 @@ class Trainer:
 
         Args:
           progress: is told often how far the training is; without it, the log is, now and then.
-          preview: is given new pictures of the model after each epoch, side by side in one.
+          preview: is given new pictures of the model after each epoch, side by side in one; where
+            it knows words also those for held-out captions, which are in `info["said"]` by rows.
           started: when the time of `minutes` began, in seconds of `time.monotonic`; that of this
             call by default.
           **settings: the fields of `TrainingSettings`.
@@ -91,7 +96,9 @@ class Trainer:
             time.monotonic() if started is None else started,
         )
         require_no_epochs(request.settings.minutes, settings)
-        with training_lock(self.folder), cluster.losses_told():
+        if self._is_unnamed:
+            self.folder, self._is_unnamed = made_folder(self.folder), False
+        with computing(), training_lock(self.folder), cluster.losses_told():
             _log.info("device: %s", device_names())
             if (warning := idle_gpu_warning()) is not None:
                 _log.warning("%s", warning)
@@ -131,7 +138,7 @@ def get_trainer(
     """Prepares the training of a new model, or the continuation of an old one.
 
     Args:
-      model_name: folder under weights_dir; a timestamp MMDD_HHMM by default.
+      model_name: folder under weights_dir; by default a new one, called MMDD_HHMM after the time.
       weights_dir: top folder of all models.
       checkpoint: a file, a step or "best" that training will start from; for a new model, its
         settings apply too.
@@ -142,7 +149,10 @@ def get_trainer(
         cannot be read.
       CheckpointError: the stored settings cannot be used.
     """
-    checkpoint = None if checkpoint is None else str(checkpoint)
+    if checkpoint is not None:
+        checkpoint = local_path("checkpoint", str(checkpoint))
     reader = CheckpointReader()
     place = training_folder(model_name, weights_dir, checkpoint, settings, reader)
-    return Trainer(place.folder, place.config, checkpoint, reader, place.open_settings)
+    return Trainer(
+        place.folder, place.config, checkpoint, reader, place.open_settings, model_name is None
+    )

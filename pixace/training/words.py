@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from pathlib import Path
 
 from pixace.checkpoints.words import NO_WORDS, WordsRecord
 from pixace.dataset.caption_finding import FolderCaptions, find_captions
+from pixace.pictures.folder import FolderListing, ImageSource
 from pixace.settings.model import CAPTION_LENGTH, ModelConfig
 from pixace.settings.training import NONE, TrainingSettings
 from pixace.training.start import StartingPoint
@@ -15,11 +15,12 @@ from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
 
-_LISTED = 10  # classes in one line
-
 
 def with_words(
-    config: ModelConfig, settings: TrainingSettings, start: StartingPoint | None
+    config: ModelConfig,
+    settings: TrainingSettings,
+    start: StartingPoint | None,
+    images: FolderListing | None = None,
 ) -> tuple[ModelConfig, FolderCaptions | None]:
     """Decides whether a training has words: a new one if its images have, an old one as before.
 
@@ -27,6 +28,7 @@ def with_words(
       config: the model's settings.
       settings: of the training.
       start: the state to go on from, if there is one.
+      images: the files to train on, where they have been found already.
 
     Returns:
       The model's settings, and the captions of the images to train on where it has words.
@@ -34,13 +36,13 @@ def with_words(
     Raises:
       ImageError: no images there, or none of them has the captions that were asked for.
     """
-    folder, kind = settings.images, settings.captions
-    found = find_captions(folder, kind, config.caption_length or CAPTION_LENGTH)
+    kind = settings.captions
+    found = find_captions(images or settings.images, kind, config.caption_length or CAPTION_LENGTH)
     if start and config.caption_length is None:
         if found.source:
             _log.info(
                 "%s: captions: %s; not used, as this training began without",
-                shown(folder),
+                shown(found.files.source),
                 found.summary,
             )
         return config, None
@@ -54,12 +56,12 @@ def with_words(
 
 
 def val_captions(
-    folder: Path | str, config: ModelConfig, settings: TrainingSettings, train: FolderCaptions
+    folder: ImageSource, config: ModelConfig, settings: TrainingSettings, train: FolderCaptions
 ) -> FolderCaptions:
     """Finds the captions of validation images.
 
     Args:
-      folder: of these images.
+      folder: of these images, or what has been found there already.
       config: of a model that knows words.
       settings: of the training.
       train: the captions of the images to train on.
@@ -68,17 +70,6 @@ def val_captions(
     return find_captions(
         folder, settings.captions, length, known_classes=train.classes, flag="val_images"
     )
-
-
-def tell_val_captions(found: FolderCaptions, train: FolderCaptions) -> None:
-    """Says what was found of captions for validation images, and which classes are new in them."""
-    found.tell()
-    new = sorted({*found.classes} - {*train.classes})
-    if new:
-        words = ", ".join(map(shown, new[:_LISTED])) + (", ..." if len(new) > _LISTED else "")
-        _log.warning(
-            "%s: classes that the images to train on have not: %s", shown(found.files.folder), words
-        )
 
 
 def words_record(captions: FolderCaptions | None, start: StartingPoint | None) -> WordsRecord:

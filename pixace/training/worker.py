@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +15,11 @@ from pixace.dataset.cache import TokenRows
 from pixace.dataset.caption_finding import FolderCaptions, find_captions
 from pixace.dataset.reading import ImageSet, load_images
 from pixace.dataset.shown_captions import ShownCaptions
+from pixace.dataset.sides import Sides, sides_of
 from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.settings.fields import stored_values
 from pixace.settings.model import ModelConfig
-from pixace.settings.training import ALWAYS_STORED, DEFAULT_VAL_IMAGES, TrainingSettings
+from pixace.settings.training import ALWAYS_STORED, TrainingSettings
 from pixace.tokens.order import order_of
 from pixace.training.devices import memory_bytes
 from pixace.training.learner import Learner
@@ -27,7 +27,7 @@ from pixace.training.memory import fitting_step, smallest_batch
 from pixace.training.peers import Peers
 from pixace.training.step import TrainingStep
 from pixace.training.watching.epochs import Epochs
-from pixace.training.words import tell_val_captions, val_captions
+from pixace.training.words import val_captions
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ def read_images(
     settings: TrainingSettings,
     peers: Peers,
     captions: FolderCaptions | None = None,
+    sides: Sides | None = None,
 ) -> Images:
     """Reads what each process trains and validates on; see `Worker`.
 
@@ -64,10 +65,13 @@ def read_images(
       settings: see `Worker`.
       peers: see `Worker`.
       captions: of the images to train on, where they have been found already.
+      sides: the image files, where they have been.
     """
+    if sides is None:
+        sides = sides_of(settings)
     if captions is None and config.caption_length is not None:
-        captions = find_captions(settings.images, settings.captions, config.caption_length)
-    train, val = _load_images(config, settings, peers, captions)
+        captions = find_captions(sides.train, settings.captions, config.caption_length)
+    train, val = _load_images(config, settings, peers, captions, sides)
     skipped = {*train.skipped, *val.skipped}  # the same set may serve twice
     peers.require_alike(val is train, _NOT_ALIKE)
     return Images(train, val, peers.totals([len(train.paths), len(val.paths), len(skipped)]))
@@ -202,6 +206,7 @@ def _load_images(
     settings: TrainingSettings,
     peers: Peers,
     captions: FolderCaptions | None,
+    sides: Sides,
 ) -> tuple[ImageSet, ImageSet]:
     """Reads this process's share of the images to train on, and of those to validate on.
 
@@ -210,26 +215,24 @@ def _load_images(
       settings: see `read_images`.
       peers: see `read_images`.
       captions: of the images to train on; None for a model that knows no words.
+      sides: the image files.
 
     Raises:
-      ImageError: no such folder, no image in it, or none that can be read.
+      ImageError: none of the images of a side can be read.
       PixaceError: the cache's folder cannot be written.
     """
     share = peers.index, peers.size
     load = partial(
         load_images, config=config, cache_dir=settings.cache_dir, share=share, reading=settings
     )
-    images = load(settings.images, captions=captions)
-    val_folder = settings.val_images
-    if val_folder is None and Path(DEFAULT_VAL_IMAGES).is_dir():
-        val_folder = DEFAULT_VAL_IMAGES
-    if val_folder is None:
+    images = load(sides.train, captions=captions)
+    if sides.val is None:
         _log.warning(
             "no validation images: validating on the training images; name a folder with "
             "--val_images to see how well the model does on pictures it has not seen"
         )
         return images, images
-    val = None if captions is None else val_captions(val_folder, config, settings, captions)
+    val = None if captions is None else val_captions(sides.val, config, settings, captions)
     if val is not None and captions is not None and peers.index == 0:
-        tell_val_captions(val, captions)
-    return images, load(val_folder, captions=val)
+        val.beside(captions).tell()
+    return images, load(sides.val, captions=val)

@@ -49,16 +49,29 @@ def check_url(url: str) -> None:
     Raises:
       DownloadError: not http or https, no host, or characters that parsers disagree about.
     """
+    fault = _fault(url)
+    if fault is not None:
+        raise DownloadError(f"{shown_url(url)}: not an address pixace can fetch from; {fault}")
+
+
+def _fault(url: str) -> str | None:
+    """Returns what is wrong with an address, None where nothing is."""
+    if " " in url:
+        return "it holds a space, for which an address has %20"
+    if "\\" in url or any(c < " " or c == "\x7f" for c in url):
+        return "it holds a character that no address has"
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        good = False
-    if not good or "\\" in url or any(c <= " " or c == "\x7f" for c in url):
-        raise DownloadError(
-            f"{shown_url(url)}: not an address pixace can fetch from; expected http://... or "
-            "https://..."
-        )
+        return "its host is none"
+    if parts.scheme not in ("http", "https"):
+        return "expected http://... or https://..."
+    if not parts.hostname:
+        return "it names no host"
+    try:
+        return "its port must be from 1 to 65535" if parts.port == 0 else None
+    except ValueError:
+        return "its port must be from 1 to 65535"
 
 
 def check_size(name: str, size: int, max_bytes: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pixace.checkpoints.file import check_file
 from pixace.checkpoints.folder import check_model_name
 from pixace.errors import UsageError
-from pixace.settings.checks import require_path
+from pixace.settings.paths import local_path
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.web.attempt import Progress
 from pixace.web.limits import DEFAULT_LIMITS, Limits, normal_sha256
@@ -58,7 +58,7 @@ def download_model(
     """
     if url is not None and zoo is not None:
         raise UsageError("give either url or zoo: a model that has its own address is in no list")
-    require_path("weights_dir", weights_dir)
+    weights_dir = local_path("weights_dir", weights_dir)
     models = published_models(zoo, limits)
     name = _check_name(model_name, models)
     known = models.get(name)

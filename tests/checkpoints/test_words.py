@@ -60,3 +60,23 @@ def test_what_two_folders_taught_is_joined_and_no_count_grows():
 )
 def test_another_form_counts_as_not_told(stored):
     assert WordsRecord.from_stored(stored) == WordsRecord()
+
+
+def test_no_more_is_looked_at_than_is_kept():
+    """A stranger's file may name one long text a million times."""
+
+    class Counted(list):
+        n_read = 0
+
+        def __getitem__(self, index):
+            found = super().__getitem__(index)
+            Counted.n_read += len(found) if isinstance(index, slice) else 1
+            return found
+
+        def __iter__(self):
+            raise AssertionError("all of it is read")
+
+    many = Counted(["é" * 1000] * (10 * MOST_WORDS))
+    read = WordsRecord.from_stored({"classes": many, "words": many, "counts": [2**62] * len(many)})
+    assert (len(read.classes), read.words) == (MOST_CLASSES, ())
+    assert Counted.n_read == MOST_CLASSES + MOST_WORDS

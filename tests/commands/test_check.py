@@ -44,7 +44,7 @@ def test_as_a_user_runs_it(folder):
         "images            31",
         "unreadable        1",
         "    images/text.png: not an image of a known kind "
-        "(jpg, jpeg, jfif, png, webp, bmp, gif, tif, tiff, avif)",
+        "(jpg, jpeg, jpe, jfif, jfi, jif, png, apng, webp, bmp, dib, gif, tif, tiff, avif)",
         "sizes             12x12 (31)",
     ]
     assert "exact duplicates  2 in 1 group" in lines

@@ -5,7 +5,14 @@ import dataclasses
 import pytest
 from absl import flags
 
-from pixace.commands.flags import define_settings, define_switches, define_texts
+from pixace.commands.flags import (
+    as_typed,
+    define_settings,
+    define_switches,
+    define_texts,
+    n_bytes,
+)
+from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.fields import setting, settings_of
 from pixace.settings.model import ModelConfig
@@ -94,3 +101,37 @@ def test_texts_and_switches_need_not_be_given(values):
     values(["pixace", "--json"])
     assert (values["out"].value, values["like"].value, values["json"].value) == (None, None, True)
     assert values["like"].help == "What to repeat."
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        *(("10GB", 10**10), ("10GiB", 10 * 2**30), ("10240MiB", 10 * 2**30), ("10gib", 10 * 2**30)),
+        *(("10G", 10**10), ("10Gi", 10 * 2**30), ("512 mb", 512 * 10**6), ("1.5 TiB", 3 * 2**39)),
+        *(("4096", 4096), ("4096B", 4096), (".5GB", 5 * 10**8), ("3kib", 3072), (" 1 GB ", 10**9)),
+    ],
+)
+def test_a_size_may_be_spelt_in_many_ways(words, size):
+    assert n_bytes("memory", words) == size
+
+
+@pytest.mark.parametrize("words", ["", "much", "0GB", "-1GB", "10iB", "10GBB", "1,5GB", "10 G B"])
+def test_what_is_no_size_is_told(words):
+    with pytest.raises(UsageError, match=rf"^flag --memory={words}: not a size such as 10GB"):
+        n_bytes("memory", words)
+
+
+@pytest.mark.parametrize(
+    ("typed", "message", "said"),
+    [
+        ("--n_images=0", "batch_size must be 1", "n_images must be 1"),
+        ("-n_images=x", "flag --batch_size=x: bad", "flag --n_images=x: bad"),
+        ("--batch_size=0 --n_images=0", "batch_size must be 1", "batch_size must be 1"),
+        ("--model_dir=", "weights_dir must name", "model_dir must name"),
+        ("--class=a --text=b", "text and class_name exclude", "text and class exclude"),
+        ("--out=batch_size", "batch_size must be 1", "batch_size must be 1"),
+        ("--n_images=2", "out must not be a batch_size.xyz", "out must not be a batch_size.xyz"),
+    ],
+)
+def test_messages_name_what_was_typed(typed, message, said):
+    assert as_typed(message, typed.split()) == said

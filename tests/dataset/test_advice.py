@@ -36,6 +36,7 @@ FLAWLESS = Findings(
     n_other_shapes=0,
     suitable_size=None,
     captions={"source": ""},
+    val_captions=None,
 )
 
 
@@ -44,7 +45,7 @@ def advice_on(**flaws) -> list[str]:
 
 
 def test_there_is_nothing_to_say_about_a_good_folder():
-    assert advice_on() == []
+    assert advice_on() == advice_on(not_read={".txt": 5000, "no suffix": 3}) == []
     for colours in ("0,0,4", "grey:4", "palette:000000"):
         assert advice_on(n_grey=5000, bitdepth=colours) == []
 
@@ -54,6 +55,11 @@ def test_there_is_nothing_to_say_about_a_good_folder():
     [
         ({"n_images": 0}, ["No image can be read"]),
         ({"unreadable": [{"path": "a", "problem": "b"}]}, ["1 file cannot be read"]),
+        (
+            {"not_read": {".heic": 2, ".txt": 9, ".tga": 1}},
+            ["3 files are pictures of kinds that are not read (2 .heic, 1 .tga): save as PNG"],
+        ),
+        ({"not_read": {".heic": 1}}, ["1 file is a picture of a kind that is not read (1 .heic)"]),
         ({"n_images": 300}, ["knows 300 images by heart"]),
         (
             {"n_other_shapes": 900},

@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import zlib
 from collections import Counter
 
@@ -15,9 +16,10 @@ from PIL import Image
 
 from pixace.dataset.batches import padded_batches, spread_rows, training_batches
 from pixace.dataset.cache import TokenCache, TokenFile, fingerprints
+from pixace.dataset.contents import UNKNOWN, content_digests
 from pixace.dataset.reading import load_images
 from pixace.errors import ImageError, PixaceError
-from pixace.pictures.folder import find_images
+from pixace.pictures.folder import ImagePaths, find_images
 from pixace.settings.model import ModelConfig
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.tokens.order import order_of
@@ -57,7 +59,7 @@ def only_file(cache_dir):
 
 
 def overwrite(path, data):
-    """Changes a file's bytes so that it looks unchanged: it will not be read, or will be noticed.
+    """Changes a file's bytes, but neither its size nor the time that it shows.
 
     Args:
         path: the file.
@@ -122,14 +124,107 @@ def test_greys_are_kept_too(bitdepth, album, cache_dir):
     only_file(cache_dir)
 
 
-def test_pictures_are_read_once(album, cache_dir):
-    first = load(album, cache_dir)
+@pytest.fixture
+def opened(caplog):
+    """A function that returns how often each image has been decoded since the last call."""
+    caplog.set_level(logging.DEBUG, "pixace.pictures.reading")
+
+    def counts():
+        names = (line.rpartition("/")[2] for line in caplog.messages if "opening" in line)
+        counted = Counter(names)
+        caplog.clear()
+        return counted
+
+    return counts
+
+
+def test_pictures_are_read_once(album, cache_dir, opened):
+    first = load_images(album, CONFIG, cache_dir=cache_dir)
+    assert opened().total() == 12
     inode = only_file(cache_dir).stat().st_ino
-    blank(*first.paths)
     again = load_images(album, CONFIG, cache_dir=cache_dir)
     np.testing.assert_array_equal(again.tokens, first.tokens)
     assert list(again.paths) == list(first.paths)
-    assert only_file(cache_dir).stat().st_ino == inode
+    assert (only_file(cache_dir).stat().st_ino, opened()) == (inode, {})
+
+
+def in_place(path, data):
+    overwrite(path, data)
+
+
+def renamed_over(path, data):
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(0, path.stat().st_mtime_ns))
+    overwrite(other, data)
+    other.replace(path)
+
+
+@pytest.mark.parametrize("replace", [in_place, renamed_over])
+def test_another_picture_of_the_same_size_and_time_is_noticed(album, cache_dir, replace):
+    """As rsync --times and unpacked archives make them."""
+    for number in range(2):
+        Image.new("RGB", (12, 12), "red").save(album / f"{number}.bmp")
+    before = load(album, cache_dir)
+    replace(album / "0.bmp", (album / "0.bmp").read_bytes()[:-300] + bytes(300))
+    after = load(album, cache_dir)
+    assert (after.tokens[0] != before.tokens[0]).any()
+    np.testing.assert_array_equal(after.tokens[1:], before.tokens[1:])
+
+
+def unpacked_anew(album):
+    old = album.with_name("old")
+    album.rename(old)
+    shutil.copytree(old, album)
+
+
+def touched(album):
+    for path in album.rglob("*.png"):
+        os.utime(path, ns=(0, 0))
+        path.chmod(0o644)
+
+
+def renamed(album):
+    (album / "a").rename(album / "z")
+    (album / "b" / "disc-000.png").rename(album / "b" / "first.png")
+
+
+@pytest.mark.parametrize("change", [unpacked_anew, touched, renamed])
+def test_the_same_pictures_are_not_decoded_again(album, cache_dir, opened, change):
+    load_images(album, CONFIG, cache_dir=cache_dir)
+    change(album)
+    opened()
+    images = load_images(album, CONFIG, cache_dir=cache_dir)
+    assert opened() == {}
+    np.testing.assert_array_equal(images.tokens[:], load_images(album, CONFIG).tokens)
+    inode = only_file(cache_dir).stat().st_ino
+    load(album, cache_dir)
+    assert only_file(cache_dir).stat().st_ino == inode, "written once per change"
+
+
+def test_a_cache_that_does_not_know_the_bytes_is_made_again(album, cache_dir):
+    """As version 1 wrote it, which knew pictures by name, size and time."""
+    load(album, cache_dir)
+    whole = only_file(cache_dir).read_bytes()
+    prints = np.frombuffer(whole[-12 * 16 :], "<u8").reshape(12, 2)[:, 0]
+    body = whole[4096 : -12 * 16] + prints.tobytes()
+    header = json.loads(whole[:4096]) | {"crc32": zlib.crc32(body)}
+    only_file(cache_dir).write_bytes(json.dumps(header).encode().ljust(4096) + body)
+    load(album, cache_dir)
+    assert only_file(cache_dir).read_bytes() == whole
+
+
+def test_contents_are_those_of_files_and_pieces(album):
+    paths = find_images(album)
+    digests = content_digests(paths, range(12))
+    assert len({*digests.tolist(), UNKNOWN}) == 13
+    pieces = ImagePaths(album, (paths.name(n // 2) + b"\0%d\0a" % (n % 2) for n in range(4)))
+    of_pieces = content_digests(pieces, [0, 1, 2, 3])
+    assert len({*digests.tolist(), *of_pieces.tolist()}) == 16
+    paths[0].unlink()
+    os.mkfifo(paths[0])
+    paths[1].unlink()
+    assert content_digests(paths, [1, 0, 2]).tolist() == [UNKNOWN, UNKNOWN, digests[2]]
 
 
 def test_a_folder_by_another_name_is_the_same(album, cache_dir, monkeypatch):
@@ -197,12 +292,12 @@ def test_a_change_of_the_folder_is_noticed(album, cache_dir, change):
     assert only_file(cache_dir).stat().st_ino == inode, "written once per change"
 
 
-def test_only_what_has_changed_is_read_again(album, cache_dir):
+def test_only_what_has_changed_is_read_again(album, cache_dir, opened):
     before = load(album, cache_dir)
-    blank(*before.paths[1:])
+    opened()
     repaint(album)
     after = load_images(album, CONFIG, cache_dir=cache_dir)
-    assert not after.skipped
+    assert opened() == {"disc-000.png": 1}
     np.testing.assert_array_equal(after.tokens[1:], before.tokens[1:])
     np.testing.assert_array_equal(after.tokens[0], load_images(album, CONFIG).tokens[0])
     assert (after.tokens[0] != before.tokens[0]).any()
@@ -262,7 +357,7 @@ def test_a_file_of_an_older_version_is_found_and_read(album, cache_dir):
     key = json.dumps([os.path.realpath(album), settings, [0, 1]])
     path = only_file(cache_dir)
     assert path.name == f"album-{hashlib.sha256(key.encode()).hexdigest()[:16]}.tokens"
-    made = {"format": 2, "pillow": PIL.__version__, **settings}
+    made = {"format": 3, "pillow": PIL.__version__, **settings}
     header = path.read_bytes()[:4096]
     assert json.dumps(json.loads(header)["made"]) == json.dumps(made)
 
@@ -429,16 +524,16 @@ def test_each_way_of_reading_has_a_file_of_its_own(album, cache_dir, reading):
     assert before in [path.read_bytes() for path in cache_dir.iterdir()]
 
 
-def test_only_the_pictures_of_a_changed_sheet_are_read_again(album, cache_dir, caplog):
+def test_only_the_pictures_of_a_changed_sheet_are_read_again(album, cache_dir, opened):
     reading = ReadingSettings(grid="12x12")
     for name in ("tiles.png", "more.png"):
         tile_sheet(album / name, len(name))
     load_images(album, CONFIG, cache_dir=cache_dir, reading=reading)
     tile_sheet(album / "tiles.png", 7)
-    with caplog.at_level(logging.DEBUG, "pixace.pictures.reading"):
-        cut = load_images(album, CONFIG, cache_dir=cache_dir, reading=reading)
-    opened = Counter(line.rpartition("/")[2] for line in caplog.messages if "opening" in line)
-    assert (opened["tiles.png"], opened["more.png"]) == (2, 1), "one to find the cells"
+    opened()
+    cut = load_images(album, CONFIG, cache_dir=cache_dir, reading=reading)
+    counts = opened()
+    assert (counts["tiles.png"], counts["more.png"]) == (2, 1), "one to find the cells"
     np.testing.assert_array_equal(cut.tokens[:], load_images(album, CONFIG, reading=reading).tokens)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from pixace.dataset.caption_finding import find_captions
 from pixace.dataset.reading import load_images
 from pixace.errors import ImageError, UsageError
+from pixace.pictures.folder import list_folder
 from pixace.settings.model import ModelConfig
 from pixace.settings.reading import ReadingSettings
 
@@ -104,7 +105,8 @@ def test_the_only_folder_is_a_class_if_it_is_known_as_one_or_asked_for(album):
 
 
 def test_names_are_captions_only_where_they_are_asked_for(album):
-    folder = album("red-heart_0012.png", "1234.png", "Größe2.png", "हिन्दी-3.png")
+    names = "red-heart_0012.png", "1234.png", "Größe2.png", "हिन्दी-3.png"
+    folder = album(*names, "❤️_001.png", "1️⃣ ☺️.png")
     assert not find_captions(folder).source
     found = find_captions(folder, "names")
     assert captions_of(found) == {
@@ -112,6 +114,8 @@ def test_names_are_captions_only_where_they_are_asked_for(album):
         "1234.png": (),
         "Größe2.png": ("grösse",),
         "हिन्दी-3.png": (unicodedata.normalize("NFC", "हिन्दी"),),
+        "❤️_001.png": (),
+        "1️⃣ ☺️.png": (),
     }
     assert found.classes == ()
 
@@ -120,7 +124,12 @@ def test_a_folder_has_captions_of_one_kind_the_first_that_there_is(album):
     folder = album("cat/a.png", "dog/b.png")
     assert find_captions(folder).source == "class folders"
     (folder / "cat" / "a.txt").write_text("a text")
-    assert find_captions(folder).source == "text files beside them"
+    found = find_captions(folder)
+    assert found.source == "text files beside them"
+    assert found.summary == (
+        "1 of 2 images, from text files beside them; captions=folders would find 2"
+    ), "a stray text does not hide the classes"
+    assert find_captions(folder, "txt").summary == "1 of 2 images, from text files beside them"
     metadata = folder / "metadata.jsonl"
     metadata.write_text(jsonl({"file_name": "dog/b.png", "text": "a row"}))
     assert captions_of(find_captions(folder)) == {"cat/a.png": (), "dog/b.png": ("a row",)}
@@ -264,3 +273,50 @@ def test_what_is_found_is_said(album, caplog):
         f"{folder}: captions: images without any: c.png",
         f"{folder}: captions: 0 of 3 images",
     ]
+
+
+# --- which files a folder's captions are read from ------------------------------------------------
+
+CONFIG = ModelConfig(image_size=4, bitdepth=(1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ({"metadata.jsonl": jsonl({"file_name": "a.png", "text": "a cat"})}, None),
+        ({"metadata.csv": "file_name,text\na.png,a cat\n", "deep/metadata.csv": "x"}, None),
+        ({"a.txt": "a cat", "deep/b.txt": "a dog"}, None),
+        ({"a.txt": "a cat", "README.txt": "of cats"}, "1 .txt"),
+        ({"a.txt": "a cat", "metadata.jsonl": "{}"}, "1 .jsonl"),
+        ({"a.txt": "a cat", "a.yaml": "-", "b.heic": "-"}, "1 .yaml, 1 .heic"),
+    ],
+)
+def test_files_of_captions_are_not_told_as_left_over(album, texts, said, caplog):
+    folder = album("a.png", "a.jpg", "deep/b.png")
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    caplog.set_level("INFO")
+    load_images(folder, CONFIG, captions=find_captions(folder))
+    lines = [line for line in caplog.messages if "not read as images" in line]
+    assert lines == ([] if said is None else [f"{folder}: not read as images: {said}"])
+
+
+def test_all_are_told_where_captions_are_not_wanted(album, caplog):
+    folder = album("a.png")
+    (folder / "a.txt").write_text("a cat")
+    caplog.set_level("INFO")
+    load_images(folder, CONFIG, captions=find_captions(folder, "none"))
+    assert f"{folder}: not read as images: 1 .txt" in caplog.messages
+
+
+def test_captions_of_one_file_and_of_some(album):
+    """Of others in the metadata that are there, and only left out, nothing is said."""
+    folder = album("a.png", "b.png", ".c.png")
+    names = ("a.png", "b.png", ".c.png", "d.png")
+    (folder / "metadata.jsonl").write_text(jsonl(*({"file_name": n, "text": n} for n in names)))
+    found = find_captions(folder / "a.png")
+    assert captions_of(found) == {"a.png": ("a.png",)}
+    assert found.troubles == ["listed in metadata.jsonl, but not there: d.png"]
+    some = find_captions(list_folder(folder).select([1]))
+    assert captions_of(some) == {"b.png": ("b.png",)}
+    assert some.used == {".jsonl": 1}

@@ -55,3 +55,21 @@ def test_another_pictures_caption_is_that_half_the_set_further_on_or_the_next_th
 )
 def test_where_all_have_the_same_there_is_no_other(texts):
     assert [*Captions(texts).of_others()] == [()] * len(texts)
+
+
+def test_the_other_is_the_same_that_a_walk_through_the_set_finds():
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 7, 40):
+        rows = [[*map(str, rng.permutation(4)[: rng.integers(0, 4)])] for _ in range(size)]
+        expected = []
+        for number, own in enumerate(rows):
+            walk = [rows[(number + size // 2 + step) % size][:1] for step in range(size)]
+            others = [first for first in walk if first and first[0] not in own]
+            expected.append(tuple(others[0]) if own and others else ())
+        assert [*Captions(rows).of_others()] == expected
+
+
+def test_pictures_of_two_captions_that_alternate_cost_no_walk_each():
+    rows = [["a", "b", str(n)] if n % 2 else ["b", "a", str(n)] for n in range(30_000)]
+    *others, last = Captions([*rows, ["c"]]).of_others()
+    assert {*others} == {("c",)} and last == ("a",)

@@ -10,6 +10,7 @@ from PIL import Image
 from pixace.dataset.check import check_images
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import find_images
+from pixace.pictures.writing import write_picture
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ReadingSettings
 from tests.conftest import paint
@@ -44,6 +45,16 @@ def test_figures_and_advice(folder):
     assert findings.shared_with_val == [["val/disc-004.png", "images/disc-004.png"]]
     assert any("smaller than 16x16" in sentence for sentence in checked.advice)
     assert checked.to_dict() == {**findings.to_dict(), "advice": checked.advice}
+
+
+def test_captions_of_validation_images_are_told_with_classes_that_are_new(folder):
+    for place in ("kinds/cat", "kinds/dog", "val/cat", "val/frog"):
+        paint(folder / place, 1, seed=4)
+    found = check_images("kinds", PICTURES, val_images="val").findings
+    assert found.captions["summary"] == "2 of 2 images, from class folders; 2 classes"
+    assert found.val_captions["summary"] == "2 of 2 images, from class folders; 2 classes"
+    assert found.val_captions["troubles"] == ["classes that the images to train on have not: frog"]
+    assert check_images("kinds", PICTURES).findings.val_captions is None
 
 
 def test_sheet_and_split(folder):
@@ -94,12 +105,15 @@ def test_sheets_pixel_art_and_other_files(tmp_path):
     (tmp_path / "images").mkdir()
     Image.fromarray(sheet).save(tmp_path / "images" / "tiles.png")
     (tmp_path / "images" / "tiles.psd").touch()
+    write_picture(Image.new("RGB", (40, 40)), tmp_path / "images" / "quantised.png")
+    (tmp_path / "images" / ".hidden.png").touch()
     pictures = PictureSettings(8, 8, "palette:auto:4096")
     reading = ReadingSettings(grid="16x16")
     checked = check_images(tmp_path / "images", pictures, reading=reading)
     findings = checked.findings
     assert (findings.n_images, findings.n_files, findings.n_cut, findings.n_empty) == (12, 1, 1, 2)
     assert (findings.not_read, findings.made_larger) == ({".psd": 1}, {"8x8": 12})
+    assert findings.left_out == {"made": 1, "models": 0, "hidden": 1}
     assert findings.classes == {"(top folder)": 12}
     proposal = "from 8x8: --image_size=8 --unscale takes that back exactly"
     assert any(proposal in sentence for sentence in checked.advice)

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -166,3 +167,23 @@ def test_what_is_cut_from_a_sheet_has_its_text(tmp_path):
     make_split(paths, np.array([True, False]), tmp_path / "out")
     for side in ("train", "val"):
         assert [*find_captions(tmp_path / "out" / side).captions] == [("tiles",)]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+def test_what_is_cut_from_a_sheet_has_its_rows_of_metadata(tmp_path, suffix):
+    sheet = np.random.default_rng(0).integers(0, 255, (4, 12, 3), np.uint8)
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    Image.fromarray(sheet).save(tmp_path / "in" / "sub" / "sheet.png")
+    Image.fromarray(sheet[:, :4]).save(tmp_path / "in" / "whole.png")
+    rows = [("sub/../sub/sheet.png", "tiles"), ("sub/sheet.png", "größer"), ("whole.png", "one")]
+    if suffix == "csv":
+        lines = ["file_name,text", *map(",".join, rows)]
+    else:
+        lines = [json.dumps({"file_name": name, "caption": text}) for name, text in rows]
+    (tmp_path / "in" / f"metadata.{suffix}").write_text("\n".join(lines))
+    paths = find_pictures(tmp_path / "in", ReadingSettings(grid="4x4")).paths
+    make_split(paths, np.array([False, True, False, True]), tmp_path / "out")
+    train, val = (find_captions(tmp_path / "out" / side) for side in ("train", "val"))
+    assert [*train.captions] == [("tiles", "grösser")] * 2
+    assert [*val.captions] == [("tiles", "grösser"), ("one",)]
+    assert not [line for line in val.troubles if "not there" in line]

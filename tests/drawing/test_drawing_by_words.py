@@ -184,7 +184,7 @@ def test_a_class_is_a_text_that_the_model_has_learnt_so(predictor):
     with pytest.raises(UsageError, match="class 'xyz' is not known; known are frog, heart, "):
         predictor.draw(class_name=["frog", "xyz"])
     emoji = pixace.get_predictor("emoji")
-    with pytest.raises(UsageError, match="class_name needs a model that knows words"):
+    with pytest.raises(UsageError, match="class needs a model that knows words"):
         emoji.draw(class_name="frog")
 
 
@@ -286,7 +286,19 @@ def test_what_a_model_knows_is_listed(run):
         "",
     )
     assert run("--class=?", model_name="emoji")[1] == "this model knows no words\n"
+    code, printed, _ = run("--text=?", "--json")
+    assert code == 0 and json.loads(printed) == {
+        "classes": ["frog", "heart", "hearth", "house"],
+        "words": {"a": 2, "frog": 2, "heart": 2, "red": 2, "blue": 1},
+    }
+    assert json.loads(run("--class=?", "--json", model_name="emoji")[1])["words"] == {}
     assert not [*Path().iterdir()]
+
+
+def test_empty_words_are_told_where_no_recipe_names_any(run):
+    for flag in ("text", "class"):
+        code, _, told = run(f"--{flag}=", *SMALL, "--out=a.png")
+        assert (code, told) == (0, f"warning: flag --{flag}= is empty: drawn without words\n")
 
 
 @pytest.mark.parametrize(
@@ -295,14 +307,17 @@ def test_what_a_model_knows_is_listed(run):
         (["--class=hart"], "class 'hart' is not known; near are heart, hearth"),
         (["--text=|"], "text '|' holds an empty text"),
         (["--text=a:99"], "the weight of a text must be from -20 to 20"),
-        (["--text=a", "--class=frog"], "text and class_name exclude each other"),
+        (["--text=a", "--class=frog"], "text and class exclude each other"),
         (["--text=a", "--texts=a.txt"], "text and texts exclude each other"),
         (["--texts=gone.txt"], "texts gone.txt: cannot read: No such file"),
         (["--guidance=2"], "guidance needs words, by --text or --class"),
         (["--text=a", "--guidance=x"], "flag --guidance=x: not a list of numbers"),
         (["--text=a", "--best_of_by=words"], "best_of_by"),
         (["--text=a", "--model_name=emoji"], "text needs a model that knows words"),
-        (["--class=a", "--model_name=emoji"], "train one on images with captions"),
+        (["--class=a", "--model_name=emoji"], "class needs a model that knows words"),
+        (["--class=|", "--class= "], "class must be words, at most"),
+        (["--text=?", "--class=frog"], 'text="?" lists words and draws nothing; leave '),
+        (["--class=?", "--out=a.png"], 'class="?" lists words and draws nothing; leave '),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(run, words, message):

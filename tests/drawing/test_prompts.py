@@ -72,7 +72,7 @@ def test_files_addresses_and_pictures_are_all_the_same(tmp_path, monkeypatch):
 def test_a_bad_prompt_is_named(tmp_path):
     Image.new("RGB", (4, 4)).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_bytes(b"")
-    with pytest.raises(ImageError, match=r"bad\.png: not an image of a known kind"):
+    with pytest.raises(ImageError, match=r"bad\.png: empty, a file of 0 bytes"):
         open_prompts([tmp_path / "good.png", tmp_path / "bad.png"], PICTURES, NOTHING)
     with pytest.raises(ImageError, match=r"gone\.png: No such file"):
         open_prompts([tmp_path / "gone.png"], PICTURES, NOTHING)

@@ -140,7 +140,7 @@ def changed(**values) -> dict:
         ({"drawing": {"text": ["a:1e9"]}}, "weight of a text"),
         ({"drawing": {"text": ["a"] * 5001}}, "text must be at most 1000 texts"),
         ({"drawing": {"text": ["\ud800"]}}, "text must be UTF-8"),
-        ({"drawing": {"text": ["a"], "class_name": ["a"]}}, "text and class_name exclude"),
+        ({"drawing": {"text": ["a"], "class_name": ["a"]}}, "text and class exclude"),
         ({"drawing": {"text": ["a"] * 1000, "batch_size": 10_000}}, "batch_size=10000 of each"),
         ({"drawing": {"text": ["a"], "guidance": 2}}, "guidance is not a list"),
         ({"drawing": {"text": ["a"], "guidance": [1e9]}}, "guidance must be from"),

@@ -18,6 +18,7 @@ from pixace.cli import main
 from pixace.commands import COMMANDS
 from pixace.errors import CheckpointError
 from tests.tools.tiny import TINY
+from tests.tools.worded import write_worded
 
 pytestmark = [pytest.mark.fault, pytest.mark.usefixtures("_messages_as_before")]
 
@@ -34,6 +35,8 @@ def flags_of(command: str) -> dict[str, flags.Flag]:
 FLAGS = [(command, name) for command in COMMANDS for name in flags_of(command)]
 
 ALIASES = {"n_images": "batch_size", "model_dir": "weights_dir"}
+# Of words, with those that need some to be said and those that say them.
+NEED_WORDS, SAY_WORDS = ("guidance", "best_of_by", "labels"), ("text", "texts", "class")
 CLUSTER = ("coordinator", "num_processes", "process_id")
 
 # --- values -------------------------------------------------------------------------------------
@@ -80,6 +83,14 @@ WORDS = [
     "hsl(nan,1%,1%)",
     "rgb(" + "9" * 5000 + ",0,0)",
     "#fffffffff",
+    "?",
+    "|",
+    "frog:1 | a red heart:-2",
+    "frog:21",
+    "frog:1e999",
+    ":",
+    "\\:",
+    "fr\u0301og\ufe0f",
 ]
 LISTS = [",", "1,,2", "1,", ",1", "a,,b", '"', '"a', "1;2;3", "1," * 5000 + "1", "5,4,4", "0,0,0"]
 LISTS += ["8,8,8", "-1,5,5", "nan,1", "1e308,inf", "1,2,3,4", "5,4,4,", "1\n2,3", "0.5,0.5"]
@@ -114,10 +125,12 @@ def world(weights_dir, painted, tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     shutil.copytree(painted / "val", folder / "photos")
     shutil.copytree(weights_dir / "transformer", folder / "models" / "transformer")
-    damaged = folder / "models" / "damaged"
-    damaged.mkdir()
-    shutil.copy(folder / "models" / "transformer" / "config.json", damaged)
-    (damaged / "model.pkl.gz").write_bytes(b"no weights")
+    write_worded(folder / "models", "pixelcnn", "worded")
+    for name, whole in (("damaged", "transformer"), ("damaged-words", "worded")):
+        damaged = folder / "models" / name
+        damaged.mkdir()
+        shutil.copy(folder / "models" / whole / "config.json", damaged)
+        (damaged / "model.pkl.gz").write_bytes(b"no weights")
     return folder
 
 
@@ -127,6 +140,7 @@ def words_for(command: str, flag: str, world: Path) -> list[str]:
     prompt = f"--prompt={world}/photos/disc-000.png"
     tiny = [f"--{name}={value}" for name, value in TINY.items() if name != "bitdepth"]
     tiny += ["--bitdepth=2,1,2", "--model_type=transformer"]
+    worded = [models, "--model_name=damaged-words"]
     damaged, real = [models, "--model_name=damaged"], [models, "--model_name=transformer"]
     url = f"--url={world}/models/transformer/model.pkl.gz"
     others = ["--coordinator=localhost:1", "--num_processes=2", "--process_id=0"]
@@ -154,6 +168,11 @@ def words_for(command: str, flag: str, world: Path) -> list[str]:
         **{("train", name): ["--images=missing", *others] for name in CLUSTER},
         **{("predict", name): kept for name in ("out", "film", "sheet", "prompt")},
         ("plot", "out"): real,
+        **{("predict", name): [*worded, "--text=frog"] for name in NEED_WORDS},
+        **{("predict", name): worded for name in SAY_WORDS},
+        ("score", "text"): [photos, *worded, "--text=frog"],
+        ("score", "classes"): [photos, *worded],
+        **{(command, "captions"): [photos, *worded] for command in ("evaluate", "score")},
     }
     return special.get((command, flag), words[command])
 

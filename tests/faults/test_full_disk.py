@@ -220,11 +220,11 @@ def test_a_training_on_a_read_only_disk_is_refused(trained, disk, capfd):
     assert stderr == f"pixace: {disk.path / 'm'}: cannot write here: Read-only file system\n"
 
 
-def test_a_second_training_in_the_same_folder_is_refused(trained, tmp_path, capfd):
-    shutil.copytree(trained / "m", tmp_path / "m")
+def test_a_second_training_in_the_same_folder_is_refused(weights_dir, painted, tmp_path, capfd):
+    shutil.copytree(weights_dir / "transformer", tmp_path / "m")
     capfd.readouterr()
     with training_lock(tmp_path / "m"):
-        assert main(train_words(tmp_path, trained / "images", n_epochs=2)) == 1
+        assert main(train_words(tmp_path, painted / "train", n_epochs=3)) == 1
     stderr = capfd.readouterr().err
     assert stderr.startswith(f"pixace: {tmp_path / 'm'}: another training is running")
     assert stderr.count("\n") == 1

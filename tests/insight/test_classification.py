@@ -72,6 +72,17 @@ def test_what_cannot_be_chosen_from_is_refused(text, classes, config, words, mes
         classifier_of(text, classes, config, words)
 
 
+def test_words_that_no_caption_had_and_long_ones_are_told_in_a_line(caplog):
+    for text, classes in ((["a red heart", "Frog"], False), ([], True)):
+        assert classifier_of(text, classes, WORDED, WORDS) and not caplog.messages
+    classifier_of(["purple hearts", "a heart of blue"], False, WORDED, WORDS)
+    assert caplog.messages == [
+        "no training caption had: purple, hearts, of",
+        "the model reads 12 bytes of a text: 'purple', and no more of it",
+        "the model reads 12 bytes of a text: 'a heart of', and no more of it",
+    ]
+
+
 def test_each_image_is_measured_with_each_caption_and_ranked_by_its_own(images, worded):
     evaluator = get_evaluator("pixelcnn", weights_dir=worded)
     texts = ["a blue heart", "Tree"]

@@ -38,15 +38,12 @@ def test_the_sum_of_the_logits_by_hand(painted, weights_dir, model_type):
         assert measured.nats_per_pixel == pytest.approx(by_hand, abs=1e-5)
 
 
-def evaluate(*flags: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "pixace", "evaluate", *flags]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
-def test_the_command(painted, weights_dir):
+def test_the_command(painted, weights_dir, capsys):
+    """As JSON in a process of its own, which prints nothing else; as text in this one."""
     model = ("--model_name=reformer", f"--weights_dir={weights_dir}", f"--images={painted}")
     expected = get_evaluator("reformer", weights_dir=weights_dir).evaluate(painted)
-    as_json = evaluate(*model, "--json")
+    command = [sys.executable, "-m", "pixace", "evaluate", *model, "--json"]
+    as_json = subprocess.run(command, capture_output=True, text=True)
     assert (as_json.returncode, as_json.stderr) == (0, "")
     values = json.loads(as_json.stdout)
     assert values == {
@@ -57,16 +54,15 @@ def test_the_command(painted, weights_dir):
         "bits_per_pixel_without_caption": None,
         "bits_per_pixel_wrong_caption": None,
     }
-    as_text = evaluate(*model)
-    assert as_text.returncode == 0
-    assert as_text.stdout.splitlines()[1:] == [
+    assert main(["evaluate", *model]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
         f"nats per pixel      {values['nats_per_pixel']:.4f}",
         f"bits per pixel      {values['bits_per_pixel']:.4f}",
         f"bits per sub-pixel  {values['bits_per_subpixel']:.4f}",
     ]
 
 
-def test_errors(painted, weights_dir, tmp_path):
+def test_errors(painted, weights_dir, tmp_path, capsys):
     evaluator = get_evaluator("reformer", weights_dir=weights_dir)
     with pytest.raises(UsageError, match="batch_size"):
         evaluator.evaluate(painted, 0)
@@ -74,9 +70,9 @@ def test_errors(painted, weights_dir, tmp_path):
         evaluator.evaluate(tmp_path)
     with pytest.raises(CheckpointError, match="no such model"):
         get_evaluator("absent", weights_dir=weights_dir)
-    missing = evaluate("--model_name=reformer", f"--weights_dir={weights_dir}")
-    assert (missing.returncode, missing.stdout) == (2, "")
-    assert missing.stderr == "pixace: evaluate needs --images=FOLDER\n"
+    capsys.readouterr()
+    assert main(["evaluate", "--model_name=reformer", f"--weights_dir={weights_dir}"]) == 2
+    assert capsys.readouterr() == ("", "pixace: evaluate needs --images=FOLDER\n")
 
 
 def test_cells_of_sheets_are_measured_as_pictures(tmp_path, weights_dir):

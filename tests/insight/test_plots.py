@@ -4,7 +4,10 @@ import dataclasses
 import gzip
 import html
 import io
+import os
 import pickle
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -18,9 +21,12 @@ from pixace.checkpoints.words import WordsRecord
 from pixace.cli import main
 from pixace.errors import PixaceError
 from pixace.insight.plots import plot_curves, plot_receptive_field
+from pixace.pictures.metadata import is_marked
 from pixace.tokens.order import PixelOrder
 from pixace.wording import spell
 from tests.tools.crashing import TRAX_FIELDS
+from tests.tools.patience import PATIENCE
+from tests.tools.places import ROOT
 
 RECORD = TrainingRecord(
     step=20,
@@ -51,6 +57,7 @@ def test_curves_lie_over_each_other():
 def test_a_higher_loss_is_drawn_higher():
     """The picture itself: the dashed line of the training falls below that of the validation."""
     with Image.open(io.BytesIO(plot_curves({"faces": RECORD}))) as picture:
+        assert is_marked(picture), "so that it is not taken for an image to learn from"
         pixels = np.asarray(picture.convert("RGB")).astype(int)
     blue = pixels[..., 2] - pixels[..., 0] > 100
     height, width = blue.shape
@@ -165,3 +172,27 @@ def test_wrong_usage_is_one_line(weights_dir, capsys, flags, status, message):
     assert main(["plot", f"--weights_dir={weights_dir}", *flags]) == status
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+PLOT = """
+import sys
+from pixace.insight.plots import plot_curves
+from tests.insight.test_plots import RECORD
+sys.stdout.buffer.write(plot_curves({"faces": RECORD}, "svg"))
+assert "matplotlib.pyplot" not in sys.modules
+"""
+
+
+def test_neither_a_notebooks_backend_nor_the_users_style_changes_a_plot(tmp_path):
+    """Nothing is shown, so that no backend is needed; and a style may need LaTeX."""
+    style = tmp_path / "matplotlibrc"
+    style.write_text("text.usetex: True\nfont.size: 30\nfigure.facecolor: red\n")
+    environment = {"MPLBACKEND": "nonsense", "MATPLOTLIBRC": str(style), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", PLOT],
+        env={**os.environ, **environment},
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == plot_curves({"faces": RECORD}, "svg")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixace.cli import main
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.collage import collage, in_square
 from pixace.pictures.writing import check_output, write_picture
@@ -275,3 +276,57 @@ def test_what_is_too_large_is_called_what_it_is(tmp_path, flag, what):
         size = (edge, edge if suffix == ".png" else 10)
         with pytest.raises(UsageError, match=f"a {what} of {size[0]}x{size[1]} pixels is too"):
             check_output(tmp_path / f"x{suffix}", size, flag)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_stays_one_and_what_it_leads_to_is_replaced_whole(tmp_path, is_there):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "out.png").symlink_to("far/real.png")
+    if is_there:
+        (tmp_path / "far" / "real.png").write_bytes(b"old")
+    check_output(tmp_path / "out.png", (4, 4))
+    write_picture(Image.new("RGB", (4, 4), "red"), tmp_path / "out.png")
+    assert (tmp_path / "out.png").is_symlink() and names(tmp_path / "far") == ["real.png"]
+    with Image.open(tmp_path / "far" / "real.png") as picture:
+        assert picture.getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("act", CHECKS)
+@pytest.mark.parametrize("target", ["/dev/null", "gone/a.png", "out.png", "file/a.png"])
+def test_a_link_that_leads_to_no_file_is_told(tmp_path, act, target):
+    (tmp_path / "file").touch()
+    (tmp_path / "out.png").symlink_to(target)
+    with pytest.raises(ImageError, match=r"out\.png: cannot write: "):
+        act(tmp_path / "out.png")
+    assert names(tmp_path) == ["file", "out.png"] and os.path.lexists("/dev/null")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "check --images=faces --sheet={}",
+        "check --images=others --val_images=faces --sheet={}",
+        "quantize --images=faces --out={}",
+        "quantize --images=faces --out=new.png --colours=palette:others/b.png --palette_out={}",
+        "quantize --images=others --out={} --colours=palette:faces/a.png",
+        "score --model_name=emoji --images=faces --surprise={}",
+    ],
+)
+def test_no_command_replaces_an_image_that_it_reads(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("faces/a.png", "others/b.png"):
+        write_picture(Image.new("RGB", (8, 8), "red"), Path(name))
+    Path("link.png").symlink_to("faces/a.png")
+    before = Path("faces/a.png").read_bytes()
+    for name in ("faces/a.png", "link.png"):
+        assert main(words.format(name).split()) == 2
+        assert f"{name} would replace " in capsys.readouterr().err
+    assert Path("faces/a.png").read_bytes() == before and not Path("new.png").exists()
+
+
+def test_the_table_and_its_palette_are_two_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_picture(Image.new("RGB", (8, 8), "red"), Path("faces/a.png"))
+    words = "quantize --images=faces --colours=palette:pico-8 --out=a.png --palette_out=./a.png"
+    assert main(words.split()) == 2
+    assert "out and palette_out are both a.png; name two files" in capsys.readouterr().err

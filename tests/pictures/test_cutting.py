@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from pixace.errors import ImageError
-from pixace.pictures.cutting import find_pictures, spelled_counts
+from pixace.pictures.cutting import find_pictures
 from pixace.pictures.exact import tiled
 from pixace.pictures.many import read_in_order
 from pixace.pictures.sheet_data import aseprite_data
+from pixace.pictures.suffixes import spelled_counts
 from pixace.settings.reading import ReadingSettings
 from tests.tools.hostile_images import chunk, deflated_zeros, png
 
@@ -153,7 +154,7 @@ def test_an_empty_sheet_alone_is_one_line(tmp_path):
 def test_a_sheet_beyond_the_limits_is_one_line(tmp_path):
     rows = chunk(b"IDAT", deflated_zeros(2501 * 20000))
     (tmp_path / "vast.png").write_bytes(png(rows, size=(20000, 20000), depth=1, colour=0))
-    with pytest.raises(ImageError, match=r"vast\.png: .*400000000 pixels"):
+    with pytest.raises(ImageError, match=r"vast\.png: 20000x20000 pixels are more than"):
         find_pictures(tmp_path, ReadingSettings(grid="16x16"))
     rows = chunk(b"IDAT", deflated_zeros(876 * 7000))
     (tmp_path / "vast.png").write_bytes(png(rows, size=(7000, 7000), depth=1, colour=0))

@@ -3,13 +3,15 @@
 What a single file may cost is tested with files, in test_reading.py and test_hostile_images.py.
 """
 
+import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from pixace.pictures.decoding_limits import PixelAllowance
+from pixace.pictures.decoding_limits import PixelAllowance, RefusedError, check_scans
+from tests.tools.hostile_images import many_scans
 from tests.tools.patience import PATIENCE
 
 N_THREADS = 8
@@ -74,3 +76,16 @@ def test_a_large_picture_waits_for_small_ones():
         assert not large.wait(0.1)
     assert large.wait(PATIENCE)
     thread.join(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("n_pixels", "n_scans", "is_refused"),
+    [(200_000_000, 3, False), (200_000_000, 13, True), (50_000_000, 13, False), (1000, 99, False)],
+)
+def test_a_jpeg_of_any_size_may_have_the_scans_that_are_usual(n_pixels, n_scans, is_refused):
+    file = io.BytesIO(many_scans(64, max(1, n_scans - 9)))
+    if is_refused:
+        with pytest.raises(RefusedError, match="too many scans for its size"):
+            check_scans(file, n_pixels)
+    else:
+        check_scans(file, n_pixels)

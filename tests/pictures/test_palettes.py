@@ -83,7 +83,7 @@ BAD = {
     "empty.gpl": (b"", "first line is: GIMP Palette"),
     "empty.hex": (b"", "no colours in this palette"),
     "empty.pal": (b"", "first line is: JASC-PAL"),
-    "empty.png": (b"", "not an image of a known kind"),
+    "empty.png": (b"", "empty, a file of 0 bytes"),
     "none.gpl": (b"GIMP Palette\n#\n", "no colours in this palette"),
     "clear.gpl": (b"GIMP Palette\nChannels: RGBA\n0 0 0 0\n", "no colours in this palette"),
     "short.gpl": (b"GIMP Palette\n1 2\n", "line 2 is no colour such as 255 0 77: '1 2'"),

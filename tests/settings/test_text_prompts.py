@@ -3,7 +3,7 @@
 import pytest
 
 from pixace.errors import UsageError
-from pixace.settings.drawing import DrawingSettings
+from pixace.settings.drawing import SAID, DrawingSettings
 from pixace.settings.text_prompts import TextPrompt, text_prompts
 
 
@@ -64,14 +64,14 @@ def test_a_class_is_no_formula():
     assert settings.text_prompts == ((TextPrompt("a|b:2"),),)
 
 
-@pytest.mark.parametrize("name", ["text", "class_name"])
+@pytest.mark.parametrize("name", SAID)
 @pytest.mark.parametrize(
     "value",
     ["a", 5, None, [""], [" "], [5], ["x" * 1001], ["a"] * 1001, ["\udcff"], ["é" * 500] * 5],
     ids=lambda value: str(value)[:9],
 )
 def test_other_words_are_refused_by_name(name, value):
-    with pytest.raises(UsageError, match=f"^{name}") as caught:
+    with pytest.raises(UsageError, match=f"^{SAID[name]} must") as caught:
         DrawingSettings(**{name: value})
     assert len(str(caught.value)) < 300
 
@@ -79,7 +79,7 @@ def test_other_words_are_refused_by_name(name, value):
 @pytest.mark.parametrize(
     ("settings", "wording"),
     [
-        ({"text": "a", "class_name": "b"}, "text and class_name exclude each other"),
+        ({"text": "a", "class_name": "b"}, "text and class exclude each other"),
         ({"guidance": 2}, "guidance needs words, by --text or --class"),
         ({"best_of_by": "caption"}, "best_of_by needs words"),
         ({"labels": True}, "labels needs words"),

@@ -13,6 +13,7 @@ from tests.tools.patience import PATIENCE
 from tests.tools.places import ROOT
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+WARNINGS = (signal.SIGUSR1, signal.SIGUSR2)  # of schedulers
 
 # Works in small steps until a signal is noted; then goes on saving, for longer than anyone waits.
 WORKER = """
@@ -59,7 +60,7 @@ def finish(worker):
         worker.kill()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", [*SIGNALS, *WARNINGS])
 def test_the_first_signal_is_noted_and_the_work_ends_well(number):
     worker = start()
     worker.send_signal(number)

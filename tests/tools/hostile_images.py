@@ -197,11 +197,11 @@ def _huge() -> Contents:
 def _floods() -> Contents:
     """Yields what is small, or claims to be, and would take minutes or gigabytes."""
     zeros = deflated_zeros(100 << 20)
-    yield "flood-ztxt.png", png(chunk(b"zTXt", b"k\0\0" + zeros), PIXELS), False
-    yield "flood-iccp.png", png(chunk(b"iCCP", b"k\0\0" + zeros), PIXELS), False
-    yield "flood-itxt.png", png(chunk(b"iTXt", b"k\0\1\0\0\0" + zeros), PIXELS), False
+    yield "flood-ztxt.png", png(chunk(b"zTXt", b"k\0\0" + zeros), PIXELS), True
+    yield "flood-iccp.png", png(chunk(b"iCCP", b"k\0\0" + zeros), PIXELS), True
+    yield "flood-itxt.png", png(chunk(b"iTXt", b"k\0\1\0\0\0" + zeros), PIXELS), True
     many = chunk(b"zTXt", b"k\0\0" + deflated_zeros(1 << 20)) * 70
-    yield "flood-many-texts.png", png(many, PIXELS), False
+    yield "flood-many-texts.png", png(many, PIXELS), True
     yield "flood-pixels.png", png(chunk(b"IDAT", zeros)), True
     yield "flood-chunks.png", png(chunk(b"teXt", b"") * 200_000, PIXELS), False
     yield "flood-empty-pixels.png", png(chunk(b"IDAT", b"") * 300_000, PIXELS), False
@@ -242,14 +242,14 @@ def _damaged_pngs() -> Contents:
     yield "png-header-only.png", whole[:33] + IEND, False
     for kind in (b"gAMA", b"pHYs", b"tRNS", b"cHRM", b"sRGB"):
         name = kind.decode().lower()
-        yield f"png-short-{name}.png", png(chunk(kind, b""), PIXELS), False
+        yield f"png-short-{name}.png", png(chunk(kind, b""), PIXELS), kind != b"tRNS"
 
 
 def _damaged_jpegs() -> Contents:
     whole = encode(_picture(), "JPEG")
     header = whole.index(b"\xff\xc0")
     pixels = whole.index(b"\xff\xda")
-    yield "jpeg-no-end.jpg", whole[:-2], False
+    yield "jpeg-no-end.jpg", whole[:-2], True
     yield "jpeg-two-starts.jpg", whole[:2] + whole, False
     yield "jpeg-second-start.jpg", whole[:pixels] + b"\xff\xd8" + whole[pixels:], False
     yield "jpeg-no-header.jpg", whole[:header] + whole[pixels:], False

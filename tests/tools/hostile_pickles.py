@@ -6,6 +6,7 @@ Run as a program, this file is the child process: it loads what it is told to un
 and reports one line of JSON for each case.
 """
 
+import contextlib
 import gzip
 import json
 import os
@@ -777,20 +778,92 @@ def hostile_files() -> list[HostileFile]:
     return [HostileFile(*file) for file in files]
 
 
+def stretched(head: bytes, size: int, tail: bytes, letters: bytes) -> bytes:
+    """Returns gzip of `head`, of so many bytes made of one piece again and again, and of `tail`.
+
+    Args:
+        head: how it begins.
+        size: a multiple of 16 MiB.
+        tail: how it ends.
+        letters: what the piece repeats.
+    """
+    piece = (letters * ((1 << 24) // len(letters) + 1))[: 1 << 24]
+    count = size // len(piece)
+    deflate = zlib.compressobj(9, wbits=-15)
+    packed_head = deflate.compress(head) + deflate.flush(zlib.Z_FULL_FLUSH)
+    packed_piece = deflate.compress(piece) + deflate.flush(zlib.Z_FULL_FLUSH)
+    end = deflate.compress(tail) + deflate.flush()
+    checksum = zlib.crc32(head)
+    for _ in range(count if size < 1 << 30 else 0):  # of more nobody will ever get to the end
+        checksum = zlib.crc32(piece, checksum)
+    length = len(head) + size + len(tail)
+    trailer = struct.pack("<II", zlib.crc32(tail, checksum), length & 0xFFFFFFFF)
+    return packed(b"")[:10] + packed_head + packed_piece * count + end + trailer
+
+
+def small_bombs() -> list[HostileFile]:
+    """Returns small files that ask for much memory, or for much time."""
+    huge, most = 3 << 30, 26 << 24  # bytes; the most is what the reader takes at all
+    start = b"\x80\x05"
+    stream: dict[str, tuple[bytes, int, bytes, bytes, str]] = {}
+    for what, opcode in {"bytes": b"\x8e", "bytearray": b"\x96", "text": b"\x8d"}.items():
+        head = start + opcode + struct.pack("<Q", huge)
+        stream[f"3 GiB of {what}"] = (head, huge, b".", b"\0", "more than the limit")
+    frame = start + b"\x95" + struct.pack("<Q", huge) + b"N"
+    stream["3 GiB in a frame"] = (frame, huge, b".", b"\0", "more than the limit")
+    stream["3 GiB after the end"] = (start + b"N.", huge, b"", b"\0", "more than the limit")
+    of_most, megabyte = struct.pack("<Q", most), raw(bytes((1 << 20) - 5))
+    stream["3 GiB in pieces of 1 MB"] = (start + b"(", huge, b".", megabyte, "more")
+    stream["436 MB of no array"] = (start + b"\x8e" + of_most, most, b".", b"\0", "more memory")
+    stream["436 MB of text"] = (start + b"\x8d" + of_most, most, b".", b"a", "more memory")
+    swapped = call(RECONSTRUCT, *EMPTY) + b"(" + integer(1) + shape(most // 4)
+    swapped = start + swapped + dtype("f4", dtype_state(">")) + FALSE + b"\x8e" + of_most
+    stream["436 MB to be swapped"] = (swapped, most, b"tb.", b"\0", "more memory")
+
+    axes = tup(raw(b""), dtype(), shape(*[0] * 32), text("K"), shape(*range(32)))
+    empty = array_state(shape(0), data=raw(b""))
+    of_jax = tup(RECONSTRUCT, tup(*EMPTY), empty, dct(weak_type=TRUE))
+    again, n_opcodes = get(0) + get(1) + b"R", 1_199_000
+    many: dict[str, tuple[bytes, bytes, int, str]] = {
+        "wide letters": (b"", text("x" * 65_000 + "\U0001f600"), 5_000, "more memory"),
+        "empty dicts": (b"", b"}", n_opcodes, "unfinished"),
+        "lists in lists": (b"", b"]" * 60 + b"a" * 59, 10_000, "unfinished"),
+        "bytes of one": (b"", b"C\1a", n_opcodes, "unfinished"),
+        "names": (b"", b"cnumpy\nndarray\n", n_opcodes, "unfinished"),
+        "defaultdicts": (DEFAULTDICT + put(0) + LIST + b"\x85" + put(1), again, 390_000, ""),
+        "arrays of 32 axes": (FROMBUFFER + put(0) + axes + put(1), again, 390_000, ""),
+        "jax arrays": (JAX + put(0) + of_jax + put(1), again, 390_000, ""),
+    }
+
+    def many_of(first: bytes, each: bytes, count: int) -> Callable[[Path], Path]:
+        return lambda folder: _written(packed(start + b"(" + first + each * count + b".", 1))(
+            folder
+        )
+
+    def stream_of(*parts: Any) -> Callable[[Path], Path]:
+        return lambda folder: _written(stretched(*parts))(folder)
+
+    return [
+        *(HostileFile("I", name, stream_of(*how), says) for name, (*how, says) in stream.items()),
+        *(HostileFile("I", name, many_of(*how), says) for name, (*how, says) in many.items()),
+    ]
+
+
 def large_bombs() -> list[HostileFile]:
-    """Returns bombs that take a while to write; they are read under a limit of 2 GiB and 20 s."""
+    """Returns bombs that take a while to write."""
     huge = 5 << 30
     contents = b"\x80\x04\x8e" + struct.pack("<Q", huge)
-    many = b"\x80\x04" + b"(" + b"]\x94" * 1_490_000 + b"t."
+    many = b"\x80\x04" + b"(" + b"]\x94" * 590_000 + b"t."
     opcodes = b"\x80\x04](" + b"N" * 30_000_000 + b"e."
     bombs = [
         ("5 GiB of zeros", lambda p: _zeros(p, huge), "not a pickle"),
         ("5 GiB of contents", lambda p: _zeros(p, huge, contents), "more than"),
-        ("1 GiB of file name", lambda p: _named(p, 1 << 30), "hold no data"),
-        ("1 GiB of empty blocks", lambda p: _empty_blocks(p, 1 << 30), "hold no data"),
+        ("256 MiB of file name", lambda p: _named(p, 1 << 28), "hold no data"),
+        ("256 MiB of empty blocks", lambda p: _empty_blocks(p, 1 << 28), "hold no data"),
+        ("1 GiB of file name", lambda p: _named(p, 1 << 30), "more than the limit"),
         ("30 million opcodes", lambda p: p.write_bytes(packed(opcodes)), "opcodes"),
         (
-            "1.5 million lists, then STOP too early",
+            "half a million lists, then STOP too early",
             lambda p: p.write_bytes(packed(many[:-2] + b".")),
             "",
         ),
@@ -920,7 +993,16 @@ class Watch:
         self.path = None
         seconds = time.process_time() - start
         report = {"outcome": outcome, "message": message, "seconds": seconds}
+        report["peak"] = peak_memory()
         return {**report, "events": list(self.events)}, value
+
+
+def peak_memory() -> int:
+    """Returns the most bytes that this process has had in memory; 0 where Linux does not say."""
+    with contextlib.suppress(OSError):
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    return 0
 
 
 def _report(report: dict[str, Any]) -> None:

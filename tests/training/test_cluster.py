@@ -1,6 +1,8 @@
 """Several real processes that train one model together over loopback, and lose each other."""
 
+import contextlib
 import itertools
+import os
 import shutil
 import signal
 import socket
@@ -42,14 +44,40 @@ def start_both(commands: list[list[str]]) -> list[subprocess.Popen]:
     """Starts the first process and the second, each with its own command line."""
     cluster = [f"--coordinator=127.0.0.1:{free_port()}", "--num_processes=2"]
     return [
-        subprocess.Popen(
-            [*command, *cluster, f"--process_id={number}"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        start([*command, *cluster, f"--process_id={number}"])
         for number, command in enumerate(commands)
     ]
+
+
+def start(command: list[str], **environment: str) -> subprocess.Popen:
+    """Starts a command, with some variables more."""
+    return subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def srun(n_processes: int, number: int, job: int) -> dict[str, str]:
+    """Returns what srun tells one of some processes on one machine."""
+    return {
+        "SLURM_JOB_ID": str(job),
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_NTASKS": str(n_processes),
+        "SLURM_PROCID": str(number),
+        "SLURM_LOCALID": str(number),
+    }
+
+
+def job_with_a_free_port() -> int:
+    """Returns the number of a job of whose port nobody has made use."""
+    for job in range(os.getpid(), os.getpid() + 4096):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("", 61440 + job % 4096))
+            return job
+    raise AssertionError("no free port")
 
 
 def ends(processes: list[subprocess.Popen]) -> list[tuple[int, str, str]]:
@@ -89,6 +117,39 @@ def undisturbed(run, tmp_path_factory) -> Path:
     assert "20 images to train on, 5 to validate" in err
     assert "process 2 of 2, with 10 of the 20 images to train on" in err_2
     return weights_dir / "model"
+
+
+@pytest.mark.slow
+def test_what_srun_has_started_trains_as_with_flags(painted, undisturbed, tmp_path):
+    flags = {"n_epochs": 5, "keep_checkpoints": 99, "steps_per_eval": 5}
+    job = job_with_a_free_port()
+    processes = [
+        start(
+            [*flags_of(painted, tmp_path, "model", **flags), "--coordinator=auto"],
+            **srun(2, number, job),
+        )
+        for number in range(2)
+    ]
+    said = ends(processes)
+    assert [code for code, *_ in said] == [0, 0], said
+    assert_same_state(tmp_path / "model", undisturbed)
+
+
+GPUS = """
+import os, sys
+from pixace.backend.door import jax
+from pixace.training import cluster
+cluster.join(f"127.0.0.1:{sys.argv[1]}", 1, 0)
+print(jax.config.values["jax_cuda_visible_devices"], flush=True)
+os._exit(0)
+"""
+
+
+def test_one_process_of_a_machine_keeps_all_of_its_gpus_under_srun():
+    """Left alone, JAX gives it the first one."""
+    process = start([sys.executable, "-c", GPUS, str(free_port())], **srun(1, 0, 1))
+    ((code, out, err),) = ends([process])
+    assert (code, out) == (0, "all\n"), err
 
 
 @pytest.mark.slow
@@ -274,6 +335,17 @@ def test_two_processes_do_what_one_does():
             ["--coordinator=a:1", "--process_id=0", "--num_processes=0"],
             2,
             "num_processes must be from 1 to 10000, not 0",
+        ),
+        (
+            ["--coordinator=auto"],
+            2,
+            "coordinator=auto finds no variables of srun, mpirun or Kubeflow; start the processes "
+            "by one of them, or name --coordinator=host:port, --num_processes and --process_id",
+        ),
+        (
+            ["--coordinator=auto", "--process_id=1"],
+            2,
+            "coordinator=auto finds out process_id; leave --process_id out",
         ),
     ],
 )

@@ -70,5 +70,8 @@ def test_a_gpu_that_is_not_used_is_told_of(tmp_path, monkeypatch):
     assert 'pip install "pixace[cuda12]"' in idle_gpu_warning(driver)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     assert idle_gpu_warning(driver) is not None
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert idle_gpu_warning(driver) is None, "it was hidden on purpose"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "99")
+    assert "none is called 99, as CUDA_VISIBLE_DEVICES says" in idle_gpu_warning(driver)
+    for hidden in ("", "NoDevFiles"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert idle_gpu_warning(driver) is None, "on purpose"

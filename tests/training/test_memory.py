@@ -4,14 +4,20 @@ import dataclasses
 import math
 import re
 
+import numpy as np
 import pytest
 
-from pixace.errors import PixaceError
+from pixace.errors import PixaceError, UsageError
 from pixace.models.build import weight_shapes
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.settings.training import TrainingSettings
-from pixace.training.memory import MemoryNeeds, advice_to_halve, fitting_step
+from pixace.training.memory import (
+    MemoryNeeds,
+    advice_to_halve,
+    divisible_batch,
+    fitting_step,
+)
 from tests.tools.tiny import TINY
 
 # Large enough for activations to outweigh all else.
@@ -116,3 +122,33 @@ def test_a_giant_is_refused_before_it_is_compiled(model_type):
 def test_half_of_a_batch_is_still_a_multiple_of_the_smallest(settings, advice):
     said = advice_to_halve(TrainingSettings(**settings))
     assert said == f"all up to the last checkpoint is kept; {advice}"
+
+
+@pytest.fixture
+def three_devices(monkeypatch):
+    """As many as the batch is divided among; nothing is computed on them."""
+    monkeypatch.setattr("pixace.training.memory.batch_mesh", lambda: np.empty(3))
+
+
+@pytest.mark.parametrize(
+    ("changes", "size"),
+    [({}, 15), ({"accumulate": 2}, 12), ({"batch_size": 2}, 3), ({"batch_size": "auto"}, "auto")],
+)
+def test_a_default_batch_suits_the_devices(three_devices, changes, size):
+    settings = TrainingSettings(**changes)
+    expected = dataclasses.replace(settings, batch_size=size)
+    assert divisible_batch(settings, is_named=False) == expected
+    assert divisible_batch(expected, is_named=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "batch_size=16 cannot be divided among 3 devices; name 15 or 18"),
+        ({"batch_size": 2}, "batch_size=2 cannot be divided among 3 devices; name 3"),
+        ({"accumulate": 2}, "=16 cannot be divided among 3 devices and 2 passes; name 12 or 18"),
+    ],
+)
+def test_a_named_batch_that_does_not_is_refused(three_devices, changes, message):
+    with pytest.raises(UsageError, match=f"{message}$"):
+        divisible_batch(TrainingSettings(**changes), is_named=True)

@@ -4,6 +4,8 @@ import collections
 import contextlib
 import re
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from pixace.checkpoints.reader import CheckpointReader
 from pixace.checkpoints.resume import ResumeState
 from pixace.errors import CheckpointError, UsageError
 from pixace.settings.model import ModelConfig
-from pixace.training.start import StartingPoint, find_start, training_folder
+from pixace.training.start import StartingPoint, find_start, made_folder, training_folder
 
 
 def test_a_training_without_a_name_is_called_after_the_time(tmp_path):
@@ -26,6 +28,29 @@ def test_a_training_without_a_name_is_called_after_the_time(tmp_path):
     assert re.fullmatch(r"[01]\d[0-3]\d_[0-2]\d[0-5]\d", folder.name)
     assert config == ModelConfig("pointer")
     assert not folder.exists(), "nothing is made before the training starts"
+
+
+def test_no_two_trainings_without_a_name_share_a_folder(tmp_path, monkeypatch):
+    """Neither one after another, nor of those that have begun at the same instant."""
+    monkeypatch.setattr(time, "strftime", lambda form: "1127_1410")
+    top = tmp_path / "new"
+    names = []
+    for _ in range(3):
+        name = training_folder(None, top, None, {}).folder
+        assert made_folder(name) == name and name.is_dir()
+        names.append(name.name)
+    assert names == ["1127_1410", "1127_1410_2", "1127_1410_3"]
+    with ThreadPoolExecutor(4) as processes:
+        at_once = [*processes.map(made_folder, [top / names[0]] * 8)]
+    assert {folder.name for folder in at_once} == {f"1127_1410_{n}" for n in range(4, 12)}
+
+
+def test_a_name_that_is_a_link_or_a_file_is_taken(tmp_path):
+    name = training_folder(None, tmp_path, None, {}).folder
+    name.symlink_to(tmp_path / "nowhere")
+    assert made_folder(name) not in (name, tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="cannot write here: File exists"):
+        made_folder(name / "below")
 
 
 def test_an_empty_name_is_a_mistake_and_not_the_time(tmp_path):

@@ -90,8 +90,8 @@ def test_validation_is_what_evaluate_says(painted, weights_dir):
     assert abs(history.validations()[-1][1] - measured.nats_per_pixel) < 0.2
 
 
-def test_the_same_command_again_has_nothing_to_do(painted, tmp_path, caplog):
-    folder = train_tiny(painted, tmp_path, "m", "transformer")
+def test_the_same_command_again_has_nothing_to_do(painted, weights_dir, tmp_path, caplog):
+    folder = shutil.copytree(weights_dir / "transformer", tmp_path / "m")
     before = (folder / "model.pkl.gz").stat().st_ino
     with caplog.at_level(logging.INFO, "pixace"):
         train_tiny(painted, tmp_path, "m", "transformer")

@@ -13,12 +13,7 @@ from pixace.errors import ImageError
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from pixace.training.start import StartingPoint
-from pixace.training.words import (
-    tell_val_captions,
-    val_captions,
-    with_words,
-    words_record,
-)
+from pixace.training.words import val_captions, with_words, words_record
 
 PLAIN = ModelConfig("pointer", image_size=8)
 WORDY = ModelConfig("pointer", image_size=8, caption_length=20)
@@ -94,10 +89,10 @@ def test_classes_that_are_new_in_validation_are_told(kinds, tmp_path, caplog):
         (val / kind).mkdir(parents=True)
         Image.new("RGB", (8, 8)).save(val / kind / "1.png")
         found = val_captions(val, WORDY, settings(kinds), train)
-        tell_val_captions(found, train)
+        found.beside(train).tell()
     assert found.classes == ("cat", "frog"), "and cat alone is one, as it is known"
     told = caplog.records[-1].getMessage()
-    assert told == f"{val}: classes that the images to train on have not: frog"
+    assert told == f"{val}: captions: classes that the images to train on have not: frog"
 
 
 def test_what_a_model_has_learned_is_kept_and_grows(kinds):

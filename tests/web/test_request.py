@@ -49,3 +49,20 @@ def test_addresses_that_cannot_be_used(tmp_path: Path, url: str) -> None:
         fetch(url, tmp_path / "f", limits=FAST)
     assert "\n" not in str(caught.value)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("http://h/a b.png", "it holds a space, for which an address has %20"),
+        ("http://h/a\tb", "it holds a character that no address has"),
+        ("http://:80/a", "it names no host"),
+        ("http://h:0/a", "its port must be from 1 to 65535"),
+        ("http://h:65536/a", "its port must be from 1 to 65535"),
+        ("http://[::1/a", "its host is none"),
+        ("ftp://h/a", r"expected http://\.\.\. or https"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said(tmp_path: Path, url: str, fault: str) -> None:
+    with pytest.raises(DownloadError, match=f"not an address pixace can fetch from; {fault}"):
+        fetch(url, tmp_path / "f", limits=FAST)

@@ -13,14 +13,18 @@ TESTED_BY = {
     "backend/test_compilation_cache.py": "backend.programs",
     "checkpoints/safe_pickle/test_safe_pickle.py": """checkpoints.safe_pickle.arrays
         checkpoints.safe_pickle.compressed checkpoints.safe_pickle.dtypes
-        checkpoints.safe_pickle.records checkpoints.safe_pickle.stream""",
+        checkpoints.safe_pickle.limits checkpoints.safe_pickle.records
+        checkpoints.safe_pickle.source checkpoints.safe_pickle.stack
+        checkpoints.safe_pickle.stream""",
     "checkpoints/test_file.py": "checkpoints.fitting checkpoints.lock",
     "dataset/test_batches.py": "dataset.shown_captions",
+    "dataset/test_cache.py": "dataset.contents",
     "dataset/test_caption_finding.py": """dataset.caption_metadata dataset.caption_sources
         dataset.caption_texts""",
     "dataset/test_examine.py": "dataset.findings",
     "dataset/test_quantisation.py": "commands.quantize",
     "drawing/test_drawing_by_words.py": "drawing.known_words",
+    "drawing/test_plan.py": "drawing.draw_request",
     "drawing/test_predictor.py": "drawing.drawn",
     "drawing/test_recipe.py": "pictures.metadata",
     "drawing/test_sampler.py": "drawing.choice drawing.noise",
@@ -32,12 +36,15 @@ TESTED_BY = {
     "insight/test_report.py": "commands.report",
     "models/layers/test_dropout.py": "models.layers.replacing",
     "models/layers/test_masked_convolutions.py": "models.layers.raster",
+    "models/test_export.py": "commands.export",
     "models/test_pointer.py": "models.layers.pointer_head",
     "models/test_build.py": """backend.types models.attention models.layers.closed_ids
         models.weights""",
     "pictures/test_collage.py": "pictures.writing",
+    "pictures/test_orientation.py": "pictures.avif_file pictures.tiff_file",
     "pictures/test_palettes.py": "pictures.known_palettes",
-    "pictures/test_reading.py": "pictures.folder pictures.rgb",
+    "pictures/test_reading.py": "pictures.rgb",
+    "pictures/test_walking.py": "pictures.folder pictures.suffixes",
     "settings/test_model.py": "checkpoints.config_file",
     "test_cli.py": "__init__ __main__ commands errors",
     "tokens/test_codec.py": "tokens.grey tokens.levels tokens.rgb",

@@ -16,7 +16,7 @@ from pixace.settings.model_types import MODEL_TYPES
 from pixace.settings.pictures import spelled_size
 
 ENTRIES = np.array([[0, 0, 0], [255, 0, 77], [29, 43, 83], [255, 241, 232]], np.uint8)
-SIZES = [(24, 16), (16, 24)]
+SIZES = [(12, 8), (8, 12)]
 SMALL = ["--d_model=16", "--d_ff=16", "--n_layers=1"]
 FAST = [("pointer", SIZES[0]), ("pixelcnn", SIZES[1])]
 A_SIZE_AND_SLOWLY_THE_OTHER = [SIZES[0], pytest.param(SIZES[1], marks=pytest.mark.slow)]
@@ -168,8 +168,8 @@ def test_what_looks_at_pictures_and_models(size, trained, sprites, tmp_path, cap
 )
 def test_how_pictures_fit_travels_with_the_weights(fit, white, sprites, tmp_path, capsys):
     shape = {"image_size": (6, 4), "fit": fit, "background": "white", "bitdepth": (1, 1, 1)}
-    sizes = {"d_model": 16, "d_ff": 16, "n_layers": 1, "n_heads": 2}
-    trainer = pixace.get_trainer("m", weights_dir=tmp_path, **shape, **sizes)
+    kind = {"model_type": "transformer", "d_model": 16, "d_ff": 16, "n_layers": 1, "n_heads": 2}
+    trainer = pixace.get_trainer("m", weights_dir=tmp_path, **shape, **kind)
     steps = {"batch_size": 2, "steps_per_epoch": 1, "n_epochs": 1}
     previews = []
     trainer.train(images=str(sprites(SIZES[1])), **steps, preview=previews.append)

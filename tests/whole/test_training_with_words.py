@@ -106,19 +106,25 @@ def test_the_right_words_help_and_wrong_ones_mislead(taught, kinds):
     assert validated == (2 * STEPS, pytest.approx(nats[0], rel=1e-3)), "with the right ones"
 
 
-def redrawn(taught: Path, kinds: Path, folder: Path, captions: str) -> EpochPictures:
-    """What goes on in a folder where the last epoch's pictures have not been drawn yet."""
+def redrawn(taught: Path, kinds: Path, folder: Path, captions: str) -> list[Image.Image]:
+    """What is previewed where one goes on and the last epoch has not been drawn yet."""
     stored = open_model(taught / "model.pkl.gz", {})
     found = find_captions(kinds / "val", captions, LENGTH)
     images = load_images(kinds / "val", stored.config, captions=found)
     seed = read_checkpoint(taught / "model.pkl.gz").resume.seed
+    previews = []
     pictures = EpochPictures(
-        stored.config, images.tokens, seed, Summaries(folder), captions=images.captions
+        stored.config,
+        images.tokens,
+        seed,
+        Summaries(folder),
+        preview=previews.append,
+        captions=images.captions,
     )
     assert not pictures.is_done(2 * STEPS)
     pictures.on_epoch(2 * STEPS, stored.build("eval", 1).weights, itertools.repeat(False).__next__)
     assert pictures.is_done(2 * STEPS)
-    return pictures
+    return previews
 
 
 def test_the_pictures_of_an_epoch_show_what_held_out_captions_say(taught, kinds):
@@ -139,7 +145,11 @@ def test_the_pictures_of_an_epoch_show_what_held_out_captions_say(taught, kinds)
 
 def test_who_comes_back_draws_them_as_they_would_have_been(taught, kinds, tmp_path):
     """By weights that were there from the start, not put into a sampler that had others before."""
-    redrawn(taught, kinds, tmp_path, "auto")
+    new, captioned = redrawn(taught, kinds, tmp_path, "auto")
+    texts = find_captions(kinds / "val", length=LENGTH).captions.different(8)
+    assert not new.info["said"] and new.size == captioned.size
+    assert [*map(len, captioned.info["said"])] == [4, 4]
+    assert {*itertools.chain(*captioned.info["said"])} == {*texts}
     names = {f"{kind}-{2 * STEPS:05}.png" for kind in ("samples", "completions", "captioned")}
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == names
     for name in names:
@@ -148,7 +158,7 @@ def test_who_comes_back_draws_them_as_they_would_have_been(taught, kinds, tmp_pa
 
 
 def test_without_held_out_captions_there_are_no_such_pictures(taught, kinds, tmp_path):
-    redrawn(taught, kinds, tmp_path, "none")
+    assert len(redrawn(taught, kinds, tmp_path, "none")) == 1
     drawn = {path.name.partition("-")[0] for path in (tmp_path / "pictures").iterdir()}
     assert drawn == {"samples", "completions"}
 

@@ -39,29 +39,48 @@ def train(icons, weights_dir, model_type, n_steps=2, **settings):
     return weights_dir / "m"
 
 
+@pytest.fixture(scope="module")
+def learned(icons, tmp_path_factory):
+    """A weights folder with a pointer model `m` that has learnt something; not to be changed."""
+    weights_dir = tmp_path_factory.mktemp("learned")
+    train(icons, weights_dir, "pointer", 80, colours="palette:auto", background="lime")
+    return weights_dir
+
+
+@pytest.fixture
+def weights(request, icons, tmp_path):
+    """A weights folder with a model `m` of a type and with colours, or the one above."""
+    if request.param is None:
+        return request.getfixturevalue("learned")
+    model_type, colours = request.param
+    train(icons, tmp_path / "weights", model_type, colours=colours)
+    return tmp_path / "weights"
+
+
 def rgba(path):
     with Image.open(path) as file:
         return np.asarray(file.convert("RGBA"))
 
 
 @pytest.mark.parametrize(
-    ("model_type", "colours"),
+    "weights",
     [
-        ("pointer", "palette:auto"),
-        pytest.param("pointer", "hsv:5,4,4", marks=pytest.mark.slow),
-        *(pytest.param(kind, "hsv:2,1,2", marks=pytest.mark.slow) for kind in MODEL_TYPES),
+        pytest.param(None, id="pointer-palette:auto"),
+        pytest.param(("pointer", "hsv:5,4,4"), marks=pytest.mark.slow),
+        *(pytest.param((kind, "hsv:2,1,2"), marks=pytest.mark.slow) for kind in MODEL_TYPES),
     ],
+    indirect=True,
 )
-def test_pngs_in_and_pngs_out(icons, tmp_path, monkeypatch, capsys, model_type, colours):
+def test_pngs_in_and_pngs_out(icons, weights, tmp_path, monkeypatch, capsys):
     """Each file has exactly what was drawn; where that is nothing, it is transparent."""
     monkeypatch.chdir(tmp_path)
-    folder = train(icons, tmp_path / "weights", model_type, colours=colours)
+    folder = weights / "m"
     assert json.loads((folder / CONFIG_NAME).read_text())["alpha"] is True
     (samples,) = (folder / "pictures").glob("samples-*.png")
     assert Image.open(samples).mode == "RGBA"
     prompts = [icons / "0.png", icons / "3.png"]
     drawing = {"cut": 18, "seed": 1, "temperature": [1.0, 0.5]}
-    request = {"weights_dir": tmp_path / "weights", "model_name": "m"}
+    request = {"weights_dir": weights, "model_name": "m"}
     done = draw_to_files(DrawRequest(**request, prompts=prompts, drawing=drawing, out="a/"))
     palette = codec_of(done.drawing.recipe.config.pictures).colours()
     for number, path in enumerate(done.pictures):
@@ -70,10 +89,10 @@ def test_pngs_in_and_pngs_out(icons, tmp_path, monkeypatch, capsys, model_type, 
         np.testing.assert_array_equal(rgba(path)[..., 3] == 0, tokens == TRANSPARENT_ID)
         given = rgba(prompts[number // 2])[:3, :, 3]
         np.testing.assert_array_equal(rgba(path)[:3, :, 3] > 0, given >= 128)
-    like = ["predict", f"--weights_dir={tmp_path / 'weights'}", "--like=a/002-1.png"]
+    like = ["predict", f"--weights_dir={weights}", "--like=a/002-1.png"]
     assert main([*like, "--out=b/"]) == 0
     assert (tmp_path / "a/002-1.png").read_bytes() == (tmp_path / "b/002-1.png").read_bytes()
-    place = [f"--images={icons}", "--model_name=m", f"--weights_dir={tmp_path / 'weights'}"]
+    place = [f"--images={icons}", "--model_name=m", f"--weights_dir={weights}"]
     capsys.readouterr()
     assert main(["evaluate", *place, "--json"]) == 0
     bits = json.loads(capsys.readouterr().out)["bits_per_pixel"]
@@ -83,13 +102,11 @@ def test_pngs_in_and_pngs_out(icons, tmp_path, monkeypatch, capsys, model_type, 
     assert 0 < bits < 20, "no pixel is impossible"
 
 
-def test_what_it_has_learned_is_transparent(icons, tmp_path):
+def test_what_it_has_learned_is_transparent(icons, learned, tmp_path):
     """After some steps most of a picture's frame is; in a JPEG it shows the background."""
-    weights = tmp_path / "weights"
-    train(icons, weights, "pointer", 80, colours="palette:auto", background="lime")
     done = draw_to_files(
         DrawRequest(
-            weights_dir=weights,
+            weights_dir=learned,
             model_name="m",
             drawing={"batch_size": 4, "seed": 1, "temperature": 0.5, "scale": "8x"},
             out=tmp_path / "a.jpg",
@@ -108,9 +125,8 @@ def test_what_it_has_learned_is_transparent(icons, tmp_path):
     np.testing.assert_array_equal(is_lime, tokens == TRANSPARENT_ID)
 
 
-def test_a_model_with_transparency_is_not_one_without(icons, tmp_path):
-    train(icons, tmp_path, "transformer")
+def test_a_model_with_transparency_is_not_one_without(icons, learned):
     with pytest.raises(UsageError, match="^alpha=False contradicts alpha=True of the model in"):
-        pixace.get_predictor("m", weights_dir=tmp_path, alpha=False)
+        pixace.get_predictor("m", weights_dir=learned, alpha=False)
     with pytest.raises(UsageError, match="^alpha=False contradicts alpha=True of the model in"):
-        train(icons, tmp_path, "transformer", 2, alpha=False)
+        train(icons, learned, "pointer", 2, alpha=False)

@@ -6,7 +6,8 @@ data, each step bounded:
 
     file -> a regular file, opened without waiting
          -> gunzip, with length and CRC, one member, to its true end (`compressed`)
-         -> opcodes (`stream`): only those of real files; inert records on the stack
+         -> bytes as they come (`source`); memory is taken as they do, within `limits`
+         -> opcodes (`stream`): only those of real files; inert records on the `stack`
          -> names: found in a fixed table or refused; calls: our own functions, arguments checked
          -> arrays (`arrays`): dtype from a list of 12 (`dtypes`), shape and bytes agree
          -> plain containers, NumPy arrays and scalars, `TensorSignature`
@@ -16,20 +17,21 @@ matched and not evaluated.
 
 Whoever writes the file may choose every byte of it. They may get: a refusal in one line, or plain
 data. They may not get: anything imported, called, opened or written, a crash, memory beyond
-`Limits`, a traceback. What the data *says* is not judged here: whoever loads a checkpoint compares
-its keys, shapes and types with the model.
+`Limits`, a traceback. Nothing is unpacked first and judged afterwards: what a file declares to be
+large is refused before it is read, and each array is read into the memory that it stays in. What
+the data *says* is not judged here: whoever loads a checkpoint compares its keys, shapes and types
+with the model.
 """
 
 import os
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from pixace.checkpoints.safe_pickle import npy
-from pixace.checkpoints.safe_pickle.compressed import Kind, unpack
-from pixace.checkpoints.safe_pickle.records import RefusedError, TensorSignature
-from pixace.checkpoints.safe_pickle.stream import Limits, Walker
-from pixace.errors import CheckpointError
+from pixace.checkpoints.safe_pickle.compressed import Kind, refusing, unpacking
+from pixace.checkpoints.safe_pickle.limits import Limits
+from pixace.checkpoints.safe_pickle.records import TensorSignature
+from pixace.checkpoints.safe_pickle.source import Source
+from pixace.checkpoints.safe_pickle.stream import Walker
 from pixace.wording import shown
 
 __all__ = [
@@ -81,8 +83,8 @@ def load(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> An
 
 def load_dated(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> DatedContents:
     """Reads a file as `load` does, and the time at which it was packed."""
-    unpacked = unpack(path, _PICKLE, limits)
-    return DatedContents(loads(unpacked.data, name=shown(path), limits=limits), unpacked.packed_at)
+    with unpacking(path, _PICKLE, limits) as file:
+        return DatedContents(Walker(file.source, limits).walk(), file.packed_at)
 
 
 def load_arrays(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> DatedContents:
@@ -98,15 +100,8 @@ def load_arrays(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS
     Raises:
         CheckpointError: if the file cannot be read, is damaged, or holds anything else; one line.
     """
-    unpacked = unpack(path, _NPY, limits)
-    reader = npy.Reader(unpacked.data)
-    try:
-        arrays: list[np.ndarray[Any, Any]] = reader.read()
-    except RefusedError as err:
-        raise CheckpointError(f"{shown(path)}: refused at byte {reader.at}: {err}") from None
-    except MemoryError:
-        raise _too_large(shown(path), reader.at) from None
-    return DatedContents(arrays, unpacked.packed_at)
+    with unpacking(path, _NPY, limits) as file:
+        return DatedContents(npy.Reader(file.source).read(), file.packed_at)
 
 
 def loads(data: bytes | bytearray, *, name: str, limits: Limits = DEFAULT_LIMITS) -> Any:
@@ -123,15 +118,5 @@ def loads(data: bytes | bytearray, *, name: str, limits: Limits = DEFAULT_LIMITS
     Raises:
         CheckpointError: as `load`.
     """
-    walker = Walker(data, limits)
-    name = shown(name)
-    try:
-        return walker.walk()
-    except RefusedError as err:
-        raise CheckpointError(f"{name}: refused at byte {walker.at}: {err}") from None
-    except (MemoryError, RecursionError):
-        raise _too_large(name, walker.at) from None
-
-
-def _too_large(name: str, at: int) -> CheckpointError:
-    return CheckpointError(f"{name}: refused at byte {at}: it needs more memory than there is")
+    with refusing(shown(name), Source(iter([bytes(data)]), limits)) as source:
+        return Walker(source, limits).walk()

@@ -1,8 +1,8 @@
 """The calls that files of weights hold, done by functions of our own, and the arrays made by them.
 
 A "call" in the stream is a look-up of its symbol in `_MAKERS`, whose functions check every
-argument; an array is made only when dtype, shape and bytes have been found to agree, before any
-memory is taken.
+argument; an array is made only when dtype, shape and bytes have been found to agree, in the very
+memory that the bytes were read into.
 """
 
 import math
@@ -12,9 +12,10 @@ from typing import Any, Literal
 import numpy as np
 
 from pixace.checkpoints.safe_pickle.dtypes import built_dtype, make_dtype
+from pixace.checkpoints.safe_pickle.limits import Budget
 from pixace.checkpoints.safe_pickle.records import (
     Box,
-    Budget,
+    LongText,
     Raw,
     Symbol,
     TensorSignature,
@@ -24,8 +25,10 @@ from pixace.checkpoints.safe_pickle.records import (
     is_tuple,
     refuse,
 )
+from pixace.checkpoints.safe_pickle.source import in_memory
 from pixace.wording import quoted_text
 
+_OF_ARRAY, _OF_AXIS = 300, 64  # bytes of the objects that make memory an array
 MAX_DIMS = 32  # NumPy 1's own ceiling; NumPy 2 takes 64, no model comes near either
 
 
@@ -77,33 +80,33 @@ def _make_array(
     dtype = built_dtype(dtype_record)
     if type(raw) is not Raw:
         refuse("an array whose contents are not bytes")
-    shape = _check_shape(shape_box, dtype.itemsize, raw.view.nbytes)
-    budget.spend(raw.view.nbytes)
-    return filled(shape, dtype, order, raw.view)
+    shape = _check_shape(shape_box, dtype.itemsize, raw.data.nbytes)
+    budget.spend(_OF_ARRAY + _OF_AXIS * len(shape))
+    return shaped(shape, dtype, order, in_memory(raw, budget))
 
 
-def filled(
-    shape: tuple[int, ...], dtype: np.dtype[Any], order: Literal["C", "F"], contents: memoryview
+def shaped(
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    order: Literal["C", "F"],
+    contents: np.ndarray[Any, Any],
 ) -> np.ndarray[Any, Any]:
-    """Copies bytes into a fresh, aligned, writable array.
+    """Makes bytes an aligned, writable array, without copying them.
 
     Args:
         shape: checked.
         dtype: checked.
         order: of the elements in `contents` and in the array.
-        contents: as many bytes as the array has.
+        contents: uint8, as many as the array has bytes; they become its memory.
 
     Raises:
         RefusedError: for a boolean that is neither 0 nor 1.
     """
-    array = np.empty(shape, dtype, order)
-    if array.size:
-        # Of a contiguous array both are views, not copies.
-        flat = array.reshape(-1, order=order).view(np.uint8)
-        flat[:] = np.frombuffer(contents, np.uint8)
-        if dtype == np.bool_ and bool((flat > 1).any()):
-            refuse("an array of booleans with a byte that is neither 0 nor 1")
-    return array
+    if dtype == np.bool_ and contents.size and contents.max() > 1:
+        refuse("an array of booleans with a byte that is neither 0 nor 1")
+    if not contents.size:
+        return np.empty(shape, dtype, order)
+    return contents.view(dtype).reshape(shape, order=order)
 
 
 def _array_of_state(state: Any, budget: Budget) -> np.ndarray[Any, Any]:
@@ -119,8 +122,10 @@ def _array_of_state(state: Any, budget: Budget) -> np.ndarray[Any, Any]:
     array = _make_array(parts[1], parts[2], parts[4], "F" if parts[3] else "C", budget)
     if array.dtype.isnative:
         return array
-    # NumPy, given a state in the other byte order, swaps it as well.
-    return array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
+    # NumPy, given a state in the other byte order, swaps it as well. Not in place: the same bytes
+    # may be another array's.
+    budget.spend(array.nbytes)
+    return array.byteswap().view(array.dtype.newbyteorder("="))
 
 
 def build_array(record: UnbuiltArray, state: Any, budget: Budget) -> None:
@@ -153,7 +158,7 @@ def _make_unbuilt_array(args: Sequence[Any], budget: Budget) -> UnbuiltArray:
         len(sizes) != 1
         or not is_int(sizes[0], 0)
         or args[2].mutable
-        or args[2].view.tobytes() != b"b"
+        or args[2].data.tobytes() != b"b"
     ):
         refuse("a call of numpy's _reconstruct whose arguments are not (ndarray, (0,), b'b')")
     return UnbuiltArray()
@@ -183,16 +188,16 @@ def _make_frombuffer(args: Sequence[Any], budget: Budget) -> np.ndarray[Any, Any
 
 def _make_encoded(args: Sequence[Any], budget: Budget) -> Raw:
     """`_codecs.encode(text, "latin1")`."""
-    if (
-        len(args) != 2
-        or type(args[0]) is not str
-        or type(args[1]) is not str
-        or args[1] != "latin1"
-    ):
+    if len(args) != 2 or type(args[1]) is not str or args[1] != "latin1":
         refuse("a call of _codecs.encode whose arguments are not (text, 'latin1')")
-    budget.spend(len(args[0]))
+    text = args[0]
+    if type(text) is LongText:
+        return Raw(in_memory(text, budget))
+    if type(text) is not str:
+        refuse("a call of _codecs.encode whose arguments are not (text, 'latin1')")
+    budget.copy(len(text))
     try:
-        return Raw(memoryview(args[0].encode("latin1")))
+        return Raw(np.frombuffer(bytearray(text, "latin1"), np.uint8))
     except UnicodeEncodeError:
         refuse("bytes written as a text that is not latin1")
 
@@ -201,7 +206,7 @@ def _make_no_bytes(args: Sequence[Any], budget: Budget) -> Raw:
     """`bytes()`."""
     if args:
         refuse("a call of bytes with arguments")
-    return Raw(memoryview(b""))
+    return Raw(np.empty(0, np.uint8))
 
 
 def _make_defaultdict(args: Sequence[Any], budget: Budget) -> Box:

@@ -1,13 +1,15 @@
 """The bytes inside a file: opened without waiting, unpacked within limits, verified to the end."""
 
+import contextlib
 import logging
 import os
 import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pixace.checkpoints.safe_pickle.records import RefusedError, refuse
-from pixace.checkpoints.safe_pickle.stream import Limits
+from pixace.checkpoints.safe_pickle.limits import Limits
+from pixace.checkpoints.safe_pickle.records import RefusedError
+from pixace.checkpoints.safe_pickle.source import Source
 from pixace.errors import CheckpointError
 from pixace.system.reading import IrregularFileError, open_regular
 from pixace.wording import shown
@@ -17,7 +19,7 @@ _log = logging.getLogger(__name__)
 _GZIP_MAGIC = b"\x1f\x8b"
 _CHUNK = 1 << 18  # bytes read at a time
 # Bytes decompressed at a time: zlib can make a thousand of one, so the output is what is bounded.
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 
 
 class Kind(NamedTuple):
@@ -32,20 +34,46 @@ class Kind(NamedTuple):
     magic: bytes
 
 
-class UnpackedFile(NamedTuple):
-    """The bytes inside a file.
+class PackedFile(NamedTuple):
+    """A file that is open.
 
     Attributes:
-        data: all of them; zlib has compared their CRC and length with the trailer.
+        source: what is in it. At its end zlib has compared CRC and length with the trailer.
         packed_at: the gzip header's time, in seconds since 1970; 0 where there is none.
     """
 
-    data: bytearray
+    source: Source
     packed_at: int
 
 
-def unpack(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> UnpackedFile:
-    """Reads a whole file, gzip-compressed or not, and verifies it.
+class _FileError(RefusedError):
+    """Something wrong with the file rather than with what it says."""
+
+
+@contextlib.contextmanager
+def refusing(name: str, source: Source) -> Iterator[Source]:
+    """Within it, what is found in a source is told as an error with its name and place.
+
+    Raises:
+        CheckpointError: something is refused; one line.
+    """
+    try:
+        yield source
+    except _FileError as err:
+        raise CheckpointError(f"{name}: refused: {err}") from None
+    except RefusedError as err:
+        raise CheckpointError(f"{name}: refused at byte {source.at}: {err}") from None
+    except (MemoryError, RecursionError):
+        raise CheckpointError(
+            f"{name}: refused at byte {source.at}: it needs more memory than there is"
+        ) from None
+    except OSError as err:
+        raise CheckpointError(f"{name}: cannot be read: {err.strerror}") from None
+
+
+@contextlib.contextmanager
+def unpacking(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Iterator[PackedFile]:
+    """Opens a file, gzip-compressed or not, which is read, unpacked and judged all at once.
 
     Args:
         path: the file. A name ending in .gz must hold gzip.
@@ -53,53 +81,63 @@ def unpack(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> Unpacked
         limits: how much is unpacked before the file is refused.
 
     Raises:
-        CheckpointError: if the file cannot be read, is damaged, or is too large; one line.
+        CheckpointError: if the file cannot be read, is damaged, or is too large, or something in it
+            is refused meanwhile; one line.
     """
     name = shown(path)
     _log.debug("reading %s", name)
     try:
-        return _read(path, kind, limits)
+        handle = open_regular(path)
     except IrregularFileError as err:
         raise CheckpointError(f"{name}: refused: {err.strerror}") from None
-    except RefusedError as err:
-        raise CheckpointError(f"{name}: refused: {err}") from None
     except (OSError, ValueError) as err:  # ValueError: a NUL in the path
         reason = err.strerror if isinstance(err, OSError) else str(err)
         raise CheckpointError(f"{name}: cannot be read: {reason}") from None
-    except MemoryError:
-        raise CheckpointError(f"{name}: refused: it unpacks to more than memory holds") from None
-
-
-def _read(path: str | os.PathLike[str], kind: Kind, limits: Limits) -> UnpackedFile:
-    handle = open_regular(path)
     try:
-        n_bytes = os.fstat(handle).st_size
-        # Data that does not compress grows by 5 bytes in 16,383; the rest is room for the header.
-        if n_bytes > limits.decompressed_bytes + limits.decompressed_bytes // 1000 + _CHUNK:
-            refuse(f"{n_bytes} bytes, more than the limit of {limits.decompressed_bytes}")
-        chunks = iter(lambda: os.read(handle, _CHUNK), b"")
-        first = next(chunks, b"")
-        if first.startswith(_GZIP_MAGIC):
-            packed_at = int.from_bytes(first[4:8], "little")
-            return UnpackedFile(_gunzip(first, chunks, kind, limits), packed_at)
-        if os.fsdecode(path).endswith(".gz"):
-            refuse(f"no gzip file, whatever its name says: it starts with {first[:8]!r}")
-        return UnpackedFile(_gather(first, chunks, limits), 0)
+        with refusing(name, Source(iter(()), limits)):
+            packed = _opened(handle, os.fsdecode(path), kind, limits)
+        with refusing(name, packed.source):
+            yield packed
     finally:
         os.close(handle)
 
 
-def _gather(first: bytes, chunks: Iterator[bytes], limits: Limits) -> bytearray:
-    """Returns an uncompressed file's bytes."""
-    data = bytearray(first)
-    for chunk in chunks:
-        data += chunk
-        if len(data) > limits.decompressed_bytes:  # the file has grown since it was measured
-            refuse(f"more than the limit of {limits.decompressed_bytes} bytes")
-    return data
+def _opened(handle: int, path: str, kind: Kind, limits: Limits) -> PackedFile:
+    """Returns what is in a file, of which only the beginning has been looked at."""
+    n_bytes = os.fstat(handle).st_size
+    # Data that does not compress grows by 5 bytes in 16,383; the rest is room for the header.
+    if n_bytes > limits.decompressed_bytes + limits.decompressed_bytes // 1000 + _CHUNK:
+        _refuse(
+            f"{n_bytes} bytes, more than the limit of {limits.decompressed_bytes}{limits.advice}"
+        )
+    chunks = iter(lambda: os.read(handle, _CHUNK), b"")
+    first = next(chunks, b"")
+    if first.startswith(_GZIP_MAGIC):
+        packed_at = int.from_bytes(first[4:8], "little")
+        return PackedFile(Source(_gunzipped(first, chunks, kind, limits), limits), packed_at)
+    if path.endswith(".gz"):
+        _refuse(f"no gzip file, whatever its name says: it starts with {first[:8]!r}")
+    return PackedFile(Source(_plain(first, chunks, limits), limits), 0)
 
 
-def _gunzip(first: bytes, chunks: Iterator[bytes], kind: Kind, limits: Limits) -> bytearray:
+def _refuse(what: str) -> Any:
+    raise _FileError(what)
+
+
+def _plain(first: bytes, chunks: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+    """Yields an uncompressed file's bytes."""
+    n_bytes, chunk = 0, first
+    while chunk:
+        n_bytes += len(chunk)
+        if n_bytes > limits.decompressed_bytes:  # the file has grown since it was measured
+            _refuse(f"more than the limit of {limits.decompressed_bytes} bytes{limits.advice}")
+        yield chunk
+        chunk = next(chunks, b"")
+
+
+def _gunzipped(
+    first: bytes, chunks: Iterator[bytes], kind: Kind, limits: Limits
+) -> Iterator[bytes]:
     """Decompresses one gzip member and makes sure that it is all there is, and whole.
 
     Args:
@@ -108,44 +146,53 @@ def _gunzip(first: bytes, chunks: Iterator[bytes], kind: Kind, limits: Limits) -
         kind: of the result.
         limits: of the result.
 
-    Returns:
-        The decompressed bytes; zlib has compared their CRC and length with the trailer.
+    Yields:
+        The decompressed bytes; before the end zlib compares their CRC and length with the trailer.
 
     Raises:
         RefusedError: if the file is damaged, cut off, followed by anything, or too large.
     """
     member = zlib.decompressobj(wbits=31)  # 31: a gzip header and trailer are required
-    data = bytearray()
+    n_bytes = 0
+    start = b""
     chunk = first
-    while chunk:
-        before = len(data)
-        try:
-            _inflate(member, chunk, data, kind, limits)
-        except zlib.error as err:
-            refuse(f"damaged gzip data after {len(data)} decompressed bytes ({err})")
-        if member.eof:
-            break
+    while chunk and not member.eof:
+        before = n_bytes
+        for piece in _inflated(member, chunk, n_bytes):
+            n_bytes += len(piece)
+            if n_bytes > limits.decompressed_bytes:
+                _refuse(
+                    f"it unpacks to more than the limit of {limits.decompressed_bytes} bytes"
+                    f"{limits.advice}"
+                )
+            # Spares unpacking gigabytes of something else.
+            if len(start) < len(kind.magic):
+                start = (start + piece)[: len(kind.magic) + 2]
+                if not kind.magic.startswith(start[: len(kind.magic)]):
+                    _refuse(f"not {kind.name}: it starts with {(start + piece)[:8]!r}")
+            yield piece
         # A file name or empty blocks without end: real data is never stretched like this.
-        if len(data) == before and len(chunk) == _CHUNK:
-            refuse(f"{_CHUNK} bytes of gzip that hold no data")
-        chunk = next(chunks, b"")
+        if n_bytes == before and len(chunk) == _CHUNK and not member.eof:
+            _refuse(f"{_CHUNK} bytes of gzip that hold no data")
+        if not member.eof:
+            chunk = next(chunks, b"")
     if not member.eof:
-        refuse(f"the gzip data is cut off after {len(data)} decompressed bytes")
+        _refuse(f"the gzip data is cut off after {n_bytes} decompressed bytes")
     if member.unused_data or next(chunks, b""):
-        refuse("something follows the end of the gzip data")
-    return data
+        _refuse("something follows the end of the gzip data")
 
 
-def _inflate(member: Any, chunk: bytes, data: bytearray, kind: Kind, limits: Limits) -> None:
-    """Decompresses one chunk onto `data`, never more than a piece beyond the limit."""
+def _inflated(member: Any, chunk: bytes, n_before: int) -> Iterator[bytes]:
+    """Yields what one chunk decompresses to, in pieces, none of them empty."""
+    n_bytes = n_before
     while chunk or not member.eof:
-        piece = member.decompress(chunk, _PIECE)
-        data += piece
+        try:
+            piece = member.decompress(chunk, _PIECE)
+        except zlib.error as err:
+            _refuse(f"damaged gzip data after {n_bytes} decompressed bytes ({err})")
+        n_bytes += len(piece)
         chunk = member.unconsumed_tail
-        if len(data) > limits.decompressed_bytes:
-            refuse(f"it unpacks to more than the limit of {limits.decompressed_bytes} bytes")
-        # Spares unpacking gigabytes of something else.
-        if not kind.magic.startswith(data[: len(kind.magic)]):
-            refuse(f"not {kind.name}: it starts with {bytes(data[:8])!r}")
+        if piece:
+            yield piece
         if member.eof or (not chunk and len(piece) < _PIECE):
             return

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from pixace.checkpoints.safe_pickle.records import Budget, UnbuiltDtype, is_int, is_tuple, refuse
+from pixace.checkpoints.safe_pickle.limits import Budget
+from pixace.checkpoints.safe_pickle.records import UnbuiltDtype, is_int, is_tuple, refuse
 from pixace.wording import quoted_text
 
 _CODES = frozenset({"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"})

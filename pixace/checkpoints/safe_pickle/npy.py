@@ -2,7 +2,7 @@
 
 The header of each is the text of a Python dict, which NumPy's own reader hands to an evaluator of
 literals. Here it has to match what `numpy.save` writes for an array of plain numbers, character by
-character; sizes are compared with the bytes present before any memory is taken.
+character; sizes are compared with what a file may hold before any memory is taken.
 """
 
 import math
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pixace.checkpoints.safe_pickle.arrays import checked_sizes, filled
+from pixace.checkpoints.safe_pickle.arrays import checked_sizes, shaped
 from pixace.checkpoints.safe_pickle.dtypes import plain_dtype
 from pixace.checkpoints.safe_pickle.records import refuse
+from pixace.checkpoints.safe_pickle.source import CutOffError, Source
 from pixace.wording import quoted_text
 
 MAGIC = b"\x93NUMPY"
@@ -33,17 +34,11 @@ _HEADER = re.compile(
 
 
 class Reader:
-    """Reads one stream.
+    """Reads one stream."""
 
-    Attributes:
-        at: offset of the array at hand, for messages.
-    """
-
-    def __init__(self, data: bytes | bytearray) -> None:
-        """Starts at the first byte of `data`."""
-        self.at = 0
-        self._view = memoryview(data)
-        self._pos = 0
+    def __init__(self, source: Source) -> None:
+        """Starts where the source is."""
+        self._source = source
 
     def read(self) -> list[np.ndarray[Any, Any]]:
         """Reads all arrays.
@@ -52,11 +47,11 @@ class Reader:
             Each as `numpy.load` would return it: the same bits, byte order and layout.
 
         Raises:
-            RefusedError: at the first thing that is no array of plain numbers; `at` tells where.
+            RefusedError: at the first thing that is no array of plain numbers.
         """
         arrays: list[np.ndarray[Any, Any]] = []
-        while self._pos < len(self._view):
-            self.at = self._pos
+        while self._source.head(1):
+            self._source.at = self._source.position
             if len(arrays) == _MAX_ARRAYS:
                 refuse(f"more than {_MAX_ARRAYS} arrays")
             arrays.append(self._array())
@@ -71,26 +66,24 @@ class Reader:
         byte_order, code, fortran, sizes = match.groups()
         dtype = plain_dtype(code, byte_order)
         shape = checked_sizes([int(size) for size in sizes.split(",") if size])
-        needed, left = math.prod(shape) * dtype.itemsize, len(self._view) - self._pos
-        if needed > left:
-            refuse(f"an array that declares {needed} bytes where {left} are left")
-        return filled(shape, dtype, "F" if fortran == "True" else "C", self._take(needed))
+        needed = math.prod(shape) * dtype.itemsize
+        try:
+            contents = self._source.read(needed)
+        except CutOffError as err:
+            refuse(f"an array that declares {needed} bytes where {err.left} are left")
+        return shaped(shape, dtype, "F" if fortran == "True" else "C", contents)
 
     def _header(self) -> str:
         """Reads up to where the array's contents begin."""
-        if bytes(self._take(len(MAGIC))) != MAGIC:
-            refuse("something that is no .npy array")
-        major, minor = self._take(2)
-        if major not in _LENGTH_BYTES or minor != 0:
-            refuse(f"version {major}.{minor} of the .npy format; 1.0, 2.0 and 3.0 are known")
-        length = int.from_bytes(self._take(_LENGTH_BYTES[major]), "little")
-        if length > _MAX_HEADER:
-            refuse(f"an array whose header has {length} bytes")
-        return bytes(self._take(length)).decode("latin1")
-
-    def _take(self, count: int) -> memoryview:
-        """Returns the next bytes."""
-        if count > len(self._view) - self._pos:
+        try:
+            if self._source.take(len(MAGIC)) != MAGIC:
+                refuse("something that is no .npy array")
+            major, minor = self._source.take(2)
+            if major not in _LENGTH_BYTES or minor != 0:
+                refuse(f"version {major}.{minor} of the .npy format; 1.0, 2.0 and 3.0 are known")
+            length = int.from_bytes(self._source.take(_LENGTH_BYTES[major]), "little")
+            if length > _MAX_HEADER:
+                refuse(f"an array whose header has {length} bytes")
+            return self._source.take(length).decode("latin1")
+        except CutOffError:
             refuse("the stream ends inside an array: the file is cut off")
-        self._pos += count
-        return self._view[self._pos - count : self._pos]

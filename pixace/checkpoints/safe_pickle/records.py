@@ -2,11 +2,12 @@
 
 Nothing here is a class or a function that the file named: a name in a file is looked up in
 `SYMBOLS` and becomes an enumeration member or a refusal. `stream` keeps these records
-on its stack, `arrays` fills them, `to_plain` turns what is left at the end into plain
+on its `stack`, `arrays` fills them, `to_plain` turns what is left at the end into plain
 values.
 """
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
@@ -76,18 +77,34 @@ class TensorSignature:
 
 
 @dataclass(eq=False, slots=True)
-class Raw:
-    """Bytes of the stream, not yet copied out of it.
+class Contents:
+    """Bytes of the stream, which become the memory of one array.
 
     Attributes:
-        view: the bytes.
-        mutable: True for a bytearray, which serves only as the contents of an array.
-        copy: the bytes as a value of their own, made once however often the value is used.
+        data: uint8 (n,).
+        is_taken: True once an array has them as its own.
+        copy: the same as a value that is no array, made once however often the value is used.
     """
 
-    view: memoryview
+    data: np.ndarray[Any, Any]
+    is_taken: bool = False
+    copy: Any = None
+
+
+@dataclass(eq=False, slots=True)
+class Raw(Contents):
+    """Bytes as such.
+
+    Attributes:
+        mutable: True for a bytearray, which serves only as the contents of an array.
+    """
+
     mutable: bool = False
-    copy: bytes | None = None
+
+
+@dataclass(eq=False, slots=True)
+class LongText(Contents):
+    """A long text of letters up to U+00FF, each of them one byte."""
 
 
 @dataclass(eq=False, slots=True)
@@ -101,6 +118,7 @@ class Box:
         depth: 1 plus the depth of the deepest box inside.
         items: elements inside at all levels, one shared twice counted twice.
         placed: True once it lies inside another box.
+        made: what it has become, so that a tuple that is shared is made once.
     """
 
     kind: Literal["list", "tuple", "dict"]
@@ -109,6 +127,7 @@ class Box:
     depth: int = 1
     items: int = 0
     placed: bool = False
+    made: Any = None
 
 
 @dataclass(eq=False, slots=True)
@@ -133,29 +152,12 @@ class UnbuiltSignature:
     signature: TensorSignature | None = None
 
 
-@dataclass(eq=False, slots=True)
-class Budget:
-    """Bytes that may still be copied out of the stream.
-
-    Every array holds bytes that the stream holds too, so an honest file never copies more than its
-    own length (twice that in protocol 2, where text becomes bytes first); one that builds a
-    thousand arrays from the same bytes does.
-    """
-
-    left: int
-
-    def spend(self, count: int) -> None:
-        """Takes `count` bytes off, or refuses."""
-        if count > self.left:
-            refuse("the same bytes are used for many arrays, more than the file itself is long")
-        self.left -= count
-
-
-def to_plain(value: Any) -> Any:
+def to_plain(value: Any, pay_copy: Callable[[int], None]) -> Any:
     """Turns a value of the stack into what the caller of `load` gets.
 
     Args:
         value: a record, box or plain value; boxes are finite and at most `Limits.depth` deep.
+        pay_copy: is told how many bytes are about to be copied, and may refuse.
 
     Returns:
         Plain containers and values.
@@ -165,13 +167,11 @@ def to_plain(value: Any) -> Any:
     """
     kind = type(value)
     if kind is Box:
-        parts = map(to_plain, value.parts)
-        if value.kind == "dict":
-            return dict(zip(value.keys, parts, strict=True))
-        return tuple(parts) if value.kind == "tuple" else list(parts)
-    if kind is Raw and not value.mutable:
+        return _plain_container(value, pay_copy)
+    if kind is LongText or (kind is Raw and not value.mutable):
         if value.copy is None:
-            value.copy = bytes(value.view)
+            pay_copy(value.data.nbytes)
+            value.copy = str(value.data, "latin1") if kind is LongText else value.data.tobytes()
         return value.copy
     finished = value
     if kind is UnbuiltArray:
@@ -183,6 +183,17 @@ def to_plain(value: Any) -> Any:
     if finished is None and value is not None:
         refuse(f"a value that is {_describe(value)}")
     return finished
+
+
+def _plain_container(box: Box, pay_copy: Callable[[int], None]) -> Any:
+    if box.made is None:
+        parts = [to_plain(part, pay_copy) for part in box.parts]
+        if box.kind == "dict":
+            return dict(zip(box.keys, parts, strict=True))
+        if box.kind == "list":
+            return parts
+        box.made = tuple(parts)
+    return box.made
 
 
 def _describe(value: Any) -> str:

@@ -24,7 +24,7 @@ from pixace.insight.likelihood import Likelihood
 from pixace.models.build import model_with_weights
 from pixace.models.weights import flat_weights
 from pixace.pictures.collage import collage
-from pixace.pictures.labels import labelled
+from pixace.pictures.labels import SAID_KEY, labelled
 from pixace.settings.model import ModelConfig
 from pixace.tokens.text import text_tokens
 from pixace.tokens.tiles import token_rows
@@ -45,7 +45,8 @@ class EpochPictures(Observer):
       val_tokens: unsigned integers (N, L), of which some are completed.
       seed: of the noise.
       summaries: where the pictures are shown and kept.
-      preview: is given the new pictures of each epoch, in their own size, side by side.
+      preview: is given the new pictures of each epoch, in their own size, side by side; and so
+        those for captions, whose words are in `info[SAID_KEY]`, a list for each row.
       captions: of the N pictures, of which some are drawn; None for a model that knows no words.
     """
 
@@ -116,8 +117,7 @@ class EpochPictures(Observer):
         if drawn is None:
             return None
         rows = [drawn[:_ABREAST], drawn[_ABREAST:]]
-        if self._preview is not None:  # in natural size, a pixel's border on either side
-            self._preview(self._sheet(rows, max(self._config.pictures.size) + 2))
+        self._show(rows)
         return self._sheet(rows, _TILE)
 
     def _completions(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
@@ -136,8 +136,17 @@ class EpochPictures(Observer):
         drawn = self._complete(None, weights, stop, guide)
         if drawn is None:
             return None
-        sheet = self._sheet([drawn[:_ABREAST], drawn[_ABREAST:]], _TILE)
-        return labelled(sheet, [self._texts[:_ABREAST], self._texts[_ABREAST:]])
+        rows = [drawn[:_ABREAST], drawn[_ABREAST:]]
+        said = [self._texts[:_ABREAST], self._texts[_ABREAST:]]
+        self._show(rows, said)
+        return labelled(self._sheet(rows, _TILE), said)
+
+    def _show(self, rows: Sequence[np.ndarray], said: Sequence[Sequence[str]] = ()) -> None:
+        """Shows new pictures to whom it interests, with the words of each row in `info`."""
+        if self._preview is not None:  # in natural size, a pixel's border on either side
+            sheet = self._sheet(rows, max(self._config.pictures.size) + 2)
+            sheet.info[SAID_KEY] = said
+            self._preview(sheet)
 
     def _sheet(self, rows: Sequence[np.ndarray], tile: int) -> Image.Image:
         """Returns rows of _ABREAST pictures each, given as tokens."""

@@ -54,7 +54,10 @@ class Summaries:
         """Shows a picture under a constant tag and keeps it as `pictures/NAME-STEP.png`."""
         with self._writing("val"):
             tf.summary.image(name, np.asarray(picture)[None], step)
-        write_picture(picture, self.picture_path(name, step))
+        path = self.picture_path(name, step)
+        if path.is_symlink():  # a stranger's folder may hold one, and it would be followed
+            path.unlink()
+        write_picture(picture, path)
 
     def picture_path(self, name: str, step: int) -> Path:
         """Returns the file of a picture."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pixace.checkpoints import safe_pickle
-from pixace.checkpoints.safe_pickle.stream import Limits
+from pixace.checkpoints.safe_pickle.limits import Limits
 from pixace.errors import CheckpointError
 from tests.checkpoints.safe_pickle.test_safe_pickle import assert_same, every_array
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from pixace.checkpoints import safe_pickle
+from pixace.checkpoints.safe_pickle.limits import Limits
 from pixace.checkpoints.safe_pickle.records import TensorSignature
-from pixace.checkpoints.safe_pickle.stream import Limits
 from pixace.errors import CheckpointError
 from tests.tools.places import LEGACY
 

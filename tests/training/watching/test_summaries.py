@@ -34,6 +34,8 @@ def test_points_do_not_stay_in_memory(tmp_path):
     code = """
 import sys
 from pathlib import Path
+from PIL import Image
+
 from pixace.training.watching.summaries import Summaries
 summaries = Summaries(Path(sys.argv[1]))
 for step in range(8001):
@@ -69,3 +71,15 @@ def test_a_setting_is_shown_as_it_is(tmp_path, value, text):
     page = markdown_to_safe_html(event.tensor_proto.string_val[0])
     cells = [html.unescape(cell) for cell in re.findall("<td>([^<]*)</td>", page)]
     assert cells == ["batch_size", "16", "images", text]
+
+
+def test_a_link_in_a_stranger_s_folder_is_not_followed(tmp_path):
+    (tmp_path / "precious.png").write_bytes(b"mine")
+    summaries = Summaries(tmp_path / "model")
+    path = summaries.picture_path("samples", 3)
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "precious.png")
+    summaries.picture("samples", Image.new("RGB", (4, 4), "red"), 3)
+    summaries.close()
+    assert (tmp_path / "precious.png").read_bytes() == b"mine"
+    assert not path.is_symlink() and Image.open(path).size == (4, 4)

@@ -1,0 +1,299 @@
+"""What a request to draw comes to: what can be found wrong in it is, before trax is imported."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from pixace.checkpoints.file import stored_config
+from pixace.checkpoints.folder import locate
+from pixace.drawing.draw_request import DrawRequest
+from pixace.drawing.known_words import require_words
+from pixace.drawing.layout import Layout, is_grid_usual, layout_of
+from pixace.drawing.outputs import Outputs
+from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
+from pixace.drawing.recipe import Recipe, read_recipe
+from pixace.drawing.region import Mask, kept_of_prompts, open_mask
+from pixace.errors import UsageError
+from pixace.pictures.cutting import find_pictures
+from pixace.pictures.reading import is_url
+from pixace.pictures.writing import refuse_to_replace_images
+from pixace.settings.drawing import NEEDS_WORDS, DrawingSettings
+from pixace.settings.model import resolve_config
+from pixace.settings.pictures import PictureSettings
+from pixace.settings.reading import ONE_EACH, ReadingSettings
+from pixace.system.results import FileName, refuse_to_replace
+from pixace.tokens.palette_names import palette_file, with_palette
+from pixace.wording import shown
+
+_log = logging.getLogger(__name__)
+
+_OF_PARTS = {"cut", "keep", "particles"}
+
+
+class Plan(NamedTuple):
+    """A request in which all has been found right that can be, before trax is imported.
+
+    Attributes:
+      model_name: what recipes call the model.
+      weights: their file.
+      is_named: whether the request, or its recipe, says which state of the model that is.
+      settings: the model's, as far as they are named.
+      drawing: how to draw.
+      prompts: what to complete.
+      mask: what to draw of them; None is what `drawing` says.
+      tile: the only result to draw; None draws all.
+      is_grid: whether rows of the collage stand side by side; see `Recipe.is_grid`.
+      outputs: where to write it.
+      reading: how the training images to compare with become pictures.
+    """
+
+    model_name: str | None
+    weights: Path
+    is_named: bool
+    settings: Mapping[str, Any]
+    drawing: DrawingSettings
+    prompts: tuple[Prompt, ...]
+    mask: Mask | None
+    tile: tuple[int, int] | None
+    is_grid: bool
+    outputs: Outputs
+    reading: ReadingSettings
+
+
+def plan_of(request: DrawRequest) -> Plan:
+    """Finds wrong what is cheap to find wrong, before trax is imported and the model read.
+
+    Raises:
+      UsageError: see `request.draw_to_files`.
+      ImageError: see there.
+      CheckpointError: see there.
+    """
+    recipe = None if request.like is None else read_recipe(request.like)
+    drawing = _drawing(request, recipe)
+    model_name, weights = _model(request, recipe)
+    stored = stored_config(weights)
+    settings = with_palette(request.settings)
+    if recipe is not None and stored is None:
+        settings = {**recipe.config.to_dict(), **settings}
+    config = resolve_config(stored, settings, source=weights.parent)
+    require_words(drawing, config)
+    sources = _prompts(request, recipe)
+    replaced = _replaced(request)
+    refuse_to_replace(replaced, _inputs(request, sources, weights))
+    refuse_to_replace_images(replaced, {"nearest": request.nearest})
+    pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
+    mask = _mask(request, recipe, pictures)
+    kept = kept_of_prompts(drawing, pictures, len(sources), mask)
+    tile = _tile(request, recipe)
+    is_grid = _is_grid(request, recipe, drawing.n_rows(len(sources)), len(sources))
+    layout = layout_of(
+        drawing.n_rows(len(sources)),
+        len(drawing.columns),
+        config.pictures.size,
+        tile=tile,
+        is_grid=is_grid,
+        n_more_columns=0 if request.nearest is None else len(drawing.columns),
+    )
+    outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
+    reading = _reading(request, drawing)
+    prompts = open_prompts(sources, pictures, kept, allow_private_urls=request.allow_private_urls)
+    by_recipe = recipe is not None and request.model_name is None
+    is_named = request.checkpoint is not None or by_recipe
+    return Plan(
+        model_name,
+        weights,
+        is_named,
+        settings,
+        drawing,
+        prompts,
+        mask,
+        tile,
+        is_grid,
+        outputs,
+        reading,
+    )
+
+
+def weights_of(request: DrawRequest) -> Path:
+    """Returns the file of weights that a request names.
+
+    Raises:
+      UsageError: it names no model.
+      CheckpointError: no such model, or its file cannot be used.
+    """
+    recipe = None if request.like is None else read_recipe(request.like)
+    return _model(request, recipe)[1]
+
+
+def _replaced(request: DrawRequest) -> dict[str, str | Path | None]:
+    """Returns the files that are replaced where they are there, by the flags that name them."""
+    outputs = Outputs.named(request.out, request.sheet, request.film)
+    return {"out": outputs.collage, "film": outputs.film}
+
+
+def _inputs(
+    request: DrawRequest, sources: Sequence[PromptSource], weights: Path
+) -> Iterator[tuple[str, FileName]]:
+    """Yields what a drawing is made from, and the names of these files."""
+    for source in sources:
+        if isinstance(source, Image.Image):
+            source = getattr(source, "filename", "")  # Pillow's, where it has opened a file
+        if not is_url(source):
+            yield "the prompt", source
+    mask = request.mask
+    if isinstance(mask, Image.Image):
+        mask = getattr(mask, "filename", "")
+    if mask is not None:
+        yield "the mask", mask
+    if request.like is not None:
+        yield "the picture that --like names", request.like
+    words = (request.drawing.get("palette"), request.settings.get("colours"))
+    for name in (palette_file(str(word)) for word in words if word is not None):
+        if name is not None:
+            yield "the palette", name
+    yield "the model's weights", weights
+
+
+def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
+    """Returns how to draw: as named, and else as the recipe says.
+
+    Who names words, or none, has others than the recipe's, and none of them keeps what needs words.
+
+    Raises:
+      UsageError: a setting is wrong.
+    """
+    named = with_palette(request.drawing)
+    like = {} if recipe is None else recipe.drawing.to_dict()
+    if request.mask is not None or {"cut", "keep"} & {*named}:  # the recipe's are of other parts
+        like = {name: value for name, value in like.items() if name not in _OF_PARTS}
+    said = [named[name] for name in ("text", "class_name") if name in named]
+    if said:
+        dropped = {"text", "class_name"} | (set() if any(said) else NEEDS_WORDS)
+        like = {name: value for name, value in like.items() if name not in dropped}
+    return DrawingSettings.of(**{**like, **named})
+
+
+def _model(request: DrawRequest, recipe: Recipe | None) -> tuple[str | None, Path]:
+    """Returns the model's name, if it has one, and the file of its weights."""
+    if recipe is None or request.model_name is not None:
+        name = request.model_name
+    elif request.checkpoint is not None:
+        name = recipe.model_name
+    else:
+        return recipe.model_name, recipe.find_weights(request.weights_dir)
+    return name, locate(name, request.weights_dir, request.checkpoint)
+
+
+def _prompts(request: DrawRequest, recipe: Recipe | None) -> list[PromptSource]:
+    """Returns the files and URLs to complete.
+
+    A recipe may be a stranger's: what it names is used where it is a file of this machine, and
+    never fetched.
+
+    Raises:
+      UsageError: a prompt of the recipe must be named by the user.
+    """
+    if request.prompts is not None:
+        return [local_prompt("prompt", source) for source in listed(request.prompts)]
+    names: list[PromptSource] = []
+    for name in recipe.prompts if recipe is not None else ():
+        if name is None or is_url(name) or not os.path.isfile(name):
+            prompt = "a picture without a name" if name is None else shown(name)
+            why = "not fetched unasked" if name and is_url(name) else "not here"
+            raise UsageError(
+                f"{shown(request.like or '')} completes {prompt}, which is {why}; name all its "
+                "prompts with --prompt"
+            )
+        names.append(name)
+    return names
+
+
+def _mask(request: DrawRequest, recipe: Recipe | None, pictures: PictureSettings) -> Mask | None:
+    """Returns what to draw of the prompts: the mask that is named, or else the recipe's.
+
+    Raises:
+      UsageError: the recipe's must be named by the user.
+      ImageError: it cannot be read.
+    """
+    if request.mask is not None:
+        return open_mask(request.mask, pictures)
+    used = None if recipe is None or {"cut", "keep"} & {*request.drawing} else recipe.mask
+    if used is None:
+        return None
+    if used.name is None or not os.path.isfile(used.name):
+        what = "a picture without a name" if used.name is None else shown(used.name)
+        raise UsageError(
+            f"{shown(request.like or '')} was drawn with a mask, {what}, which is not here; name "
+            "it with --mask"
+        )
+    mask = open_mask(used.name, pictures)
+    if mask.used != used:
+        _log.warning("%s has changed since: the pictures will differ", shown(used.name))
+    return mask
+
+
+def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None:
+    """Returns the only result to draw: that of a recipe to which no other results are named."""
+    others = {"batch_size", "temperature", "text", "class_name", "guidance"}
+    is_other = request.prompts is not None or others & {*request.drawing}
+    return None if recipe is None or is_other else recipe.tile
+
+
+def _is_grid(request: DrawRequest, recipe: Recipe | None, n_rows: int, n_prompts: int) -> bool:
+    """Returns whether the collage is a grid: as that of a recipe, unless other rows are named."""
+    is_other = request.prompts is not None or {"batch_size", "text", "class_name"} & {
+        *request.drawing
+    }
+    if recipe is None or recipe.tile is not None or is_other:
+        return is_grid_usual(n_rows, n_prompts)
+    return recipe.is_grid
+
+
+def _reading(request: DrawRequest, drawing: DrawingSettings) -> ReadingSettings:
+    """Returns how training images to compare with become pictures, of which there are some.
+
+    Raises:
+      UsageError: a setting is wrong, or for a folder that is not named.
+      ImageError: the folder does not exist, or no picture is in it.
+    """
+    cut = ReadingSettings(grid=request.grid, frames=request.frames)
+    reading = dataclasses.replace(cut, unscale=drawing.unscale)
+    if request.nearest is not None:
+        find_pictures(request.nearest, reading, "nearest")
+    elif request.cache_dir is not None:
+        raise UsageError("cache_dir needs --nearest=FOLDER, whose images' tokens it keeps")
+    elif cut != ONE_EACH:
+        raise UsageError("grid and frames need --nearest=FOLDER, whose images they take apart")
+    return reading
+
+
+def _outputs(
+    request: DrawRequest,
+    drawing: DrawingSettings,
+    layout: Layout,
+    picture_size: tuple[int, int],
+    has_prompts: bool,
+) -> Outputs:
+    """Returns where to write what is drawn, all of which can be written.
+
+    Raises:
+      UsageError: a name that will not do, or a scale in pixels for what has none.
+      ImageError: a folder cannot be made or written.
+    """
+    outputs = Outputs.named(request.out, request.sheet, request.film)
+    is_exact = outputs.collage is None and outputs.film is None
+    if is_exact and "scale" in request.drawing and drawing.times is None:
+        raise UsageError(
+            f"scale={drawing.scale} is for the tiles of a collage; single pictures and sheets take "
+            "how often to repeat each pixel, such as --scale=4x"
+        )
+    n_last = 0 if request.nearest is None else len(layout.columns)
+    outputs.check(layout, drawing, picture_size, 2 if has_prompts else 0, n_last)
+    return outputs
