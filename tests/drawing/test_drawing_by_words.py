@@ -295,7 +295,7 @@ def test_what_a_model_knows_is_listed(run):
         (["--class=hart"], "class 'hart' is not known; near are heart, hearth"),
         (["--text=|"], "text '|' holds an empty text"),
         (["--text=a:99"], "the weight of a text must be from -20 to 20"),
-        (["--text=a", "--class=frog"], "text and class_name exclude each other"),
+        (["--text=a", "--class=frog"], "text and class exclude each other"),
         (["--text=a", "--texts=a.txt"], "text and texts exclude each other"),
         (["--texts=gone.txt"], "texts gone.txt: cannot read: No such file"),
         (["--guidance=2"], "guidance needs words, by --text or --class"),
