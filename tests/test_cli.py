@@ -403,7 +403,7 @@ def test_a_bad_value_is_told_before_a_training_starts(tmp_path, flag, wording):
         ("--top_p=1.5", "top_p must be from 1e-09 to 1.0, not 1.5"),
         ("--top_k=-1", "top_k must be from 0 to 1000000, not -1"),
         ("--batch_size=0", "batch_size must be from 1 to 10000, not 0"),
-        ("--n_images=10001", "batch_size must be from 1 to 10000, not 10001"),
+        ("--n_images=10001", "n_images must be from 1 to 10000, not 10001"),
         ("--best_of=0", "best_of must be from 1 to 1000, not 0"),
         ("--film=film.png", "film must end in .gif, not 'film.png'"),
         ("--scale=0", "scale must be from 1 to 4096, not 0"),

@@ -45,13 +45,7 @@ def load_config(folder: Path) -> ModelConfig | None:
     """
     path = folder / CONFIG_NAME
     try:
-        values = json.loads(
-            read_small(path, _MAX_CONFIG_BYTES),
-            object_pairs_hook=_without_repetition,
-            parse_int=_parse_int,
-        )
-        if not isinstance(values, dict):
-            raise UsageError("not a JSON object")
+        values = json_object(read_small(path, _MAX_CONFIG_BYTES))
         values.pop("pixace_version", None)
         return ModelConfig.from_dict(values)
     except FileNotFoundError:
@@ -59,6 +53,20 @@ def load_config(folder: Path) -> ModelConfig | None:
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CheckpointError(f"{shown(path)}: cannot use these settings: {reason}") from None
+
+
+def json_object(text: bytes | str) -> dict[str, Any]:
+    """Reads a JSON object that a stranger may have written.
+
+    Raises:
+      UsageError: it is something else, or says something twice.
+      ValueError: it is no JSON.
+      RecursionError: it is nested too deeply.
+    """
+    values = json.loads(text, object_pairs_hook=_without_repetition, parse_int=_parse_int)
+    if not isinstance(values, dict):
+        raise UsageError("not a JSON object")
+    return values
 
 
 def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from pixace import __version__
+from pixace.checkpoints.config_file import json_object
 from pixace.checkpoints.safe_pickle import Limits
 from pixace.checkpoints.words import WordsRecord
 from pixace.errors import CheckpointError, PixaceError, UsageError
@@ -152,34 +153,8 @@ def _header(file: BinaryIO, n_bytes: int) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
     if not 2 <= length <= min(_MAX_HEADER, n_bytes - _LENGTH_BYTES):
         raise ValueError(f"no safetensors file: its header would have {length} bytes")
-    header = _parsed(file.read(length), "its header")
+    header = json_object(file.read(length))
     return header, _LENGTH_BYTES + length
-
-
-def _parsed(text: bytes | str, what: str) -> dict[str, Any]:
-    """Reads a JSON object.
-
-    Raises:
-      ValueError: it is none, or says something twice.
-    """
-    try:
-        value = json.loads(text, object_pairs_hook=_without_repetition, parse_int=_parse_int)
-    except json.JSONDecodeError:
-        raise ValueError(f"{what} is no JSON") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} is no JSON object")
-    return value
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("its header says something twice")
-    return values
-
-
-def _parse_int(digits: str) -> int | float:
-    return int(digits) if len(digits) < 20 else math.inf
 
 
 def _metadata(texts: Any) -> dict[str, Any]:
@@ -196,8 +171,8 @@ def _metadata(texts: Any) -> dict[str, Any]:
     words = texts.get("words")
     return {
         "step": int(step),
-        "config": _parsed(texts["config"], "its settings"),
-        "words": _parsed(words, "its record of words") if isinstance(words, str) else None,
+        "config": json_object(texts["config"]),
+        "words": json_object(words) if isinstance(words, str) else None,
     }
 
 

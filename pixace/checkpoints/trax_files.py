@@ -15,6 +15,7 @@ decrease in the order of writing.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 from pathlib import Path
@@ -39,7 +40,7 @@ def read_split_arrays(
     Args:
       path: the pickle.
       packed_at: the time in its gzip header, 0 if it has none.
-      limits: of each file.
+      limits: of both together.
 
     Returns:
       The model's arrays, and the optimiser's; None in place of these, and a line in the log, where
@@ -77,6 +78,8 @@ def _read_slots(
       CheckpointError: they are missing, refused, newer than the weights or of other shapes.
     """
     beside = _beside(path, "opt_slots0")
+    left = limits.decompressed_bytes - sum(array.nbytes for array in weights)
+    limits = dataclasses.replace(limits, decompressed_bytes=left)
     slots, slots_at = safe_pickle.load_arrays(beside, limits=limits)
     if _is_later(slots_at, weights_at):
         raise CheckpointError(f"{shown(beside)}: written after the weights, for another step")

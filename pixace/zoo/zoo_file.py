@@ -40,7 +40,11 @@ def published_models(zoo: str | None = None, limits: Limits = DEFAULT_LIMITS) ->
       UsageError: `zoo` is neither an address nor a path.
       DownloadError: the list cannot be read, or is none.
     """
-    return dict(CATALOGUE) if zoo is None else {**CATALOGUE, **_read_zoo(source_of(zoo), limits)}
+    return (
+        dict(CATALOGUE)
+        if zoo is None
+        else {**CATALOGUE, **_read_zoo(source_of(zoo, "zoo"), limits)}
+    )
 
 
 def _read_zoo(source: str | Path, limits: Limits) -> dict[str, Model]:

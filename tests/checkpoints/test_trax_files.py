@@ -1,6 +1,7 @@
 """Checkpoints that plain trax 1.4.1 splits into three files, written here by trax itself."""
 
 import functools
+import gzip
 import logging
 import shutil
 import struct
@@ -15,6 +16,7 @@ from pixace.backend.door import jnp, trax
 from pixace.checkpoints import safe_pickle
 from pixace.checkpoints.file import read_checkpoint
 from pixace.checkpoints.folder import read_newest
+from pixace.checkpoints.trax_files import read_split_arrays
 from pixace.errors import CheckpointError
 from pixace.models.stored import open_model
 from tests.tools.plain_trax import Written, train_in_trax
@@ -75,6 +77,16 @@ def test_every_array_is_read_bit_by_bit(written):
         for array, other in zip(arrays, expected, strict=True):
             assert (array.dtype, array.shape) == (np.float32, other.shape)
             assert array.tobytes() == np.asarray(other).tobytes()
+
+
+def test_weights_and_optimiser_share_a_limit(folder):
+    path = folder / "model.pkl.gz"
+    size = len(gzip.decompress((folder / "model.weights.npy.gz").read_bytes()))
+    weights, slots = read_split_arrays(path, TIME, safe_pickle.Limits(size + 100))
+    assert len(weights) > 0
+    assert slots is None
+    with pytest.raises(CheckpointError, match="more than the limit"):
+        read_split_arrays(path, TIME, safe_pickle.Limits(size - 1))
 
 
 def test_the_model_gives_trax_s_logits(written):

@@ -83,10 +83,9 @@ def test_neither_do_cut_chunks_behind_the_pixels(tmp_path):
         (png(spoilt(chunk(b"tRNS", bytes(6))), ROWS), "damaged PNG: broken PNG file"),
         (png(spoilt(chunk(b"PLTE", bytes(6))), ROWS), "damaged PNG: broken PNG file"),
         (png(chunk(b"tEXt", b"k\0v")[:-6], ROWS), "damaged PNG"),
-        (png(chunk(b"teXt", b"") * 310_000, ROWS), "made of too many small pieces"),
         (png(chunk(b"tEXt", bytes(33_000_000)), ROWS), "more than 32 MB come before the pixels"),
     ],
-    ids=["short", "crc", "critical", "cut", "pieces", "bytes"],
+    ids=["short", "crc", "critical", "cut", "bytes"],
 )
 def test_what_is_needed_is_checked_and_bounds_are_kept(tmp_path, data, reason):
     (tmp_path / "a.png").write_bytes(data)

@@ -22,17 +22,33 @@ COLOURS = np.random.default_rng(2).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 PLAIN = Image.fromarray(COLOURS)
 
 
+WHITE = b"XYZ " + bytes(4) + struct.pack(">iii", 63190, 65536, 54061)
+
+
+def profile(space, connection, tag, body):
+    """Returns a profile of one tag beside that of its white."""
+    tags, place = b"", 132 + 24
+    for name, data in ((b"wtpt", WHITE), (tag, body)):
+        tags += name + struct.pack(">II", place, len(data))
+        place += len(data)
+    head = struct.pack(">I", place) + bytes(4) + b"\2\x40\0\0prtr" + space + connection
+    head = head.ljust(36, b"\0") + b"acsp" + bytes(28) + WHITE[8:]
+    return head.ljust(128, b"\0") + struct.pack(">I", 2) + tags + WHITE + body
+
+
 def grey_profile(gamma):
     """Returns a profile of greys."""
     curve = b"curv" + bytes(4) + struct.pack(">IHxx", 1, round(gamma * 256))
-    white = b"XYZ " + bytes(4) + struct.pack(">iii", 63190, 65536, 54061)
-    tags, place = b"", 132 + 24
-    for name, body in ((b"wtpt", white), (b"kTRC", curve)):
-        tags += name + struct.pack(">II", place, len(body))
-        place += len(body)
-    head = struct.pack(">I", place) + bytes(4) + b"\2\x40\0\0mntrGRAYXYZ "
-    head = head.ljust(36, b"\0") + b"acsp" + bytes(28) + white[8:]
-    return head.ljust(128, b"\0") + struct.pack(">I", 2) + tags + white + curve
+    return profile(b"GRAY", b"XYZ ", b"kTRC", curve)
+
+
+def ink_profile():
+    """Returns a profile of four inks: the Lab of each mixture of whole ones."""
+    straight = bytes(range(256))
+    mixtures = np.random.default_rng(4).integers(0, 256, (16, 3), np.uint8).tobytes()
+    unit = struct.pack(">9i", *(65536 * (n % 4 == 0) for n in range(9)))
+    table = b"mft1" + bytes(4) + b"\4\3\2\0" + unit + straight * 4 + mixtures + straight * 3
+    return profile(b"CMYK", b"Lab ", b"A2B0", table)
 
 
 def as_cms_does(img, profile, mode="RGB"):
@@ -122,6 +138,16 @@ def test_greys(tmp_path, gamma, kind):
     (tmp_path / "a.png").write_bytes(encode(img, "PNG", icc_profile=profile))
     assert (np.asarray(open_image(tmp_path / "a.png")) == as_cms_does(grey, profile)).all()
     assert not (np.asarray(open_image(tmp_path / "a.png"))[..., 0] == np.asarray(grey)).all()
+
+
+@pytest.mark.parametrize(("kind", "options"), [("TIFF", {}), ("JPEG", {"quality": 100})])
+def test_inks(tmp_path, kind, options):
+    img = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    (tmp_path / "a").write_bytes(encode(img, kind, icc_profile=ink_profile(), **options))
+    expected = as_cms_does(img, ink_profile())
+    assert np.abs(np.asarray(open_image(tmp_path / "a"), int) - expected).max() <= 2
+    (tmp_path / "a").write_bytes(encode(img, kind, icc_profile=P3, **options))
+    assert open_image(tmp_path / "a").getpixel((0, 0)) == (255, 0, 0)
 
 
 def test_a_large_grey_jpeg_has_its_profile_too(tmp_path):

@@ -31,7 +31,9 @@ def test_a_link_to_a_file_of_drive_becomes_its_address() -> None:
     assert "id=1Uh7Cd-kjYLhs7SjlFROKuUyT9Vv8h-5i" in str(source_of(link))
 
 
-@pytest.mark.parametrize("typed", ["", "a\0b", "s3://bucket/m", "file://host/m", "http://[x/m", 7])
+@pytest.mark.parametrize(
+    "typed", ["", "a\0b", "s3://bucket/m", "file://host/m", "http://[x/m", "~nobody-here/m", 7]
+)
 def test_what_is_neither_is_refused(typed: str) -> None:
     with pytest.raises(UsageError, match="url"):
         source_of(typed)
