@@ -74,14 +74,14 @@ def draw(
         predictor.draw(**{**plain, "seed": SEED + number}, particles=1)
         for number in range(n_particles)
     ]
-    whole = np.stack([drawing.log_likelihood + drawing.of_known for drawing in free])
+    whole = np.stack([drawing.log_likelihood + drawing.kept_log_likelihood for drawing in free])
     likeliest = whole[:, :, 0].argmax(axis=0)
     each = np.arange(len(paths))
     tokens = np.stack([drawing.tokens[0] for drawing in free])[likeliest, each]
-    nats = np.stack([drawing.of_known[:, 0] for drawing in free])[likeliest, each]
+    nats = np.stack([drawing.kept_log_likelihood[:, 0] for drawing in free])[likeliest, each]
     return {
-        f"{n_particles} particles": (several.tokens[0], several.of_known[:, 0]),
-        "1 particle": (free[0].tokens[0], free[0].of_known[:, 0]),
+        f"{n_particles} particles": (several.tokens[0], several.kept_log_likelihood[:, 0]),
+        "1 particle": (free[0].tokens[0], free[0].kept_log_likelihood[:, 0]),
         f"best of {n_particles} free drawings": (tokens, nats),
     }
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pixace.drawing.prompts import Prompt, kept_of_all
 from pixace.drawing.recipe import Recipe
+from pixace.drawing.region import has_islands
 from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.labels import labelled
@@ -31,14 +32,15 @@ class Drawing:
         text that is followed most, or, at a guidance of 0, without words.
       prompts: what was completed, one for each of these rows; none where pictures are all new.
       recipe: what draws them again.
-      of_known: float64 (N, C), ln p likewise of those kept pixels that come after drawn ones.
+      kept_log_likelihood: float64 (N, C), ln p likewise of those kept pixels that come after drawn
+        ones, each given all before it.
     """
 
     tokens: tuple[np.ndarray, ...]
     log_likelihood: np.ndarray
     prompts: tuple[Prompt, ...]
     recipe: Recipe
-    of_known: np.ndarray
+    kept_log_likelihood: np.ndarray
 
     @property
     def seed(self) -> int:
@@ -156,7 +158,8 @@ class Drawing:
 
         `row` and `column` count the collage's tiles from 0 at the top left. `log_likelihood` is in
         nats, for all drawn pixels; `bits_per_pixel` is -log2 p of one of them, None if there is
-        none. `text` and `guidance` are there where something is said.
+        none. `text` and `guidance` are there where something is said, and `kept_log_likelihood`
+        where kept pixels come after drawn ones.
 
         Args:
           n_more_columns: how many more the collage shows at the right of each row.
@@ -174,9 +177,12 @@ class Drawing:
                 **({**words, "guidance": guidance} if words else {}),
                 "log_likelihood": float(nats),
                 "bits_per_pixel": float(-nats / math.log(2) / n_drawn) if n_drawn else None,
+                **({"kept_log_likelihood": float(of_kept)} if has_islands(self.kept) else {}),
             }
-            for (line, left), words, row in zip(places, said, self.log_likelihood, strict=True)
-            for column, ((temperature, guidance), nats) in enumerate(
-                zip(self._settings_of_columns, row, strict=True)
+            for (line, left), words, *row in zip(
+                places, said, self.log_likelihood, self.kept_log_likelihood, strict=True
+            )
+            for column, ((temperature, guidance), nats, of_kept) in enumerate(
+                zip(self._settings_of_columns, *row, strict=True)
             )
         ]

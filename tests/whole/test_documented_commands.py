@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from absl import flags
+from PIL import Image
 
 from pixace.cli import main
 from pixace.commands import COMMANDS
@@ -173,6 +174,7 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     published["sha256"] = file_sha256(folder / "model.pkl.gz")
     (folder / "zoo.json").write_text(json.dumps({"models": [published]}))
     write_worded(folder / "model-weights", "transformer", "icons")
+    Image.radial_gradient("L").save(folder / "hole.png")
     (folder / "texts.txt").write_text("a red heart\nfrog\n")
     drawing = ["predict", "--model_name=faces", f"--weights_dir={folder}/model-weights"]
     assert main([*drawing, "--scale=8", f"--out={folder}/new.png"]) == 0
