@@ -121,7 +121,13 @@ def test_no_other_tag_costs_a_tiff(tmp_path):
 
 @pytest.mark.parametrize("key", ["xmp", "XML:com.adobe.xmp"])
 @pytest.mark.parametrize(
-    "spelt", ['tiff:Orientation="6"', "<tiff:Orientation>6</tiff:Orientation>"]
+    "spelt",
+    [
+        'tiff:Orientation="6"',
+        "tiff:Orientation='6'",
+        'tiff:Orientation = "6"',
+        "<tiff:Orientation> 6 </tiff:Orientation>",
+    ],
 )
 def test_xmp_counts_where_exif_says_nothing(key, spelt):
     img = Image.new("L", (2, 1))

@@ -41,7 +41,7 @@ TESTED_BY = {
     "models/test_build.py": """backend.types models.attention models.layers.closed_ids
         models.weights""",
     "pictures/test_collage.py": "pictures.writing",
-    "pictures/test_orientation.py": "pictures.avif_file pictures.tiff_file",
+    "pictures/test_orientation.py": "pictures.avif_file",
     "pictures/test_palettes.py": "pictures.known_palettes",
     "pictures/test_reading.py": "pictures.rgb",
     "pictures/test_walking.py": "pictures.folder pictures.suffixes",
