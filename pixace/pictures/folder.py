@@ -14,9 +14,9 @@ from typing import NamedTuple, TypeAlias, overload
 import numpy as np
 
 from pixace.errors import ImageError
+from pixace.pictures.formats.suffixes import SUFFIXES, is_image_name, spelled_counts, suffix_of
 from pixace.pictures.own_files import Made, made_by_pixace
 from pixace.pictures.pieces import Piece
-from pixace.pictures.suffixes import SUFFIXES, is_image_name, spelled_counts, suffix_of
 from pixace.pictures.walking import PassedOver, walk
 from pixace.settings.checks import require_path
 from pixace.wording import shown

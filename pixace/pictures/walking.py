@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixace.pictures.formats.suffixes import is_image_name
 from pixace.pictures.own_files import MODEL_PICTURES, is_model_folder
-from pixace.pictures.suffixes import is_image_name
 
 # What systems keep beside pictures: copies, thumbnails, thrown away files. In lower case.
 _SYSTEM_FOLDERS = frozenset(

@@ -10,7 +10,7 @@ from pixace.checkpoints.config_file import save_config
 from pixace.errors import ImageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.folder import LeftOut, find_images, list_folder, require_images
-from pixace.pictures.suffixes import SUFFIXES, is_other_picture, suffix_of
+from pixace.pictures.formats.suffixes import SUFFIXES, is_other_picture, suffix_of
 from pixace.pictures.walking import PassedOver, walk
 from pixace.pictures.writing import write_picture
 from pixace.settings.model import ModelConfig

@@ -11,7 +11,7 @@ from PIL import ImagePalette
 from PIL.BmpImagePlugin import BmpImageFile, DibImageFile
 from PIL.ImageFile import ImageFile
 
-from pixace.pictures import profiles
+from pixace.pictures.formats import profiles
 
 _OLD_HEADER = 12  # bytes of OS/2's, whose fields are shorter
 _NEW_HEADER = 124  # the only one that has a place for a profile

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from pixace.pictures.orientation import exif_of, lies_on_its_side, orientation_of, turned
+from pixace.pictures.formats.orientation import exif_of, lies_on_its_side, orientation_of, turned
 from pixace.pictures.reading import open_image
 from tests.tools.hostile_images import chunk, encode, png, tiff
 

@@ -12,8 +12,8 @@ from typing import IO
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from pixace.pictures.bmp_file import drop_unfilled_alpha
-from pixace.pictures.orientation import TURNS, UPRIGHT, exif_of
+from pixace.pictures.formats.bmp import drop_unfilled_alpha
+from pixace.pictures.formats.orientation import TURNS, UPRIGHT, exif_of
 
 _ORIENTATION = 274
 _RESOLUTION = (282, 283, 296)  # which Pillow computes with, whatever is in them

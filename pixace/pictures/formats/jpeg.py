@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ImageFile
 from PIL.JpegImagePlugin import MARKER, JpegImageFile
 
-from pixace.pictures.decoding_limits import MAX_PIXELS, START_OF_SCAN, jpeg_segments
+from pixace.pictures.formats.decoding_limits import MAX_PIXELS, START_OF_SCAN, jpeg_segments
 
 _SCAN, _COMMENT = 0xFFDA, 0xFFFE
 _SCAN_MARKER = b"\xff" + START_OF_SCAN

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixace.pictures.png_colours import profile_of
+from pixace.pictures.formats.png_colours import profile_of
 from pixace.pictures.reading import open_image
 from tests.tools.hostile_images import encode, tiff
 

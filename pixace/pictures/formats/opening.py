@@ -17,14 +17,14 @@ from PIL import TiffImagePlugin as _tiff  # noqa: F401
 from PIL import WebPImagePlugin as _webp
 from PIL.ImageFile import ImageFile
 
-from pixace.pictures.avif_file import AvifFile
-from pixace.pictures.bmp_file import BmpFile, DibFile
-from pixace.pictures.decoding_limits import LimitedReader, RefusedError
-from pixace.pictures.folder import SUFFIXES
-from pixace.pictures.gif_file import GifFile
-from pixace.pictures.jpeg_file import JpegFile
-from pixace.pictures.png_file import PngFile
-from pixace.pictures.tiff_file import TiffFile
+from pixace.pictures.formats.avif import AvifFile
+from pixace.pictures.formats.bmp import BmpFile, DibFile
+from pixace.pictures.formats.decoding_limits import LimitedReader, RefusedError
+from pixace.pictures.formats.gif import GifFile
+from pixace.pictures.formats.jpeg import JpegFile
+from pixace.pictures.formats.png import PngFile
+from pixace.pictures.formats.suffixes import SUFFIXES
+from pixace.pictures.formats.tiff import TiffFile
 
 # Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
 # foreign programs (EPS) or that nobody needs here.

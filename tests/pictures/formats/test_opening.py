@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pixace.errors import ImageError
-from pixace.pictures.opening import damage
+from pixace.pictures.formats.opening import damage
 from pixace.pictures.reading import open_image
 from tests.tools.hostile_images import encode
 
