@@ -21,10 +21,11 @@ from pixace.checkpoints.config_file import json_object
 from pixace.checkpoints.safe_pickle import Limits
 from pixace.checkpoints.words import WordsRecord
 from pixace.errors import CheckpointError, PixaceError, UsageError
-from pixace.settings.checks import require_path
 from pixace.settings.model import ModelConfig
+from pixace.settings.paths import local_path
 from pixace.system.files import replacing
 from pixace.system.reading import open_regular
+from pixace.system.results import refuse_to_replace, written_path
 from pixace.wording import quoted, shown
 
 SUFFIX = ".safetensors"
@@ -62,10 +63,19 @@ def checked_output(out: Path | str | None, model_name: str | None, checkpoint: s
     if out is None:
         stem = model_name or Path(checkpoint or "model").name.partition(".")[0]
         return Path(f"{stem}{SUFFIX}")
-    require_path("out", out)
-    if Path(out).suffix != SUFFIX:
-        raise UsageError(f"out must end in {SUFFIX}, not {shown(Path(out).name)!r}")
-    return Path(out)
+    path = Path(local_path("out", out))
+    if path.suffix != SUFFIX:
+        raise UsageError(f"out must end in {SUFFIX}, not {shown(path.name)!r}")
+    return path
+
+
+def refuse_to_replace_checkpoint(out: Path, checkpoint: Path) -> None:
+    """Checks that the file to write is not the one that is read, under whatever name.
+
+    Raises:
+      UsageError: it is.
+    """
+    refuse_to_replace({"out": out}, [("the checkpoint", checkpoint)])
 
 
 def write_safetensors(
@@ -75,7 +85,7 @@ def write_safetensors(
     words: WordsRecord,
     step: int,
 ) -> None:
-    """Writes a model, whole or not at all.
+    """Writes a model, whole or not at all; where the name is a link, what it leads to is replaced.
 
     Args:
       path: the file.
@@ -103,7 +113,7 @@ def write_safetensors(
     }
     data = require_safetensors().save(arrays, metadata)
     try:
-        with replacing(path) as file:
+        with replacing(written_path(path)) as file:
             file.write(data)
     except OSError as error:
         raise CheckpointError(f"{shown(path)}: cannot save: {error.strerror or error}") from None

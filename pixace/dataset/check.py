@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pixace.dataset.advice import advise
-from pixace.dataset.caption_finding import find_captions
+from pixace.dataset.caption_finding import FolderCaptions, find_captions
 from pixace.dataset.contact_sheet import MOST, contact_sheet, sheet_size
 from pixace.dataset.duplicates import near_groups
 from pixace.dataset.examine import ExaminedFolder, examine
@@ -82,12 +82,7 @@ def check_images(
     sheet, out = optional_path("sheet", sheet), optional_path("out", out)
     words = find_captions(images, captions)
     found = find_pictures(images, reading)
-    val_found = val_words = None
-    if val_images is not None:
-        val_found = find_pictures(val_images, reading, "val_images")
-        val_words = find_captions(
-            val_images, captions, known_classes=words.classes, flag="val_images"
-        ).beside(words)
+    val_found, val_words = _to_validate(val_images, reading, captions, words)
     _check_split(found, val_images, split, out)
     _check_sheet(sheet, images, val_images)
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)
@@ -106,13 +101,39 @@ def check_images(
     )
     checked = CheckedImages(findings, advice)
     try:
-        if sheet is not None:
-            _draw(train.paths, pictures, Path(sheet))
-        if split is not None and out is not None:
-            _split(train, split, Path(out))
+        _write(train, pictures, sheet, split, out)
     finally:  # a full disk does not cost the figures
         show(checked)
     return checked
+
+
+def _write(
+    train: ExaminedFolder,
+    pictures: PictureSettings,
+    sheet: str | None,
+    split: float | None,
+    out: str | None,
+) -> None:
+    """Writes what is wanted of the sheet and the two folders of links."""
+    if sheet is not None:
+        _draw(train.paths, pictures, Path(sheet))
+    if split is not None and out is not None:
+        _split(train, split, Path(out))
+
+
+def _to_validate(
+    folder: str | None, reading: ReadingSettings, captions: str, train: FolderCaptions
+) -> tuple[FoundPictures | None, FolderCaptions | None]:
+    """Finds the validation images, if there are any, and their captions beside those of the others.
+
+    Raises:
+      ImageError: there are none in the folder that is named.
+    """
+    if folder is None:
+        return None, None
+    found = find_pictures(folder, reading, "val_images")
+    words = find_captions(folder, captions, known_classes=train.classes, flag="val_images")
+    return found, words.beside(train)
 
 
 def _check_sheet(sheet: str | None, images: str, val_images: str | None) -> None:

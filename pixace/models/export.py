@@ -9,6 +9,7 @@ from pixace.checkpoints.file import read_checkpoint
 from pixace.checkpoints.folder import locate
 from pixace.checkpoints.safetensors_file import (
     checked_output,
+    refuse_to_replace_checkpoint,
     require_safetensors,
     write_safetensors,
 )
@@ -33,7 +34,8 @@ def export_model(
       model_name: folder under weights_dir.
       weights_dir: top folder of all models.
       checkpoint: a file, a step, "latest" or "best".
-      out: the file to write, replaced if there is one; by default NAME.safetensors.
+      out: the file to write, replaced if there is one, but for the checkpoint; by default
+        NAME.safetensors.
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
         needed only where none are stored beside the weights.
 
@@ -48,6 +50,7 @@ def export_model(
     path = checked_output(out, model_name, checkpoint)
     require_safetensors()
     weights = locate(model_name, weights_dir, checkpoint)
+    refuse_to_replace_checkpoint(path, weights)
     stored = read_checkpoint(weights)
     model = open_model(weights, settings, stored)  # finds out whether the weights fit the settings
     write_safetensors(path, stored.weights, model.config, model.words, model.step)

@@ -48,11 +48,21 @@ def test_the_exported_model_draws_the_same_bytes(weights, tmp_path, capsys, monk
         assert one.tobytes() == other.tobytes()
 
 
+def test_a_link_stays_one_and_the_checkpoint_what_it_is(weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("link.safetensors").symlink_to("model.safetensors")
+    pixace.export_model("pointer", weights_dir=weights, out="link.safetensors")
+    assert Path("link.safetensors").is_symlink() and Path("model.safetensors").is_file()
+    assert main(["export", "--checkpoint=model.safetensors"]) == 2
+    assert "out model.safetensors would replace the checkpoint" in capsys.readouterr().err
+
+
 def test_what_cannot_be_exported_is_told_in_one_line(weights, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     named = ["export", "--model_name=pointer", f"--weights_dir={weights}"]
     for words, said, status in (
         ([*named, "--out=model.pkl.gz"], "out must end in .safetensors", 2),
+        ([*named, "--out=s3://b/a.safetensors"], "out must name a file or folder of this", 2),
         ([*named, "--format=onnx"], "value should be one of <safetensors>", 2),
         ([*named, "--d_model=64"], "contradicts", 2),
         ([*named[:1], "--model_name=nobody"], "no such model", 1),
