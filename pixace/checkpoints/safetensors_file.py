@@ -54,28 +54,26 @@ def require_safetensors() -> Any:
         ) from None
 
 
-def checked_output(out: Path | str | None, model_name: str | None, checkpoint: str | None) -> Path:
+def checked_output(out: Path | str | None, model_name: str | None, weights: Path) -> Path:
     """Returns the file to write: as named, or else called like the model or its file.
 
+    Args:
+      out: as named.
+      model_name: of a model that is in a folder.
+      weights: the file to read.
+
     Raises:
-      UsageError: the name does not end in .safetensors, or names nothing.
+      UsageError: the name does not end in .safetensors, names no file of this machine, or the one
+        to read.
     """
     if out is None:
-        stem = model_name or Path(checkpoint or "model").name.partition(".")[0]
-        return Path(f"{stem}{SUFFIX}")
-    path = Path(local_path("out", out))
+        path = Path(f"{model_name or weights.name.partition('.')[0] or 'model'}{SUFFIX}")
+    else:
+        path = Path(local_path("out", out))
     if path.suffix != SUFFIX:
         raise UsageError(f"out must end in {SUFFIX}, not {shown(path.name)!r}")
+    refuse_to_replace({"out": path}, [("the model's weights", weights)])
     return path
-
-
-def refuse_to_replace_checkpoint(out: Path, checkpoint: Path) -> None:
-    """Checks that the file to write is not the one that is read, under whatever name.
-
-    Raises:
-      UsageError: it is.
-    """
-    refuse_to_replace({"out": out}, [("the checkpoint", checkpoint)])
 
 
 def write_safetensors(
@@ -85,10 +83,10 @@ def write_safetensors(
     words: WordsRecord,
     step: int,
 ) -> None:
-    """Writes a model, whole or not at all; where the name is a link, what it leads to is replaced.
+    """Writes a model, whole or not at all.
 
     Args:
-      path: the file.
+      path: the file; where it is a link, what it leads to is replaced.
       weights: in the order of checkpoints.
       config: the model's settings.
       words: that it was taught.

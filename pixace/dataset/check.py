@@ -80,9 +80,9 @@ def check_images(
     """
     images, val_images = local_path("images", images), optional_path("val_images", val_images)
     sheet, out = optional_path("sheet", sheet), optional_path("out", out)
-    words = find_captions(images, captions)
+    words, val_words = _words(images, val_images, captions)
     found = find_pictures(images, reading)
-    val_found, val_words = _to_validate(val_images, reading, captions, words)
+    val_found = None if val_images is None else find_pictures(val_images, reading, "val_images")
     _check_split(found, val_images, split, out)
     _check_sheet(sheet, images, val_images)
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)
@@ -101,39 +101,13 @@ def check_images(
     )
     checked = CheckedImages(findings, advice)
     try:
-        _write(train, pictures, sheet, split, out)
+        if sheet is not None:
+            _draw(train.paths, pictures, Path(sheet))
+        if split is not None and out is not None:
+            _split(train, split, Path(out))
     finally:  # a full disk does not cost the figures
         show(checked)
     return checked
-
-
-def _write(
-    train: ExaminedFolder,
-    pictures: PictureSettings,
-    sheet: str | None,
-    split: float | None,
-    out: str | None,
-) -> None:
-    """Writes what is wanted of the sheet and the two folders of links."""
-    if sheet is not None:
-        _draw(train.paths, pictures, Path(sheet))
-    if split is not None and out is not None:
-        _split(train, split, Path(out))
-
-
-def _to_validate(
-    folder: str | None, reading: ReadingSettings, captions: str, train: FolderCaptions
-) -> tuple[FoundPictures | None, FolderCaptions | None]:
-    """Finds the validation images, if there are any, and their captions beside those of the others.
-
-    Raises:
-      ImageError: there are none in the folder that is named.
-    """
-    if folder is None:
-        return None, None
-    found = find_pictures(folder, reading, "val_images")
-    words = find_captions(folder, captions, known_classes=train.classes, flag="val_images")
-    return found, words.beside(train)
 
 
 def _check_sheet(sheet: str | None, images: str, val_images: str | None) -> None:
@@ -146,6 +120,17 @@ def _check_sheet(sheet: str | None, images: str, val_images: str | None) -> None
     if sheet is not None:
         refuse_to_replace_images({"sheet": sheet}, {"images": images, "val_images": val_images})
         check_output(Path(sheet), sheet_size(MOST), "sheet")
+
+
+def _words(
+    images: Path | str, val_images: Path | str | None, kind: str
+) -> tuple[FolderCaptions, FolderCaptions | None]:
+    """Returns the captions of the training and of the validation images, if there are any."""
+    words = find_captions(images, kind)
+    if val_images is None:
+        return words, None
+    known, flag = words.classes, "val_images"
+    return words, find_captions(val_images, kind, known_classes=known, flag=flag).beside(words)
 
 
 def _check_split(

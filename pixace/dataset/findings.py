@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,7 @@ def make_report(
         n_grey=int((np.ptp(small, axis=3).max(axis=(1, 2)) <= _GREY).sum()),
         classes=_counted(map(_class_of, _names(train.paths))),
         exact_duplicates=_named(train.paths, same_groups(digests)),
-        near_duplicates=_named(train.paths, _near_not_same(train.thumbnails, digests)),
+        near_duplicates=_named(train.paths, _near(train.thumbnails, digests)),
         n_val_images=None if val is None else len(val.paths),
         shared_with_val=[] if val is None else _shared(train, val),
         bitdepth=label(pictures.colours),
@@ -171,9 +171,10 @@ def make_report(
     )
 
 
-def _near_not_same(thumbnails: np.ndarray, digests: list[bytes]) -> list[list[int]]:
-    """Returns the groups of images that look the same, but for those whose files are the same."""
-    return [group for group in near_groups(thumbnails) if len({digests[n] for n in group}) > 1]
+def _near(thumbnails: np.ndarray, digests: Sequence[bytes]) -> list[list[int]]:
+    """Returns groups of pictures that look the same, and are not all one file's bytes."""
+    groups = near_groups(thumbnails)
+    return [group for group in groups if len({digests[n] for n in group}) > 1]
 
 
 def _sizes_in_blocks(folder: ExaminedFolder) -> Iterator[str]:

@@ -9,7 +9,6 @@ from pixace.checkpoints.file import read_checkpoint
 from pixace.checkpoints.folder import locate
 from pixace.checkpoints.safetensors_file import (
     checked_output,
-    refuse_to_replace_checkpoint,
     require_safetensors,
     write_safetensors,
 )
@@ -34,8 +33,7 @@ def export_model(
       model_name: folder under weights_dir.
       weights_dir: top folder of all models.
       checkpoint: a file, a step, "latest" or "best".
-      out: the file to write, replaced if there is one, but for the checkpoint; by default
-        NAME.safetensors.
+      out: the file to write, replaced if there is one; by default NAME.safetensors.
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
         needed only where none are stored beside the weights.
 
@@ -43,14 +41,14 @@ def export_model(
       The file's path.
 
     Raises:
-      UsageError: a name that will not do, or a setting that contradicts the stored one.
+      UsageError: a name that will not do, or is that of the file to read; or a setting that
+        contradicts the stored one.
       CheckpointError: no such model, or its file cannot be used; or the new one not be written.
       PixaceError: the library safetensors is not installed.
     """
-    path = checked_output(out, model_name, checkpoint)
-    require_safetensors()
     weights = locate(model_name, weights_dir, checkpoint)
-    refuse_to_replace_checkpoint(path, weights)
+    path = checked_output(out, model_name, weights)
+    require_safetensors()
     stored = read_checkpoint(weights)
     model = open_model(weights, settings, stored)  # finds out whether the weights fit the settings
     write_safetensors(path, stored.weights, model.config, model.words, model.step)

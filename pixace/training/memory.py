@@ -132,6 +132,7 @@ def divisible_batch(settings: TrainingSettings, is_named: bool) -> TrainingSetti
 
     Raises:
       UsageError: the batch size that was named cannot be divided.
+      PixaceError: there is no device.
     """
     unit = smallest_batch(settings)
     if settings.batch_size == AUTO or settings.n_pictures % unit == 0:

@@ -48,21 +48,11 @@ def test_the_exported_model_draws_the_same_bytes(weights, tmp_path, capsys, monk
         assert one.tobytes() == other.tobytes()
 
 
-def test_a_link_stays_one_and_the_checkpoint_what_it_is(weights, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("link.safetensors").symlink_to("model.safetensors")
-    pixace.export_model("pointer", weights_dir=weights, out="link.safetensors")
-    assert Path("link.safetensors").is_symlink() and Path("model.safetensors").is_file()
-    assert main(["export", "--checkpoint=model.safetensors"]) == 2
-    assert "out model.safetensors would replace the checkpoint" in capsys.readouterr().err
-
-
 def test_what_cannot_be_exported_is_told_in_one_line(weights, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     named = ["export", "--model_name=pointer", f"--weights_dir={weights}"]
     for words, said, status in (
         ([*named, "--out=model.pkl.gz"], "out must end in .safetensors", 2),
-        ([*named, "--out=s3://b/a.safetensors"], "out must name a file or folder of this", 2),
         ([*named, "--format=onnx"], "value should be one of <safetensors>", 2),
         ([*named, "--d_model=64"], "contradicts", 2),
         ([*named[:1], "--model_name=nobody"], "no such model", 1),
@@ -76,6 +66,32 @@ def test_what_cannot_be_exported_is_told_in_one_line(weights, tmp_path, capsys, 
     assert main(named) == 1
     assert "pip install safetensors" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_written_where_its_name_says_and_none_that_is_read(weights, tmp_path, capsys):
+    named = ["export", "--model_name=pointer", f"--weights_dir={weights}"]
+    home, link = tmp_path / "home", tmp_path / "link.safetensors"
+    home.mkdir()
+    link.symlink_to("home/b.safetensors")
+    with pytest.MonkeyPatch.context() as changed:
+        changed.chdir(tmp_path)
+        changed.setenv("HOME", str(home))
+        assert main([*named, "--out=~/a.safetensors"]) == 0
+        assert main([*named, "--out=link.safetensors"]) == 0
+        assert main([*named, "--out=s3://bucket/a.safetensors"]) == 2
+        assert "mount it" in capsys.readouterr().err
+        changed.chdir(home)
+        before = Path("a.safetensors").read_bytes()
+        for words in (
+            ("--checkpoint=a.safetensors",),
+            ("--checkpoint=b.safetensors", f"--out={link}"),
+        ):
+            assert main(["export", *words]) == 2
+            assert "would replace the model's weights" in capsys.readouterr().err
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "link.safetensors"]
+    assert sorted(path.name for path in home.iterdir()) == ["a.safetensors", "b.safetensors"]
+    assert (home / "a.safetensors").read_bytes() == before
 
 
 def test_the_function_refuses_what_the_command_does(weights):
