@@ -53,7 +53,7 @@ def open_image(
       allow_private_urls: fetch also from this machine and its own network.
 
     Returns:
-      The first frame, upright, in mode RGB.
+      The first frame, upright, in mode RGB; a JPEG of more than MAX_PIXELS is scaled below that.
 
     Raises:
       ImageError: it cannot be fetched or read; the message names it.
