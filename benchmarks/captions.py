@@ -196,7 +196,9 @@ def print_sprites(results: Sequence[dict[str, Any]], known: float, options: Any)
         print(f"| {guidance} | {' | '.join(cells)} | {', '.join(missed(found, asked))} |")
     print("\n| right caption | none | wrong | `score --classes`, % |")
     print("| --- | --- | --- | --- |")
-    bits = [mean_and_spread(each) for each in zip(*(r["bits"] for r in results), strict=True)]
+    bits = [
+        f"{statistics.mean(each):.3f}" for each in zip(*(r["bits"] for r in results), strict=True)
+    ]
     print(f"| {' | '.join(bits)} | {mean_and_spread([r['accuracy'] for r in results])} |")
     print_seconds(results[-1]["seconds"])
 

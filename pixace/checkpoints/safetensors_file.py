@@ -21,10 +21,11 @@ from pixace.checkpoints.config_file import json_object
 from pixace.checkpoints.safe_pickle import Limits
 from pixace.checkpoints.words import WordsRecord
 from pixace.errors import CheckpointError, PixaceError, UsageError
-from pixace.settings.checks import require_path
 from pixace.settings.model import ModelConfig
+from pixace.settings.paths import local_path
 from pixace.system.files import replacing
 from pixace.system.reading import open_regular
+from pixace.system.results import refuse_to_replace, written_path
 from pixace.wording import quoted, shown
 
 SUFFIX = ".safetensors"
@@ -53,19 +54,26 @@ def require_safetensors() -> Any:
         ) from None
 
 
-def checked_output(out: Path | str | None, model_name: str | None, checkpoint: str | None) -> Path:
+def checked_output(out: Path | str | None, model_name: str | None, weights: Path) -> Path:
     """Returns the file to write: as named, or else called like the model or its file.
 
+    Args:
+      out: as named.
+      model_name: of a model that is in a folder.
+      weights: the file to read.
+
     Raises:
-      UsageError: the name does not end in .safetensors, or names nothing.
+      UsageError: the name does not end in .safetensors, names no file of this machine, or the one
+        to read.
     """
     if out is None:
-        stem = model_name or Path(checkpoint or "model").name.partition(".")[0]
-        return Path(f"{stem}{SUFFIX}")
-    require_path("out", out)
-    if Path(out).suffix != SUFFIX:
-        raise UsageError(f"out must end in {SUFFIX}, not {shown(Path(out).name)!r}")
-    return Path(out)
+        path = Path(f"{model_name or weights.name.partition('.')[0] or 'model'}{SUFFIX}")
+    else:
+        path = Path(local_path("out", out))
+    if path.suffix != SUFFIX:
+        raise UsageError(f"out must end in {SUFFIX}, not {shown(path.name)!r}")
+    refuse_to_replace({"out": path}, [("the model's weights", weights)])
+    return path
 
 
 def write_safetensors(
@@ -78,7 +86,7 @@ def write_safetensors(
     """Writes a model, whole or not at all.
 
     Args:
-      path: the file.
+      path: the file; where it is a link, what it leads to is replaced.
       weights: in the order of checkpoints.
       config: the model's settings.
       words: that it was taught.
@@ -103,7 +111,7 @@ def write_safetensors(
     }
     data = require_safetensors().save(arrays, metadata)
     try:
-        with replacing(path) as file:
+        with replacing(written_path(path)) as file:
             file.write(data)
     except OSError as error:
         raise CheckpointError(f"{shown(path)}: cannot save: {error.strerror or error}") from None

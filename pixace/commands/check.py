@@ -22,7 +22,7 @@ from pixace.dataset.contact_sheet import MOST
 from pixace.dataset.findings import Findings
 from pixace.errors import UsageError
 from pixace.pictures.folder import LeftOut
-from pixace.pictures.suffixes import spelled_counts
+from pixace.pictures.formats.suffixes import spelled_counts
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings, spelled_size
 from pixace.settings.reading import ReadingSettings

@@ -37,9 +37,9 @@ def run(values: flags.FlagValues) -> None:
     names = ("model_name", "weights_dir", "checkpoint", "out")
     named = {name: values[name].value for name in names}
     # Before trax is imported, which `export_model` needs.
-    checked_output(named["out"], named["model_name"], named["checkpoint"])
+    weights = locate(named["model_name"], named["weights_dir"], named["checkpoint"])
+    checked_output(named["out"], named["model_name"], weights)
     require_safetensors()
-    locate(named["model_name"], named["weights_dir"], named["checkpoint"])
 
     from pixace.models.export import export_model
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pixace.dataset.findings import Findings
 from pixace.dataset.shapes import LONGER
-from pixace.pictures.suffixes import is_other_picture, spelled_counts
+from pixace.pictures.formats.suffixes import is_other_picture, spelled_counts
 from pixace.settings.colours import most_colours
 from pixace.settings.pictures import (
     MAX_EDGE,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pixace.dataset.advice import advise
-from pixace.dataset.caption_finding import find_captions
+from pixace.dataset.caption_finding import FolderCaptions, find_captions
 from pixace.dataset.contact_sheet import MOST, contact_sheet, sheet_size
 from pixace.dataset.duplicates import near_groups
 from pixace.dataset.examine import ExaminedFolder, examine
@@ -80,14 +80,9 @@ def check_images(
     """
     images, val_images = local_path("images", images), optional_path("val_images", val_images)
     sheet, out = optional_path("sheet", sheet), optional_path("out", out)
-    words = find_captions(images, captions)
+    words, val_words = _words(images, val_images, captions)
     found = find_pictures(images, reading)
-    val_found = val_words = None
-    if val_images is not None:
-        val_found = find_pictures(val_images, reading, "val_images")
-        val_words = find_captions(
-            val_images, captions, known_classes=words.classes, flag="val_images"
-        ).beside(words)
+    val_found = None if val_images is None else find_pictures(val_images, reading, "val_images")
     _check_split(found, val_images, split, out)
     _check_sheet(sheet, images, val_images)
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)
@@ -125,6 +120,17 @@ def _check_sheet(sheet: str | None, images: str, val_images: str | None) -> None
     if sheet is not None:
         refuse_to_replace_images({"sheet": sheet}, {"images": images, "val_images": val_images})
         check_output(Path(sheet), sheet_size(MOST), "sheet")
+
+
+def _words(
+    images: Path | str, val_images: Path | str | None, kind: str
+) -> tuple[FolderCaptions, FolderCaptions | None]:
+    """Returns the captions of the training and of the validation images, if there are any."""
+    words = find_captions(images, kind)
+    if val_images is None:
+        return words, None
+    known, flag = words.classes, "val_images"
+    return words, find_captions(val_images, kind, known_classes=known, flag=flag).beside(words)
 
 
 def _check_split(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pixace.pictures.decoding_limits import MAX_FILE_BYTES
 from pixace.pictures.folder import ImagePaths
+from pixace.pictures.formats.decoding_limits import MAX_FILE_BYTES
 from pixace.system.reading import open_regular
 
 UNKNOWN = 0  # in the place of a digest

@@ -14,8 +14,8 @@ from pixace.dataset.duplicates import thumbnail
 from pixace.errors import ImageError
 from pixace.pictures.exact import block_size
 from pixace.pictures.folder import ImagePath, ImagePaths, Unreadable
+from pixace.pictures.formats.orientation import lies_on_its_side
 from pixace.pictures.many import read_in_order
-from pixace.pictures.orientation import lies_on_its_side
 from pixace.pictures.rgb import to_rgb, to_rgba
 from pixace.system.files import file_sha256
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,9 +134,6 @@ def make_report(
     unreadable = train.unreadable + (val.unreadable if val else [])
     digests = [facts.digest for facts in train.facts]
     errors = compare_codecs(train.paths, pictures)
-    near = [
-        group for group in near_groups(train.thumbnails) if len({digests[n] for n in group}) > 1
-    ]
     return Findings(
         n_images=len(train.paths),
         unreadable=[{"path": str(path), "problem": problem} for path, problem in unreadable],
@@ -152,7 +149,7 @@ def make_report(
         n_grey=int((np.ptp(small, axis=3).max(axis=(1, 2)) <= _GREY).sum()),
         classes=_counted(map(_class_of, _names(train.paths))),
         exact_duplicates=_named(train.paths, same_groups(digests)),
-        near_duplicates=_named(train.paths, near),
+        near_duplicates=_named(train.paths, _near(train.thumbnails, digests)),
         n_val_images=None if val is None else len(val.paths),
         shared_with_val=[] if val is None else _shared(train, val),
         bitdepth=label(pictures.colours),
@@ -172,6 +169,12 @@ def make_report(
         captions=captions.to_dict(),
         val_captions=None if val_captions is None else val_captions.to_dict(),
     )
+
+
+def _near(thumbnails: np.ndarray, digests: Sequence[bytes]) -> list[list[int]]:
+    """Returns groups of pictures that look the same, and are not all one file's bytes."""
+    groups = near_groups(thumbnails)
+    return [group for group in groups if len({digests[n] for n in group}) > 1]
 
 
 def _sizes_in_blocks(folder: ExaminedFolder) -> Iterator[str]:

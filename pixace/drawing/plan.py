@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from pixace.checkpoints.config_file import CONFIG_NAME
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
 from pixace.drawing.draw_request import DrawRequest
@@ -159,6 +160,7 @@ def _inputs(
         if name is not None:
             yield "the palette", name
     yield "the model's weights", weights
+    yield "the model's settings", weights.with_name(CONFIG_NAME)
 
 
 def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:

@@ -41,13 +41,14 @@ def export_model(
       The file's path.
 
     Raises:
-      UsageError: a name that will not do, or a setting that contradicts the stored one.
+      UsageError: a name that will not do, or is that of the file to read; or a setting that
+        contradicts the stored one.
       CheckpointError: no such model, or its file cannot be used; or the new one not be written.
       PixaceError: the library safetensors is not installed.
     """
-    path = checked_output(out, model_name, checkpoint)
-    require_safetensors()
     weights = locate(model_name, weights_dir, checkpoint)
+    path = checked_output(out, model_name, weights)
+    require_safetensors()
     stored = read_checkpoint(weights)
     model = open_model(weights, settings, stored)  # finds out whether the weights fit the settings
     write_safetensors(path, stored.weights, model.config, model.words, model.step)

@@ -13,7 +13,6 @@ from PIL import Image
 
 from pixace.errors import ImageError
 from pixace.pictures import sheet_frames
-from pixace.pictures.decoding_limits import MAX_ANIMATED_PIXELS, MAX_FRAMES, MAX_PIXELS
 from pixace.pictures.folder import (
     ImagePath,
     ImagePaths,
@@ -22,11 +21,12 @@ from pixace.pictures.folder import (
     Unreadable,
     list_folder,
 )
+from pixace.pictures.formats.decoding_limits import MAX_ANIMATED_PIXELS, MAX_FRAMES, MAX_PIXELS
+from pixace.pictures.formats.suffixes import spelled_counts
 from pixace.pictures.pieces import Piece
 from pixace.pictures.reading import read_image
 from pixace.pictures.rgb import upright
 from pixace.pictures.sheet_frames import Described
-from pixace.pictures.suffixes import spelled_counts
 from pixace.settings.reading import ALL, ONE_EACH, Cell, Grid, ReadingSettings
 from pixace.system.threads import in_order
 from pixace.wording import shown

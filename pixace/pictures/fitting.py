@@ -9,9 +9,9 @@ from PIL import Image, ImageColor
 from PIL.JpegImagePlugin import JpegImageFile
 
 from pixace.pictures.exact import block_size, shrunk
+from pixace.pictures.formats.orientation import lies_on_its_side
+from pixace.pictures.formats.profiles import to_srgb
 from pixace.pictures.metadata import is_drawn
-from pixace.pictures.orientation import lies_on_its_side
-from pixace.pictures.profiles import to_srgb
 from pixace.pictures.rgb import to_rgb, to_rgba
 from pixace.settings.pictures import CROP, PAD, SQUASH, PictureSettings
 

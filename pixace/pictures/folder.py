@@ -14,9 +14,9 @@ from typing import NamedTuple, TypeAlias, overload
 import numpy as np
 
 from pixace.errors import ImageError
+from pixace.pictures.formats.suffixes import SUFFIXES, is_image_name, spelled_counts, suffix_of
 from pixace.pictures.own_files import Made, made_by_pixace
 from pixace.pictures.pieces import Piece
-from pixace.pictures.suffixes import SUFFIXES, is_image_name, spelled_counts, suffix_of
 from pixace.pictures.walking import PassedOver, walk
 from pixace.settings.checks import require_path
 from pixace.wording import shown
@@ -134,17 +134,20 @@ class LeftOut(NamedTuple):
       made: pictures that pixace has made.
       models: folders of models.
       hidden: files and folders that are hidden, or the system's own.
+      closed: folders that cannot be read.
     """
 
     made: int = 0
     models: int = 0
     hidden: int = 0
+    closed: int = 0
 
     def __str__(self) -> str:
         words = {
             "picture{} made by pixace": self.made,
             "folder{} of a model": self.models,
             "hidden file{0} or folder{0}": self.hidden,
+            "folder{} that cannot be read": self.closed,
         }
         return ", ".join(
             f"{count} {what.format('s' * (count != 1))}" for what, count in words.items() if count
@@ -222,7 +225,7 @@ def list_folder(folder: ImageSource, flag: str = "images") -> FolderListing:
     others, passed = Counter[str](), PassedOver()
     found = ImagePaths(folder, map(os.fsencode, _image_names(walk(folder, passed), others)))
     paths = _by_others(found)
-    left_out = LeftOut(len(found) - len(paths), passed.models, passed.hidden)
+    left_out = LeftOut(len(found) - len(paths), passed.models, passed.hidden, passed.closed)
     if not paths:
         but = f"; left out: {left_out}" if any(left_out) else ""
         if others:

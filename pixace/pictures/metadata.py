@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from pixace.errors import ImageError, PixaceError
-from pixace.pictures.decoding_limits import MAX_FILE_BYTES, LimitedReader
+from pixace.pictures.formats.decoding_limits import MAX_FILE_BYTES, LimitedReader
 from pixace.system.reading import IrregularFileError, open_regular
 from pixace.wording import shown
 

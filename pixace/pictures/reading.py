@@ -16,8 +16,9 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pixace.errors import ImageError
-from pixace.pictures import png_colours, profiles
-from pixace.pictures.decoding_limits import (
+from pixace.pictures.fitting import drafted, fitted
+from pixace.pictures.formats import png_colours, profiles
+from pixace.pictures.formats.decoding_limits import (
     MAX_FILE_BYTES,
     MAX_JPEG_PIXELS,
     MAX_PIXELS,
@@ -27,9 +28,8 @@ from pixace.pictures.decoding_limits import (
     check_scans,
     check_tiff,
 )
-from pixace.pictures.fitting import drafted, fitted
-from pixace.pictures.jpeg_file import JpegFile
-from pixace.pictures.opening import damage, opened
+from pixace.pictures.formats.jpeg import JpegFile
+from pixace.pictures.formats.opening import damage, opened
 from pixace.pictures.rgb import to_rgb
 from pixace.settings.pictures import PictureSettings
 from pixace.system.reading import open_regular
@@ -53,7 +53,7 @@ def open_image(
       allow_private_urls: fetch also from this machine and its own network.
 
     Returns:
-      The first frame, upright, in mode RGB.
+      The first frame, upright, in mode RGB; a JPEG of more than MAX_PIXELS is scaled below that.
 
     Raises:
       ImageError: it cannot be fetched or read; the message names it.

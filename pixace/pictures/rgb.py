@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageColor
 
-from pixace.pictures.orientation import turned
-from pixace.pictures.profiles import to_srgb
+from pixace.pictures.formats.orientation import turned
+from pixace.pictures.formats.profiles import to_srgb
 
 OPAQUE = 128  # least alpha of a pixel that has a colour, where it has one or is transparent
 

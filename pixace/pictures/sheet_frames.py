@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from pixace.errors import ImageError
-from pixace.pictures.decoding_limits import MAX_PIXELS
+from pixace.pictures.formats.decoding_limits import MAX_PIXELS
 from pixace.pictures.pieces import Piece
 from pixace.system.reading import open_regular
 from pixace.wording import quoted_text, shown

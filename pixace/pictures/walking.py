@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixace.pictures.formats.suffixes import is_image_name
 from pixace.pictures.own_files import MODEL_PICTURES, is_model_folder
-from pixace.pictures.suffixes import is_image_name
 
 # What systems keep beside pictures: copies, thumbnails, thrown away files. In lower case.
 _SYSTEM_FOLDERS = frozenset(
     {
         *("__macosx", "lost+found", "$recycle.bin", "recycler", "system volume information"),
+        *("network trash folder", "temporary items"),
         *("@eadir", "#recycle", "@recycle", "@recently-snapshot", "#snapshot", "~snapshot"),
     }
 )
@@ -28,10 +29,12 @@ class PassedOver:
     Attributes:
       hidden: files and folders that are hidden, or the system's own.
       models: folders of models.
+      closed: folders that cannot be read.
     """
 
     hidden: int = 0
     models: int = 0
+    closed: int = 0
 
 
 def walk(folder: Path, passed: PassedOver) -> Iterator[str]:
@@ -52,21 +55,24 @@ def walk(folder: Path, passed: PassedOver) -> Iterator[str]:
         if name and not name.endswith("/"):
             yield name
             continue
-        with contextlib.suppress(OSError):  # a folder that cannot be read holds nothing for us
-            path = os.path.join(folder, name)
+        path = os.path.join(folder, name)
+        try:
             status = os.stat(path)
             if (status.st_dev, status.st_ino) in seen:  # a link back up, or a second way in
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(path) as entries:
                 inside = [_label(entry) for entry in entries]
-            if is_model_folder(path, inside):
-                passed.models += 1
-                inside = [] if name else [label for label in inside if label != MODEL_PICTURES]
-            open_ones = [label for label in inside if not _is_hidden(label)]
-            if len(open_ones) < len(inside):
-                passed.hidden += sum(map(_may_hide_images, inside))
-            left += [name + label for label in sorted(open_ones, key=_in_order, reverse=True)]
+        except OSError:
+            passed.closed += 1
+            continue
+        if is_model_folder(path, inside):
+            passed.models += 1
+            inside = [] if name else [label for label in inside if label != MODEL_PICTURES]
+        open_ones = [label for label in inside if not _is_hidden(label)]
+        if len(open_ones) < len(inside):
+            passed.hidden += sum(map(_may_hide_images, inside))
+        left += [name + label for label in sorted(open_ones, key=_in_order, reverse=True)]
 
 
 def _label(entry: os.DirEntry[str]) -> str:

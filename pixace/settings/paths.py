@@ -11,7 +11,10 @@ from pixace.settings.checks import require_path
 from pixace.wording import shown
 
 # With one slash, too, where that is all that a Path leaves of two, or how it is written.
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|(?:dbfs|file|gs|hdfs|https?|s3[an]?):/", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]*://|(?:abfss?|az|dbfs|file|ftp|gs|hdfs|https?|s3[an]?|sftp|wasbs?):/",
+    re.IGNORECASE,
+)
 
 
 def local_path(name: str, value: Any) -> str:

@@ -42,14 +42,19 @@ def scheduled_process(variables: Variables = os.environ) -> ScheduledProcess | N
     Raises:
       UsageError: one is missing or makes no sense, or the GPUs cannot be shared out.
     """
-    if {"JAX_NUM_PROCESSES", "JAX_PROCESS_ID"} <= variables.keys():
+    said = {name for name, value in variables.items() if value}  # a pod's empty ones say nothing
+    of_kubeflow = {"JAX_NUM_PROCESSES", "JAX_PROCESS_ID"} & said
+    if len(of_kubeflow) == 2:
         address = variables.get(_ADDRESS) or _no_address("Kubeflow")
         n_processes = _number(variables, "JAX_NUM_PROCESSES")
         return ScheduledProcess(address, n_processes, _number(variables, "JAX_PROCESS_ID"), None)
-    if {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"} <= variables.keys():
+    if {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"} <= said:
         return _of_open_mpi(variables)
-    if {"SLURM_STEP_NODELIST", "SLURM_PROCID"} <= variables.keys():  # set for what srun starts
+    if {"SLURM_STEP_NODELIST", "SLURM_PROCID"} <= said:  # set for what srun starts
         return _of_slurm(variables)
+    if of_kubeflow:
+        (missing,) = {"JAX_NUM_PROCESSES", "JAX_PROCESS_ID"} - said
+        raise UsageError(f"coordinator=auto: {missing} is missing; name all three flags instead")
     return None
 
 

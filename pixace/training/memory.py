@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Callable
 
+from pixace.backend.door import computing
 from pixace.errors import PixaceError, UsageError
 from pixace.models.build import weight_shapes
 from pixace.settings.model import ModelConfig
@@ -120,6 +121,7 @@ def smallest_batch(settings: TrainingSettings) -> int:
     return batch_mesh().size * settings.accumulate
 
 
+@computing()
 def divisible_batch(settings: TrainingSettings, is_named: bool) -> TrainingSettings:
     """Returns settings whose batch can be divided among the devices, before images are read.
 
@@ -130,6 +132,7 @@ def divisible_batch(settings: TrainingSettings, is_named: bool) -> TrainingSetti
 
     Raises:
       UsageError: the batch size that was named cannot be divided.
+      PixaceError: there is no device.
     """
     unit = smallest_batch(settings)
     if settings.batch_size == AUTO or settings.n_pictures % unit == 0:

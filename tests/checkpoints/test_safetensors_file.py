@@ -71,12 +71,14 @@ def test_a_folder_that_is_none_is_named(tmp_path):
 
 
 def test_the_output_is_called_like_the_model():
-    assert checked_output(None, "faces", "best") == Path("faces.safetensors")
-    assert checked_output(None, None, "x/model-00100.pkl.gz") == Path("model-00100.safetensors")
-    assert checked_output("a/b.safetensors", "faces", None) == Path("a/b.safetensors")
+    assert checked_output(None, "faces", Path("x/model.pkl.gz")) == Path("faces.safetensors")
+    assert checked_output(None, None, Path("x/model-00100.pkl.gz")) == Path(
+        "model-00100.safetensors"
+    )
+    assert checked_output("a/b.safetensors", "faces", Path("c")) == Path("a/b.safetensors")
     for wrong in ("model.pkl.gz", "", "safetensors"):
         with pytest.raises(UsageError, match="out must"):
-            checked_output(wrong, "faces", None)
+            checked_output(wrong, "faces", Path("c"))
 
 
 METADATA = {"config": json.dumps(CONFIG.to_dict()), "step": "3"}

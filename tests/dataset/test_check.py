@@ -113,7 +113,7 @@ def test_sheets_pixel_art_and_other_files(tmp_path):
     findings = checked.findings
     assert (findings.n_images, findings.n_files, findings.n_cut, findings.n_empty) == (12, 1, 1, 2)
     assert (findings.not_read, findings.made_larger) == ({".psd": 1}, {"8x8": 12})
-    assert findings.left_out == {"made": 1, "models": 0, "hidden": 1}
+    assert findings.left_out == {"made": 1, "models": 0, "hidden": 1, "closed": 0}
     assert findings.classes == {"(top folder)": 12}
     proposal = "from 8x8: --image_size=8 --unscale takes that back exactly"
     assert any(proposal in sentence for sentence in checked.advice)

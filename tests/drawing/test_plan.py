@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pixace.checkpoints.config_file import save_config
+from pixace.checkpoints.file import stored_config
 from pixace.commands import predict
 from pixace.drawing.draw_request import with_local_paths
 from pixace.drawing.plan import plan_of
@@ -26,8 +28,10 @@ def add_inputs() -> None:
     """Writes one file for each kind of input of a drawing."""
     picture = Image.new("RGB", (8, 8), "teal")
     picture.info[RECIPE_KEY] = a_recipe().to_text()
-    for name in ("collage.png", "a.gif", "faces/a.png"):
+    for name in ("collage.png", "a.gif"):
         write_picture(picture, Path(name))
+    Path("faces").mkdir()
+    Image.new("RGB", (8, 8), "red").save("faces/a.png")
     write_palette(["ff0000", "00ff00"], Path("colours.png"))
     Path("texts.txt").write_text("a heart\n")
     Path("texts.png").symlink_to("texts.txt")
@@ -47,6 +51,7 @@ def add_inputs() -> None:
         ({"nearest": "~/faces", "out": "~/faces/a.png"}, "out", "an image of --nearest"),
         ({"drawing": {"palette": "colours.png"}, "out": "colours.png"}, "out", "the palette"),
         ({"checkpoint": "w.png", "out": "w.png"}, "out", "the model's weights"),
+        ({"checkpoint": "w.png", "out": "config.png"}, "out", "the model's settings"),
     ],
     ids=str,
 )
@@ -57,7 +62,10 @@ def test_what_a_drawing_is_made_from_is_not_replaced(here, monkeypatch, named, f
     Path("link.png").symlink_to("faces/a.png")
     Path("link.gif").symlink_to("a.gif")
     if "checkpoint" in named:
-        shutil.copy(plan_of(DrawRequest(**EMOJI)).weights, "w.png")
+        weights = plan_of(DrawRequest(**EMOJI)).weights
+        shutil.copy(weights, "w.png")
+        save_config(here, stored_config(weights))
+        Path("config.png").symlink_to("config.json")
     with pytest.raises(UsageError, match=rf"^{flag} .* would replace {what}"):
         plan_of(with_local_paths(DrawRequest(**EMOJI, **named)))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import pixace
 from pixace.errors import PixaceError, UsageError
 from pixace.settings.checks import check_cluster
-from pixace.settings.drawing import DrawingSettings
+from pixace.settings.drawing import SAID, DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import TrainingSettings
 from tests.faults.test_flags import FRACTIONS, NUMBERS, flags_of, said, words_for, world
@@ -66,7 +66,7 @@ def test_any_setting_is_taken_or_refused_by_name(tally, kind, name):
         try:
             kind(**{name: value})
         except UsageError as error:
-            assert name in str(error)
+            assert SAID.get(name, name) in str(error)
             assert len(str(error)) < 400
 
     tally.add("wild values of the Python API's arguments", tally.cases(60, 600), lost="nothing")

@@ -158,6 +158,7 @@ def words_for(command: str, flag: str, world: Path) -> list[str]:
         "score": [photos, *damaged],
         "plot": damaged,
         "report": real,
+        "export": [*damaged, "--out=m.safetensors"],
     }
     special = {
         ("check", "split"): [photos, "--out=split"],

@@ -68,6 +68,32 @@ def test_what_cannot_be_exported_is_told_in_one_line(weights, tmp_path, capsys, 
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_is_written_where_its_name_says_and_none_that_is_read(weights, tmp_path, capsys):
+    named = ["export", "--model_name=pointer", f"--weights_dir={weights}"]
+    home, link = tmp_path / "home", tmp_path / "link.safetensors"
+    home.mkdir()
+    link.symlink_to("home/b.safetensors")
+    with pytest.MonkeyPatch.context() as changed:
+        changed.chdir(tmp_path)
+        changed.setenv("HOME", str(home))
+        assert main([*named, "--out=~/a.safetensors"]) == 0
+        assert main([*named, "--out=link.safetensors"]) == 0
+        assert main([*named, "--out=s3://bucket/a.safetensors"]) == 2
+        assert "mount it" in capsys.readouterr().err
+        changed.chdir(home)
+        before = Path("a.safetensors").read_bytes()
+        for words in (
+            ("--checkpoint=a.safetensors",),
+            ("--checkpoint=b.safetensors", f"--out={link}"),
+        ):
+            assert main(["export", *words]) == 2
+            assert "would replace the model's weights" in capsys.readouterr().err
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "link.safetensors"]
+    assert sorted(path.name for path in home.iterdir()) == ["a.safetensors", "b.safetensors"]
+    assert (home / "a.safetensors").read_bytes() == before
+
+
 def test_the_function_refuses_what_the_command_does(weights):
     with pytest.raises(UsageError, match="out must end in"):
         pixace.export_model("pointer", weights_dir=weights, out="model.gz")

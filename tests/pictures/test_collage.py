@@ -315,7 +315,8 @@ def test_a_link_that_leads_to_no_file_is_told(tmp_path, act, target):
 def test_no_command_replaces_an_image_that_it_reads(tmp_path, monkeypatch, capsys, words):
     monkeypatch.chdir(tmp_path)
     for name in ("faces/a.png", "others/b.png"):
-        write_picture(Image.new("RGB", (8, 8), "red"), Path(name))
+        Path(name).parent.mkdir()
+        Image.new("RGB", (8, 8), "red").save(name)
     Path("link.png").symlink_to("faces/a.png")
     before = Path("faces/a.png").read_bytes()
     for name in ("faces/a.png", "link.png"):

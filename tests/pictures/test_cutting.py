@@ -12,9 +12,9 @@ from PIL import Image
 from pixace.errors import ImageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.exact import tiled
+from pixace.pictures.formats.suffixes import spelled_counts
 from pixace.pictures.many import read_in_order
 from pixace.pictures.sheet_data import aseprite_data
-from pixace.pictures.suffixes import spelled_counts
 from pixace.settings.reading import ReadingSettings
 from tests.tools.hostile_images import chunk, deflated_zeros, png
 

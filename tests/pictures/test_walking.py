@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -10,8 +11,7 @@ from pixace.checkpoints.config_file import save_config
 from pixace.errors import ImageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.folder import LeftOut, find_images, list_folder, require_images
-from pixace.pictures.suffixes import SUFFIXES, is_other_picture, suffix_of
-from pixace.pictures.walking import PassedOver, walk
+from pixace.pictures.formats.suffixes import SUFFIXES, is_other_picture, suffix_of
 from pixace.pictures.writing import write_picture
 from pixace.settings.model import ModelConfig
 from pixace.settings.reading import ReadingSettings
@@ -50,6 +50,7 @@ HIDDEN = (
         "#recycle/a.png",
     ),
     *("sub/.thumbnails/a.png", "lost+found/a.png", "System Volume Information/a.png"),
+    *("Network Trash Folder/a.png", "Temporary Items/a.png"),
 )
 
 
@@ -152,17 +153,26 @@ def test_images_by_their_suffixes(tmp_path):
         assert suffix in SUFFIXES and not is_other_picture(suffix)
 
 
-def test_a_folder_that_cannot_be_read_holds_nothing(tmp_path):
+def test_a_folder_that_cannot_be_read_is_counted(tmp_path, monkeypatch):
     touch(tmp_path, "a.png", "closed/b.png")
     (tmp_path / "loop").symlink_to(".")
-    (tmp_path / "closed").chmod(0)
-    expected = ["a.png"] if os.geteuid() else ["a.png", "closed/b.png"]
-    assert [*walk(tmp_path, PassedOver())] == expected
-    (tmp_path / "closed").chmod(0o700)
+    closed, scandir = tmp_path / "closed", os.scandir
+
+    def refusing(path):  # a superuser may read all folders
+        if Path(path) == closed:
+            raise PermissionError
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert names_of(tmp_path) == ["a.png"]
+    assert str(list_folder(tmp_path).left_out) == "1 folder that cannot be read"
+    with pytest.raises(ImageError, match="left out: 1 folder that cannot be read"):
+        list_folder(closed)
 
 
 def test_what_is_left_out_is_spelled():
     assert str(LeftOut()) == ""
-    assert str(LeftOut(1, 2, 1)) == (
-        "1 picture made by pixace, 2 folders of a model, 1 hidden file or folder"
+    assert str(LeftOut(1, 2, 1, 3)) == (
+        "1 picture made by pixace, 2 folders of a model, 1 hidden file or folder, "
+        "3 folders that cannot be read"
     )

@@ -58,7 +58,7 @@ def test_who_has_no_home_is_told(home, monkeypatch):
     "name",
     [
         *("s3://b/m", "gs://b", "hdfs://n:9000/a", "http://h/a.png", "S3A://b", "ftp://h/a"),
-        *(Path("s3://b/m"), Path("https://h/a"), "dbfs:/a", "az+x.y-1://c"),
+        *(Path("s3://b/m"), Path("https://h/a"), Path("abfss://h/a"), "dbfs:/a", "az+x.y-1://c"),
     ],
 )
 def test_an_address_is_no_place_of_this_machine(home, name):

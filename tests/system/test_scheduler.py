@@ -37,8 +37,11 @@ FIVE = {name: SLURM[name] for name in ("SLURM_JOB_ID", "SLURM_PROCID", "SLURM_LO
     [
         ({}, None),
         ({"SLURM_JOB_ID": "1", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, None),  # without srun
+        (dict.fromkeys(KUBEFLOW, ""), None),
         (KUBEFLOW, ("job-node-0-0.job:6666", 3, 2, None)),
         (SLURM, (f"node007:{61440 + 70001 % 4096}", 4, 2, [0])),
+        ({**SLURM, **dict.fromkeys(KUBEFLOW, "")}, ("node007:61809", 4, 2, [0])),
+        ({**SLURM, "JAX_NUM_PROCESSES": "3"}, ("node007:61809", 4, 2, [0])),
         ({**SLURM, "SLURM_STEP_ID": "1"}, (f"node007:{61440 + 71010 % 4096}", 4, 2, [0])),
         ({**SLURM, "SLURM_STEP_NODELIST": "a[1-2]-b[03,04],c"}, ("a1-b03:61809", 4, 2, [0])),
         ({**SLURM, "SLURM_STEP_TASKS_PER_NODE": "3,1"}, ("node007:61809", 4, 2, None)),
@@ -88,6 +91,8 @@ def test_processes_of_one_machine_share_the_gpus_that_all_of_them_see(seen, gpus
     [
         ({**KUBEFLOW, "JAX_PROCESS_ID": "one"}, "JAX_PROCESS_ID is 'one', which is no number"),
         ({**KUBEFLOW, "JAX_COORDINATOR_ADDRESS": ""}, "Kubeflow does not say where the first"),
+        ({**KUBEFLOW, "JAX_PROCESS_ID": ""}, "JAX_PROCESS_ID is missing"),
+        ({"JAX_PROCESS_ID": "0"}, "JAX_NUM_PROCESSES is missing"),
         ({**SLURM, "SLURM_JOB_ID": "-1"}, "SLURM_JOB_ID is '-1'"),
         ({"SLURM_STEP_NODELIST": "a", "SLURM_PROCID": "0"}, "SLURM_NTASKS is missing"),
         ({**OPEN_MPI, "OMPI_MCA_orte_hnp_uri": ""}, "set JAX_COORDINATOR_ADDRESS to its host:port"),

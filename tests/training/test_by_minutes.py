@@ -237,8 +237,9 @@ def test_on_a_cpu_a_new_training_says_what_its_defaults_mean():
     [({}, True), ({"d_model": 16, "n_heads": 2}, False), ({"n_layers": 1}, False)],
 )
 def test_it_says_it_where_no_sizes_are_named(tmp_path, caplog, sizes, says_it):
-    """Before anything is compiled: a folder without pictures ends it there."""
+    """Before anything is compiled: a folder whose pictures cannot be read ends it there."""
     caplog.set_level("INFO", "pixace")
+    (tmp_path / "a.png").write_bytes(b"no picture")
     trainer = pixace.get_trainer("m", weights_dir=tmp_path, model_type="transformer", **sizes)
     with pytest.raises(ImageError):
         trainer.train(images=str(tmp_path))

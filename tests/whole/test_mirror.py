@@ -41,10 +41,10 @@ TESTED_BY = {
     "models/test_build.py": """backend.types models.attention models.layers.closed_ids
         models.weights""",
     "pictures/test_collage.py": "pictures.writing",
-    "pictures/test_orientation.py": "pictures.avif_file pictures.tiff_file",
+    "pictures/formats/test_orientation.py": "pictures.formats.avif",
     "pictures/test_palettes.py": "pictures.known_palettes",
     "pictures/test_reading.py": "pictures.rgb",
-    "pictures/test_walking.py": "pictures.folder pictures.suffixes",
+    "pictures/test_walking.py": "pictures.folder pictures.formats.suffixes",
     "settings/test_model.py": "checkpoints.config_file",
     "test_cli.py": "__init__ __main__ commands errors",
     "tokens/test_codec.py": "tokens.grey tokens.levels tokens.rgb",

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from pixace.pictures.orientation import exif_of, lies_on_its_side, orientation_of, turned
+from pixace.pictures.formats.orientation import exif_of, lies_on_its_side, orientation_of, turned
 from pixace.pictures.reading import open_image
 from tests.tools.hostile_images import chunk, encode, png, tiff
 
@@ -75,6 +75,7 @@ def test_a_directory_of_gps_is_not_looked_at(order):
         (b"", 1),
         (b"II*\0", 1),
         (b"II*\0\xff\xff\xff\xff", 1),
+        (b"II*\0\x08\0\0\0\1", 1),
         (b"XX*\0" + directory(b"II", [says(b"II", 6)])[4:], 1),
         (directory(b"II", [says(b"II", 0)]), 1),
         (directory(b"II", [says(b"II", 9)]), 1),
@@ -121,7 +122,13 @@ def test_no_other_tag_costs_a_tiff(tmp_path):
 
 @pytest.mark.parametrize("key", ["xmp", "XML:com.adobe.xmp"])
 @pytest.mark.parametrize(
-    "spelt", ['tiff:Orientation="6"', "<tiff:Orientation>6</tiff:Orientation>"]
+    "spelt",
+    [
+        'tiff:Orientation="6"',
+        "tiff:Orientation='6'",
+        'tiff:Orientation = "6"',
+        "<tiff:Orientation> 6 </tiff:Orientation>",
+    ],
 )
 def test_xmp_counts_where_exif_says_nothing(key, spelt):
     img = Image.new("L", (2, 1))
@@ -138,6 +145,9 @@ def test_the_exif_of_old_pngs_counts_too(tmp_path):
     text_chunk = chunk(b"tEXt", b"Raw profile type exif\0" + text)
     (tmp_path / "a.png").write_bytes(png(text_chunk, *_pixels_of_16_by_8(), size=(16, 8)))
     assert open_image(tmp_path / "a.png").size == (8, 16)
+    img = Image.new("L", (2, 1))
+    img.info["Raw profile type exif"] = text.decode()
+    assert turned(turned(img)).size == (1, 2), "it is not turned twice"
     broken = text_chunk[:8] + text_chunk[8:-4].replace(b"49492a", b"xyzxyz") + text_chunk[-4:]
     (tmp_path / "a.png").write_bytes(png(broken, *_pixels_of_16_by_8(), size=(16, 8)))
     assert open_image(tmp_path / "a.png").size == (16, 8)

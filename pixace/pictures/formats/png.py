@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image, ImageChops, ImageFile
 from PIL.PngImagePlugin import MAX_TEXT_MEMORY, PngImageFile, PngStream
 
-from pixace.pictures.decoding_limits import RefusedError
+from pixace.pictures.formats.decoding_limits import RefusedError
 
 _log = logging.getLogger(__name__)
 

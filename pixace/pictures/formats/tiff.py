@@ -1,4 +1,7 @@
-"""A TIFF as Pillow reads it, but that no tag beside those of the pixels costs the picture."""
+"""A TIFF as Pillow reads it, but that no tag beside those of the pixels costs the picture.
+
+And that deep greys whose white is zero are not taken for their negative.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from typing import IO
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from pixace.pictures.bmp_file import drop_unfilled_alpha
-from pixace.pictures.orientation import TURNS, UPRIGHT, exif_of
+from pixace.pictures.formats.bmp import drop_unfilled_alpha
+from pixace.pictures.formats.orientation import TURNS, UPRIGHT, exif_of
 
 _ORIENTATION = 274
 _RESOLUTION = (282, 283, 296)  # which Pillow computes with, whatever is in them
 _EXTRA_SAMPLES = 338
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_DEEP_WHITE = 65535
 _ENTRIES = {12: "HHII", 20: "HHQQ"}  # bytes of a directory's entry: tag, type, count, place
 
 
@@ -60,10 +65,18 @@ class TiffFile(TiffImageFile):
             if tag in self.tag_v2:
                 del self.tag_v2[tag]
         super()._setup()
+        if self._is_negative() and self.mode == "F":  # whose white is not known
+            raise SyntaxError("unknown pixel mode")
         if orientation == UPRIGHT or orientation in TURNS:  # said where other formats say it
             self.info["exif"] = exif_of(orientation)
 
     def load_end(self) -> None:
         """Looks at what has been decoded; turning it is another's business."""
+        if self._is_negative() and self.mode == "I;16":
+            self.im = self.im.point_transform(-1, _DEEP_WHITE)
         if _EXTRA_SAMPLES not in self.tag_v2:
             drop_unfilled_alpha(self)
+
+    def _is_negative(self) -> bool:
+        """Returns whether the levels count from white on."""
+        return self.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO

@@ -8,10 +8,10 @@ from PIL import Image
 
 from pixace.dataset.examine import examine
 from pixace.errors import ImageError
-from pixace.pictures import jpeg_file
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.folder import find_images
-from pixace.pictures.orientation import exif_of
+from pixace.pictures.formats import jpeg as jpeg_file
+from pixace.pictures.formats.orientation import exif_of
 from pixace.pictures.reading import open_fitted, open_image
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ReadingSettings

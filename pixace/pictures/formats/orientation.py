@@ -32,7 +32,7 @@ _TAG = 0x0112
 _ENTRY = 12  # bytes: tag, type, count, value
 # Types whose value lies in the entry itself, and what reads it. Only two bytes are right.
 _TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
-_IN_XMP = re.compile(r'tiff:Orientation(?:="|>)([1-8])')
+_IN_XMP = re.compile(r"""tiff:Orientation(?:\s*=\s*["']|\s*>)\s*([1-8])\b""")
 
 
 def exif_of(orientation: int) -> bytes:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixace.pictures.formats.png_colours import profile_of
 from pixace.pictures.reading import open_image
 from tests.tools.hostile_images import encode, tiff
 
@@ -102,3 +103,20 @@ def test_other_formats_define_theirs(tmp_path):
     data = tiff(tags, struct.pack("<4H", 8, 8, 8, 8) + bytes([255, 0, 0, 0] * 4), {258: (3, 4)})
     (tmp_path / "a").write_bytes(data)
     assert open_image(tmp_path / "a", "white").getcolors() == [(4, (255, 0, 0))]
+
+
+@pytest.mark.parametrize(
+    ("claimed", "lacking", "is_used"),
+    [(b"DEBM", 0, True), (b"BGRs", 0, False), (b"DEBM", 1, False)],
+)
+def test_a_profile_counts_that_is_in_the_file(tmp_path, claimed, lacking, is_used):
+    display_p3 = profile_of({"cicp": bytes([12, 13, 0, 1])})
+    info = (
+        struct.pack("<IiiHHIIiiII", 124, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0).ljust(56, b"\0") + claimed
+    )
+    info = info.ljust(112, b"\0") + struct.pack("<III", 128, len(display_p3), 0)
+    pixels = bytes([60, 30, 200, 0])
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, BITMAP + 124) + info + pixels + display_p3
+    (tmp_path / "a.bmp").write_bytes(data[: len(data) - lacking])
+    seen = open_image(tmp_path / "a.bmp").getpixel((0, 0))
+    assert seen == ((218, 0, 54) if is_used else (200, 30, 60))

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pixace.pictures.decoding_limits import PixelAllowance, RefusedError, check_scans
+from pixace.pictures.formats.decoding_limits import PixelAllowance, RefusedError, check_scans
 from tests.tools.hostile_images import many_scans
 from tests.tools.patience import PATIENCE
 

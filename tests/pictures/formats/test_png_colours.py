@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from pixace.pictures.png_colours import profile_of
+from pixace.pictures.formats.png_colours import profile_of
 from pixace.pictures.reading import open_image
 from tests.tools.hostile_images import chunk, png
 

@@ -17,14 +17,14 @@ from PIL import TiffImagePlugin as _tiff  # noqa: F401
 from PIL import WebPImagePlugin as _webp
 from PIL.ImageFile import ImageFile
 
-from pixace.pictures.avif_file import AvifFile
-from pixace.pictures.bmp_file import BmpFile, DibFile
-from pixace.pictures.decoding_limits import LimitedReader, RefusedError
-from pixace.pictures.folder import SUFFIXES
-from pixace.pictures.gif_file import GifFile
-from pixace.pictures.jpeg_file import JpegFile
-from pixace.pictures.png_file import PngFile
-from pixace.pictures.tiff_file import TiffFile
+from pixace.pictures.formats.avif import AvifFile
+from pixace.pictures.formats.bmp import BmpFile, DibFile
+from pixace.pictures.formats.decoding_limits import LimitedReader, RefusedError
+from pixace.pictures.formats.gif import GifFile
+from pixace.pictures.formats.jpeg import JpegFile
+from pixace.pictures.formats.png import PngFile
+from pixace.pictures.formats.suffixes import SUFFIXES
+from pixace.pictures.formats.tiff import TiffFile
 
 # Only these decoders ever see a file, whatever its name claims: Pillow knows others that start
 # foreign programs (EPS) or that nobody needs here.
@@ -51,10 +51,15 @@ _STARTS = {  # of what people take for images, or get instead of them
     "a picture of Photoshop": rb"8BPS",
     "a picture of GIMP": rb"gimp xcf",
     "an SVG picture": rb"(?>\s+|<\?xml[^>]*>|<!--.{0,2000}?-->|<!DOCTYPE svg[^>]*>)*+<svg\b",
-    "a web page": rb"(?i)\s*(<!doctype html|<html)",
+    "a web page": rb"(?i)(\xef\xbb\xbf)?(?>\s+|<!--.{0,2000}?-->)*+(<!doctype html|<html)",
+    "a text in XML": rb"(\xef\xbb\xbf)?\s*<\?xml\b",
+    "a picture of icons": rb"\0\0[\1\2]\0",
+    "a PDF": rb"%PDF-",
+    "an archive": rb"PK[\3\5]|\x1f\x8b|BZh|\xfd7zXZ\0|7z\xbc\xaf|Rar!",
     "a pointer of Git LFS": rb"version https://git-lfs",
 }
 _KINDS = [(name, re.compile(start, re.DOTALL)) for name, start in _STARTS.items()]
+_PNG_AS_TEXT = re.compile(rb"\x89PNG(?!\r\n\x1a\n)|(\xc2\x89|\xef\xbf\xbd|\t)PNG\r?\n")
 _NOT_DAMAGED = re.compile(r"unsupported|cannot handle|not yet supported|unknown pixel mode", re.I)
 
 
@@ -121,6 +126,8 @@ def _other_kind(reader: LimitedReader) -> str | None:
     first = reader.read(_N_FIRST)
     if not first:
         return f"empty, a file of 0 bytes; {_ANEW}"
+    if _PNG_AS_TEXT.match(first):
+        return f"damaged PNG: changed on its way by a program that took it for text; {_ANEW}"
     if not first.strip(b"\0"):
         return f"damaged: nothing but zeros at its beginning; {_ANEW}"
     for name, start in _KINDS:

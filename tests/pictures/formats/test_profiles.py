@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from pixace.pictures.fitting import fitted
-from pixace.pictures.orientation import exif_of
-from pixace.pictures.png_colours import profile_of
-from pixace.pictures.profiles import KEY, MAX_BYTES, fits, to_srgb
+from pixace.pictures.formats.orientation import exif_of
+from pixace.pictures.formats.png_colours import profile_of
+from pixace.pictures.formats.profiles import KEY, MAX_BYTES, fits, to_srgb
 from pixace.pictures.reading import open_fitted, open_image
 from pixace.settings.pictures import PictureSettings
 from tests.tools.hostile_images import encode

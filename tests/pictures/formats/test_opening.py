@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pixace.errors import ImageError
-from pixace.pictures.opening import damage
+from pixace.pictures.formats.opening import damage
 from pixace.pictures.reading import open_image
 from tests.tools.hostile_images import encode
 
@@ -26,6 +26,13 @@ TOLD = {
     "drawing": (b'<?xml version="1.0"?>\n<!-- a --><svg/>', f"an SVG picture, {KNOWN}"),
     "page": (b"\n<!DOCTYPE html><html>", f"a web page, {KNOWN}"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\n", f"a pointer of Git LFS, {KNOWN}"),
+    "page-of-windows": (b"\xef\xbb\xbf<!-- a --><HTML>", f"a web page, {KNOWN}"),
+    "denied": (b'<?xml version="1.0"?>\n<Error/>', f"a text in XML, {KNOWN}"),
+    "icon": (b"\0\0\1\0\1\0\x10\x10", f"a picture of icons, {KNOWN}.*; save it as PNG"),
+    "pdf": (b"%PDF-1.7\n", f"a PDF, {KNOWN}"),
+    "zip": (b"PK\3\4\x14\0", f"an archive, {KNOWN}"),
+    "png-as-text": (PNG.replace(b"\r\n", b"\n"), "damaged PNG: changed on its way by .* anew"),
+    "png-as-utf-8": (b"\xef\xbf\xbd" + PNG[1:], "damaged PNG: changed on its way by .* anew"),
     "text": (b"hello", r"not an image of a known kind \(jpg, "),
     "comments": (b"<!---->" * 500, r"not an image of a known kind \(jpg, "),
     "png": (PNG[:20], "damaged PNG: Truncated File Read"),

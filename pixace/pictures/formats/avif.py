@@ -7,7 +7,7 @@ import os
 from PIL import AvifImagePlugin
 from PIL.AvifImagePlugin import AvifImageFile
 
-from pixace.pictures.orientation import exif_of
+from pixace.pictures.formats.orientation import exif_of
 
 
 class AvifFile(AvifImageFile):
