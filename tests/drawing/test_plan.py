@@ -28,8 +28,10 @@ def add_inputs() -> None:
     """Writes one file for each kind of input of a drawing."""
     picture = Image.new("RGB", (8, 8), "teal")
     picture.info[RECIPE_KEY] = a_recipe().to_text()
-    for name in ("collage.png", "a.gif", "faces/a.png"):
+    for name in ("collage.png", "a.gif"):
         write_picture(picture, Path(name))
+    Path("faces").mkdir(exist_ok=True)
+    picture.save("faces/a.png")  # a photo, as no recipe is in it
     write_palette(["ff0000", "00ff00"], Path("colours.png"))
     Path("texts.txt").write_text("a heart\n")
     Path("texts.png").symlink_to("texts.txt")
