@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from pixace.dataset.batches import padded_batches, spread_rows, training_batches
-from pixace.dataset.cache import TokenCache, TokenFile, fingerprints
+from pixace.dataset.cache import CachedTokens, TokenCache, TokenFile, fingerprints
 from pixace.dataset.contents import UNKNOWN, content_digests
 from pixace.dataset.reading import load_images
 from pixace.errors import ImageError, PixaceError
@@ -544,3 +544,9 @@ def test_another_json_beside_a_sheet_is_noticed(album, cache_dir):
         (album / "tiles.json").write_text(json.dumps({"frames": {"one": frame}}))
         images = load(album, cache_dir)
         assert images.paths[-1].box == (left, 0, left + 9, 9)
+
+
+def test_two_files_of_which_nothing_is_known_are_not_the_same():
+    stored = CachedTokens(np.zeros((2, 1), "<u2"), np.array([[1, 0], [2, 9]], "<u8"))
+    wanted = np.array([[7, 0], [8, 9]], "<u8")
+    assert stored.find_contents(wanted).tolist() == [-1, 1]

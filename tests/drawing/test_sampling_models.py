@@ -130,7 +130,7 @@ def test_probabilities_are_those_of_mode_eval(model_type, batch_size, positions,
     np.testing.assert_allclose(log_probs, expected[:, 100:], atol=1e-4)
 
 
-@pytest.mark.parametrize("image_size", ["24x16", pytest.param("16x24", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("image_size", ["24x16", pytest.param("16x24", marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     "model_type",
     [

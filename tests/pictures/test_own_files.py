@@ -130,3 +130,9 @@ def test_a_model_s_folder_is_known_by_each_of_its_files(tmp_path):
 def test_settings_of_others_make_no_model_s_folder(text, tmp_path):
     (tmp_path / "config.json").write_text(text)
     assert not is_model_folder(str(tmp_path), ["config.json"])
+
+
+@pytest.mark.parametrize("suffix", CARRIERS)
+def test_only_a_png_keeps_what_a_model_drew(suffix, tmp_path):
+    path = write(tmp_path / f"a{suffix}", (WIDTH, HEIGHT), RECIPE)
+    assert made_by_pixace(path) is (Made.NATIVE if suffix == ".png" else Made.COMPOSED)

@@ -153,6 +153,8 @@ def made_tiny(words: list[str]) -> list[str]:
         names -= {"batch_size"}
     if any(re.match(r"--sheet=|--out=.*/$", part) for part in rest):
         names -= {"scale"}  # these are as small as the pictures
+    if "--text=?" in rest:
+        names -= {"scale"}  # nothing is drawn
     return [word, *rest, *(f"--{name}={TINY_VALUES[name]}" for name in sorted(names))]
 
 

@@ -190,7 +190,7 @@ def check(album, weights_dir, wholes, watcher, model_type, stops, **settings) ->
     [
         pytest.param("transformer", {}, marks=pytest.mark.long),
         pytest.param(
-            "reformer", {"schedule": "cosine", "positions": "grid"}, marks=pytest.mark.slow
+            "reformer", {"schedule": "cosine", "positions": "grid"}, marks=pytest.mark.long
         ),
         pytest.param("pointer", {"optimizer": "muon"}, marks=pytest.mark.slow),
     ],

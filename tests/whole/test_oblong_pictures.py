@@ -24,6 +24,13 @@ A_SIZE_AND_SLOWLY_THE_OTHER = [SIZES[0], pytest.param(SIZES[1], marks=pytest.mar
 pytestmark = pytest.mark.usefixtures("_messages_as_before")
 
 
+def how_slow(model_type, size):
+    """Each type with one of the sizes, and with the other when all tests are run."""
+    if (model_type, size) in FAST:
+        return []
+    return [pytest.mark.slow if size == SIZES[0] else pytest.mark.long]
+
+
 @pytest.fixture(scope="module")
 def sprites(tmp_path_factory):
     """Returns the folder of six pictures of a size, no two rows or columns of which are alike."""
@@ -73,7 +80,7 @@ def printed(capsys, *words):
 @pytest.mark.parametrize(
     ("model_type", "size"),
     [
-        pytest.param(kind, size, marks=[] if (kind, size) in FAST else [pytest.mark.slow])
+        pytest.param(kind, size, marks=how_slow(kind, size))
         for kind in MODEL_TYPES
         for size in SIZES
     ],

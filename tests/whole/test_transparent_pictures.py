@@ -18,6 +18,11 @@ from pixace.tokens.vocabulary import TRANSPARENT_ID
 from tests.tools.tiny import tiny_sizes
 
 
+def how_slow(model_type):
+    """The kinds of models that draw by attention, and by convolution; else when all are run."""
+    return pytest.mark.slow if model_type in ("pointer", "pixelcnn") else pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def icons(tmp_path_factory):
     """Squares of one colour with soft corners; all around them is transparent, and white below."""
@@ -67,7 +72,7 @@ def rgba(path):
     [
         pytest.param(None, id="pointer-palette:auto"),
         pytest.param(("pointer", "hsv:5,4,4"), marks=pytest.mark.slow),
-        *(pytest.param((kind, "hsv:2,1,2"), marks=pytest.mark.slow) for kind in MODEL_TYPES),
+        *(pytest.param((kind, "hsv:2,1,2"), marks=how_slow(kind)) for kind in MODEL_TYPES),
     ],
     indirect=True,
 )

@@ -106,6 +106,7 @@ CLEAR = {
     "1 bit, black": (1, 0, bytes([0b10110000]), 4, levels(0), [1]),
     "2 bits": (2, 0, bytes([0b00011011]), 4, levels(2), [2]),
     "2 bits, too high": (2, 0, bytes([0b00011011]), 4, levels(0xFF01), [1]),
+    "2 bits, a bit too high": (2, 0, bytes([0b00011011]), 4, levels(5), [1]),
     "4 bits": (4, 0, bytes([0x0F, 0x5A]), 4, levels(5), [2]),
     "8 bits": (8, 0, bytes([0, 77, 200, 255]), 4, levels(200), [2]),
     "8 bits, too high": (8, 0, bytes([0, 77, 200, 255]), 4, levels(0x0100), [0]),
@@ -147,6 +148,17 @@ def test_a_picture_in_python_has_a_transparent_deep_grey():
 
 def control(number, size=(12, 12), place=(0, 0)):
     return chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, *size, *place, 1, 10, 0, 0))
+
+
+def test_the_one_colour_of_16_bits_is_transparent_in_animations_too(tmp_path):
+    frames = chunk(b"acTL", struct.pack(">II", 2, 0)) + control(0, (2, 1))
+    pixels = zlib.compress(b"\0" + levels(0x1234, 0x0506, 7, 0x4321, 0x0506, 7))
+    second = control(1, (2, 1)) + chunk(b"fdAT", struct.pack(">I", 2) + pixels)
+    clear = chunk(b"tRNS", levels(0x1234, 0x0506, 7))
+    data = png(frames, clear, chunk(b"IDAT", pixels), second, size=(2, 1), depth=16)
+    (tmp_path / "a.png").write_bytes(data)
+    seen = open_image(tmp_path / "a.png", "white")
+    assert [seen.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (0x43, 5, 0)]
 
 
 N_FRAMES = chunk(b"acTL", struct.pack(">II", 2, 0))

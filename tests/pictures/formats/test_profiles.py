@@ -184,3 +184,16 @@ def test_a_profile_of_other_pictures_is_none(space, mode, expected):
 def test_a_profile_of_no_device_is_none():
     assert not fits(P3[:12] + b"link" + P3[16:], "RGB")
     assert not fits("text", "RGB") and not fits(None, "RGB")
+
+
+def test_colours_that_are_moved_by_little_are_moved(tmp_path):
+    """A gamma of 2.05 lies at most 7 of 255 beside that of sRGB."""
+    nearly = profile_of({"gamma": 1 / 2.05})
+    (tmp_path / "a.png").write_bytes(encode(PLAIN, "PNG", icc_profile=nearly))
+    seen = np.asarray(open_image(tmp_path / "a.png"))
+    assert (seen == as_cms_does(PLAIN, nearly)).all() and (seen != COLOURS).any()
+
+
+def test_what_is_larger_than_any_profile_is_not_looked_at():
+    assert fits(P3 + bytes(MAX_BYTES - len(P3)), "RGB")
+    assert not fits(P3 + bytes(MAX_BYTES + 1 - len(P3)), "RGB")

@@ -33,3 +33,10 @@ def test_floats_of_which_nobody_knows_the_white_are_refused(tmp_path):
     (tmp_path / "a.tif").write_bytes(negative)
     with pytest.raises(ImageError, match="a TIFF of a rare kind, which is not read"):
         open_image(tmp_path / "a.tif")
+
+
+def test_a_text_that_ends_behind_the_file_costs_nothing(tmp_path):
+    tags = {256: 2, 257: 1, 270: 1020, 278: 1}
+    (tmp_path / "a.tif").write_bytes(tiff(tags, bytes([9, 99]), {270: (2, 50)}))
+    seen = open_image(tmp_path / "a.tif")
+    assert [seen.getpixel((x, 0)) for x in (0, 1)] == [(9, 9, 9), (99, 99, 99)]
