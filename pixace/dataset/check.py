@@ -81,8 +81,7 @@ def check_images(
     images, val_images = local_path("images", images), optional_path("val_images", val_images)
     sheet, out = optional_path("sheet", sheet), optional_path("out", out)
     words, val_words = _words(images, val_images, captions)
-    found = find_pictures(images, reading)
-    val_found = None if val_images is None else find_pictures(val_images, reading, "val_images")
+    found, val_found = _found(images, val_images, reading)
     _check_split(found, val_images, split, out)
     _check_sheet(sheet, images, val_images)
     pictures = dataclasses.replace(pictures, unscale=reading.unscale)
@@ -120,6 +119,14 @@ def _check_sheet(sheet: str | None, images: str, val_images: str | None) -> None
     if sheet is not None:
         refuse_to_replace_images({"sheet": sheet}, {"images": images, "val_images": val_images})
         check_output(Path(sheet), sheet_size(MOST), "sheet")
+
+
+def _found(
+    images: str, val_images: str | None, reading: ReadingSettings
+) -> tuple[FoundPictures, FoundPictures | None]:
+    """Returns the training and the validation images, if there are any."""
+    found = find_pictures(images, reading)
+    return found, None if val_images is None else find_pictures(val_images, reading, "val_images")
 
 
 def _words(

@@ -218,8 +218,8 @@ def test_what_is_amiss_in_texts_is_named_and_the_images_are_kept(album):
         "more than 65,536 bytes, read up to there: d.txt",
         "longer than 64 bytes, cut at a word: d.txt",
         "cannot be read (a folder, not a regular file): e.txt",
-        "cannot be read (not a regular file): g.txt",
         "more than 100 for one image, cut: f.txt",
+        "cannot be read (not a regular file): g.txt",
         "images without any: a.png and 4 more",
     ]
 
