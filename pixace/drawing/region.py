@@ -14,6 +14,7 @@ from pixace.drawing.recipe import UsedFile
 from pixace.errors import UsageError
 from pixace.pictures.fitting import fitted_mask
 from pixace.pictures.reading import read_image
+from pixace.settings.checks import require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings
@@ -74,6 +75,8 @@ def kept_of_prompts(
       UsageError: what is kept is said twice, or without a prompt, or there is not so much; or
         there are particles, and nothing that weighs them.
     """
+    if settings.cut is not None:
+        require_int("cut", settings.cut, 0, pictures.n_pixels)
     named = {"cut": settings.cut, "keep": settings.keep, "mask": mask}
     said = [name for name, value in named.items() if value is not None]
     if len(said) > 1:
@@ -101,7 +104,8 @@ def _kept(
         kept = np.zeros(pictures.shape, bool)
         kept[side] = True
         return order.sequence(kept)
-    return np.arange(pictures.n_pixels) < settings.kept_pixels(pictures.n_pixels, n_prompts)
+    half = pictures.n_pixels // 2 if n_prompts else 0
+    return np.arange(pictures.n_pixels) < (half if settings.cut is None else settings.cut)
 
 
 def has_islands(kept: np.ndarray) -> bool:

@@ -225,22 +225,6 @@ class DrawingSettings:
         times = self.times or 1
         return size[0] * times, size[1] * times
 
-    def kept_pixels(self, n_pixels: int, n_prompts: int) -> int:
-        """Returns how many of the first pixels to keep of each prompt; 0 where there is none.
-
-        Args:
-          n_pixels: L of the model.
-          n_prompts: how many prompts there are.
-
-        Raises:
-          UsageError: cut is not from 0 to L.
-        """
-        if self.cut is not None:
-            require_int("cut", self.cut, 0, n_pixels)
-        if not n_prompts:
-            return 0
-        return n_pixels // 2 if self.cut is None else self.cut
-
     def kept_side(self, shape: tuple[int, int]) -> tuple[slice, slice] | None:
         """Returns the rows and columns to keep of a prompt of this height and width.
 

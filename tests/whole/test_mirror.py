@@ -38,6 +38,7 @@ TESTED_BY = {
     "models/layers/test_masked_convolutions.py": "models.layers.raster",
     "models/test_export.py": "commands.export",
     "models/test_pointer.py": "models.layers.pointer_head",
+    "drawing/test_particles.py": "drawing.completing models.memory",
     "models/test_build.py": """backend.types models.attention models.layers.closed_ids
         models.weights""",
     "pictures/test_collage.py": "pictures.writing",
