@@ -63,11 +63,11 @@ def draw(sampler, length, prompt=None, seed=0, temperature=1.0):
     temperatures = [temperature] * sampler.batch_size
     steps = sampler.steps(prompt, temperatures, seed, None)
     n_given = 0 if prompt is None else prompt.shape[1]
-    pairs = [next(steps) for _ in range(length - n_given)]
-    tokens = np.stack([column for column, _ in pairs], axis=1)
+    drawn = [next(steps) for _ in range(length - n_given)]
+    tokens = np.stack([pixels.tokens for pixels in drawn], axis=1)
     if prompt is not None:
         tokens = np.concatenate([prompt, tokens], axis=1)
-    return tokens, np.stack([log_probs for _, log_probs in pairs], axis=1)
+    return tokens, np.stack([pixels.log_probs for pixels in drawn], axis=1)
 
 
 def likeliest_of_both(config, arrays, prompt, end):

@@ -439,7 +439,7 @@ def test_a_picture_of_too_many_pixels_is_refused():
     ],
 )
 def test_what_the_server_calls_it_is_told_if_it_is_no_image(kind, told):
-    with Server(reply(b"%PDF-1.7", f"Content-Type: {kind}")) as server:
+    with Server(reply(b"%XYZ-1.7", f"Content-Type: {kind}")) as server:
         message = "not an image of a known kind"
         with pytest.raises(ImageError, match=rf": {message} \([a-z, ]*\){told}$"):
             open_image(server.url, allow_private_urls=True)
