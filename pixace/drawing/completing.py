@@ -21,12 +21,14 @@ class PartialDrawing(NamedTuple):
         under the model itself (temperature 1, all colours); of each row in turn, (B * R,), where a
         picture is R rows of the model.
       of_known: the same of those that were known, but for the prompt.
+      log_probs: float32 (B, R, t), ln p of each pixel, and 0 of those of the prompt.
       log_weights: see `NextPixels`.
     """
 
     tokens: np.ndarray
     log_likelihood: np.ndarray
     of_known: np.ndarray
+    log_probs: np.ndarray
     log_weights: np.ndarray | None = None
 
 
@@ -58,16 +60,18 @@ def complete(
     """
     tokens = np.zeros((sampler.batch_size, length), np.int32)
     nats = np.zeros((2, sampler.batch_size, sampler.n_rows))  # of drawn ones and of known ones
+    log_probs = np.zeros((*nats.shape[1:], length), np.float32)
     done = 0 if prompt is None else prompt.shape[1]
     if prompt is not None:
         tokens[:, :done] = prompt
     drawn, of_known = nats.reshape(2, -1)
-    yield PartialDrawing(tokens[:, :done], drawn, of_known)
+    yield PartialDrawing(tokens[:, :done], drawn, of_known, log_probs[..., :done])
     if done == length:
         return
     steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide, known)
     for position, pixels in zip(range(done, length), steps, strict=False):
         tokens[:, position] = pixels.tokens
+        log_probs[..., position] = pixels.log_probs.reshape(nats.shape[1:])
         more = np.zeros_like(nats)
         is_known = np.zeros(len(tokens), int)
         if known is not None:
@@ -76,5 +80,9 @@ def complete(
         nats = nats + more
         if pixels.parents is not None and (pixels.parents != np.arange(len(tokens))).any():
             tokens, nats = tokens[pixels.parents], nats[:, pixels.parents]
+            log_probs = log_probs[pixels.parents]
         drawn, of_known = nats.reshape(2, -1)
-        yield PartialDrawing(tokens[:, : position + 1], drawn, of_known, pixels.log_weights)
+        done = position + 1
+        yield PartialDrawing(
+            tokens[:, :done], drawn, of_known, log_probs[..., :done], pixels.log_weights
+        )

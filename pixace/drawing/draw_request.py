@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from pixace.drawing.painted import Painted
 from pixace.drawing.prompts import PromptSource
 from pixace.drawing.region import MaskSource
 from pixace.settings.paths import local_path
@@ -79,7 +80,9 @@ def with_local_paths(request: DrawRequest) -> DrawRequest:
     """
     values = {name: getattr(request, name) for name in _PATHS}
     named = {
-        k: value for k, value in values.items() if value and not isinstance(value, Image.Image)
+        k: value
+        for k, value in values.items()
+        if value and not isinstance(value, Image.Image | Painted)
     }
     local: dict[str, Any] = {name: local_path(name, value) for name, value in named.items()}
     return dataclasses.replace(request, **local)

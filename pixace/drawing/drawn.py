@@ -34,6 +34,8 @@ class Drawing:
       recipe: what draws them again.
       kept_log_likelihood: float64 (N, C), ln p likewise of those kept pixels that come after drawn
         ones, each given all before it.
+      log_probs: float32 (N, C, L), ln p likewise of each pixel that the model has told of: 0 of
+        those kept before all drawn ones.
     """
 
     tokens: tuple[np.ndarray, ...]
@@ -41,6 +43,7 @@ class Drawing:
     prompts: tuple[Prompt, ...]
     recipe: Recipe
     kept_log_likelihood: np.ndarray
+    log_probs: np.ndarray
 
     @property
     def seed(self) -> int:

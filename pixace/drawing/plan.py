@@ -18,6 +18,7 @@ from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.known_words import require_words
 from pixace.drawing.layout import Layout, is_grid_usual, layout_of
 from pixace.drawing.outputs import Outputs
+from pixace.drawing.painted import Painted
 from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
 from pixace.drawing.recipe import Recipe, read_recipe
 from pixace.drawing.region import Mask, kept_of_prompts, open_mask
@@ -146,12 +147,12 @@ def _inputs(
     for source in sources:
         if isinstance(source, Image.Image):
             source = getattr(source, "filename", "")  # Pillow's, where it has opened a file
-        if not is_url(source):
+        if not isinstance(source, Painted) and not is_url(source):
             yield "the prompt", source
     mask = request.mask
     if isinstance(mask, Image.Image):
         mask = getattr(mask, "filename", "")
-    if mask is not None:
+    if mask is not None and not isinstance(mask, Painted):
         yield "the mask", mask
     if request.like is not None:
         yield "the picture that --like names", request.like
@@ -206,6 +207,9 @@ def _prompts(request: DrawRequest, recipe: Recipe | None) -> list[PromptSource]:
         return [local_prompt("prompt", source) for source in listed(request.prompts)]
     names: list[PromptSource] = []
     for name in recipe.prompts if recipe is not None else ():
+        if isinstance(name, Painted):
+            names.append(name)
+            continue
         if name is None or is_url(name) or not os.path.isfile(name):
             prompt = "a picture without a name" if name is None else shown(name)
             why = "not fetched unasked" if name and is_url(name) else "not here"
@@ -229,6 +233,8 @@ def _mask(request: DrawRequest, recipe: Recipe | None, pictures: PictureSettings
     used = None if recipe is None or {"cut", "keep"} & {*request.drawing} else recipe.mask
     if used is None:
         return None
+    if isinstance(used, Painted):
+        return open_mask(used, pictures)
     if used.name is None or not os.path.isfile(used.name):
         what = "a picture without a name" if used.name is None else shown(used.name)
         raise UsageError(

@@ -220,7 +220,12 @@ class Predictor:
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
-                    pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known
+                    pictures.columns,
+                    pictures.log_likelihood,
+                    shown,
+                    recipe,
+                    pictures.of_known,
+                    pictures.log_probs,
                 )
                 step = dataclasses.replace(step, drawing=drawing)
             yield step

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
+from pixace.drawing.painted import Painted
 from pixace.drawing.recipe import UsedFile
 from pixace.errors import UsageError
 from pixace.pictures.fitting import fitted_mask
@@ -21,7 +22,7 @@ from pixace.settings.pictures import PictureSettings
 from pixace.system.files import file_sha256
 from pixace.tokens.order import order_of
 
-MaskSource: TypeAlias = Path | str | Image.Image
+MaskSource: TypeAlias = Path | str | Image.Image | Painted
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,11 +30,11 @@ class Mask:
     """What to draw of each prompt.
 
     Attributes:
-      used: the file, as recipes name it.
+      used: the file, as recipes name it, or what was painted.
       is_drawn: bool (H, W): where it is white or transparent.
     """
 
-    used: UsedFile
+    used: UsedFile | Painted
     is_drawn: np.ndarray
 
 
@@ -41,13 +42,17 @@ def open_mask(source: MaskSource, pictures: PictureSettings) -> Mask:
     """Reads a mask: white or transparent is drawn, black is kept; a grey is what it is nearer to.
 
     Args:
-      source: a file, or a picture; of any size, which is scaled to the nearest pixel.
+      source: a file, or a picture; of any size, which is scaled to the nearest pixel. Or what was
+        painted: 1 for each pixel to be drawn.
       pictures: what prompts are to the model that completes them.
 
     Raises:
       UsageError: it is no picture and names none.
       ImageError: it cannot be read.
     """
+    if isinstance(source, Painted):
+        is_drawn = source.numbers(pictures.n_pixels, 2) > 0
+        return Mask(source, order_of(pictures).picture(is_drawn))
     if isinstance(source, Image.Image):
         is_drawn = _is_white(source, pictures)
         return Mask(UsedFile(None, hashlib.sha256(is_drawn.tobytes()).hexdigest()), is_drawn)

@@ -25,6 +25,7 @@ class DrawingStep:
       tokens: int32 (B, t), its pixels so far, those of the prompt included.
       log_likelihood: float64 (B,), ln p in nats of those that were drawn.
       of_known: float64 (B,), of those that were known and came after some that were drawn.
+      log_probs: float32 (B, t), ln p of each pixel, and 0 of the first ones where they were known.
       n_done: pixels drawn so far of one picture of each batch, all batches together.
       n_total: pixels to draw, likewise.
       drawing: all that has been drawn, with the last step; None before.
@@ -35,6 +36,7 @@ class DrawingStep:
     tokens: np.ndarray
     log_likelihood: np.ndarray
     of_known: np.ndarray
+    log_probs: np.ndarray
     n_done: int
     n_total: int
     drawing: Drawing | None = None
@@ -54,6 +56,7 @@ class BestPictures:
         self._tokens = np.zeros((n_rows, n_columns, n_pixels), np.int32)
         self.log_likelihood = np.zeros((n_rows, n_columns))
         self.of_known = np.zeros((n_rows, n_columns))
+        self.log_probs = np.zeros((n_rows, n_columns, n_pixels), np.float32)
         self._merit = np.zeros((n_rows, n_columns))
 
     @property
@@ -76,14 +79,15 @@ class BestPictures:
                 self._tokens[row, column] = step.tokens[number]
                 self.log_likelihood[row, column] = step.log_likelihood[number]
                 self.of_known[row, column] = step.of_known[number]
+                self.log_probs[row, column] = step.log_probs[number]
                 self._merit[row, column] = merit
 
 
 def whole_prompts(prompts: np.ndarray, n_columns: int) -> DrawingStep:
     """Returns the only step of a drawing that keeps all pixels, int32 tokens (N, L), of prompts."""
     places = np.argwhere(np.ones((len(prompts), n_columns, 1)))
-    nothing = np.zeros(len(places))
-    return DrawingStep(places, prompts[places[:, 0]], nothing, nothing, 0, 0)
+    tokens, nothing = prompts[places[:, 0]], np.zeros(len(places))
+    return DrawingStep(places, tokens, nothing, nothing, np.zeros(tokens.shape, np.float32), 0, 0)
 
 
 def drawing_steps(
@@ -128,6 +132,7 @@ def drawing_steps(
                 tokens=step.tokens[own],
                 log_likelihood=step.log_likelihood[own],
                 of_known=step.of_known[own],
+                log_probs=step.log_probs[own],
                 n_done=number * n_steps + step.n_done,
                 n_total=len(starts) * n_steps,
                 merit=None if step.merit is None else step.merit[own],
@@ -178,12 +183,13 @@ def _batch_steps(
         if state.log_weights is not None:
             chosen = chosen + drawn_by_weight(state.log_weights, np.array(quantiles))
         nats, of_known, merit = state.log_likelihood, state.of_known, None
+        log_probs = state.log_probs[chosen, judges[chosen]]
         if said is not None:
             nats, merit = said.judged(nats)
             of_known, _ = said.judged(of_known)
         if merit is None and has_more:
             merit = of_known
         yield DrawingStep(
-            places, state.tokens[chosen], nats[chosen], of_known[chosen],
+            places, state.tokens[chosen], nats[chosen], of_known[chosen], log_probs,
             state.tokens.shape[1] - n_kept, 0, merit=None if merit is None else merit[chosen],
         )  # fmt: skip
