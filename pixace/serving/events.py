@@ -47,12 +47,16 @@ class Studio:
 
     Args:
       models: to draw with.
+
+    Attributes:
+      turns: whose turn it is.
+      drawings: the last ones, by what the page calls them.
     """
 
     def __init__(self, models: Models) -> None:
         self.models = models
         self.turns = Turns()
-        self._drawings: OrderedDict[str, Drawing] = OrderedDict()
+        self.drawings: OrderedDict[str, Drawing] = OrderedDict()
 
     def draw(self, order: Order) -> Iterator[Event]:
         """Yields what happens; the first event comes at once, and closing it stops the drawing.
@@ -94,9 +98,9 @@ class Studio:
     def _remembered(self, drawing: Drawing) -> Event:
         """Keeps a drawing, and returns what the page gets of it."""
         name = secrets.token_hex(8)
-        self._drawings[name] = drawing
-        while len(self._drawings) > _MOST_KEPT:
-            self._drawings.popitem(last=False)
+        self.drawings[name] = drawing
+        while len(self.drawings) > _MOST_KEPT:
+            self.drawings.popitem(last=False)
         pictures = drawing.recipe.config.pictures
         nats = -drawing.log_probs.reshape(-1, pictures.n_pixels)
         tiles = [
@@ -120,7 +124,7 @@ class Studio:
         Raises:
           UsageError: it is not remembered, or too large for such a file.
         """
-        drawing = self._drawings.get(name) if isinstance(name, str) else None
+        drawing = self.drawings.get(name) if isinstance(name, str) else None
         if drawing is None:
             raise UsageError("this drawing is forgotten; press Again, and ask for its files then")
         with tempfile.TemporaryDirectory() as folder:

@@ -24,16 +24,16 @@ function tell(text) {
 async function choose(name) {
   model = await described(name);
   at("model").value = name;
-  at("about").textContent =
-    `${model.width}×${model.height} pixels, ${model.n_colours} colours${model.alpha ? ", transparency" : ""}`;
   at("says").hidden = !model.knows_words;
   at("class-field").hidden = !model.classes.length;
   at("class").replaceChildren(new Option("any", ""), ...model.classes.map((name) => new Option(name)));
   at("known").replaceChildren(...model.words.map((word) => new Option(word)));
   showSwatches();
+  const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null"); // before it is another one
   painting.reset(model.width, model.height);
-  const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
   if (kept?.model === name) painting.restore(kept.saved);
+  const more = model.alpha ? ", transparency" : "";
+  at("about").textContent = `${model.width}×${model.height} pixels, ${model.n_colours} colours${more}`;
 }
 
 function showSwatches() {

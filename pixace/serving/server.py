@@ -44,6 +44,7 @@ class PageServer:
 
     Attributes:
       address: of the page, with the token in it.
+      studio: where it draws.
 
     Raises:
       UsageError: no such port, or host, or name of a model.
@@ -59,7 +60,7 @@ class PageServer:
         port: int = 0,
     ) -> None:
         require_int("port", port, 0, 65535)
-        self._studio = Studio(Models(weights_dir, model_name))
+        self.studio = Studio(Models(weights_dir, model_name))
         own = host.strip("[]")
         guard = Guard([f"[{own}]" if ":" in own else own], is_open=own in _ANY)
         listening = _listening(own, port)
@@ -67,7 +68,7 @@ class PageServer:
         if port and taken != port:
             _log.info("port %d is taken: this is %d", port, taken)
         with listening:  # the server has its own copy of it
-            self._server = _Server(own, taken, App(self._studio, guard), listening.fileno())
+            self._server = _Server(own, taken, App(self.studio, guard), listening.fileno())
         name = "127.0.0.1" if own in _ANY else own
         name = f"[{name}]" if ":" in name else name
         self.address = f"http://{name}:{taken}/#token={guard.token}"
@@ -83,14 +84,14 @@ class PageServer:
         traceback: TracebackType | None,
     ) -> None:
         self._server.server_close()
-        if not self._studio.turns.close(_LAST_SECONDS) and isinstance(error, StopSignal):
+        if not self.studio.turns.close(_LAST_SECONDS) and isinstance(error, StopSignal):
             end_at_once(error.number, None)  # it is compiling, which nothing else stops
 
     def warm_up(self) -> None:
         """Lets the model be read and compiled in a thread of its own."""
-        models = self._studio.models
+        models = self.studio.models
         order = read_order({"model": models.chosen, "n_pictures": 4}, models)
-        threading.Thread(target=self._studio.warm_up, args=(order,), daemon=True).start()
+        threading.Thread(target=self.studio.warm_up, args=(order,), daemon=True).start()
 
 
 def serve(

@@ -1,0 +1,83 @@
+"""A drawing as the page sees it: pixels as they come, and files as `predict` writes them."""
+
+import base64
+import io
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixace.drawing.draw_request import DrawRequest
+from pixace.drawing.request import draw_to_files
+from tests.serving.test_orders import EDGE, painting
+
+
+def canvases(events, n_tiles: int) -> list[np.ndarray]:
+    """Returns the tiles, RGB, that the events of pixels make."""
+    tiles = [np.zeros((EDGE * EDGE, 3), np.uint8) for _ in range(n_tiles)]
+    for event in events:
+        for tile, place, colour, _ in event.get("pixels", ()):
+            tiles[tile][place] = [*bytes.fromhex(colour)]
+    return [tile.reshape(EDGE, EDGE, 3) for tile in tiles]
+
+
+def picture(tile) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(tile["png"]))).convert("RGB"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_steps"),
+    [({}, 37), (painting(8), 29), ({"best_of": 3}, 37), (painting(36), 1)],
+    ids=["new", "painted", "best of three", "all painted"],
+)
+def test_pixels_come_one_after_the_other_and_make_the_picture(page, asked, n_steps) -> None:
+    answer = page.draw(**asked)
+    assert answer.lines[0] == {"waiting": 0} and answer.lines[1] == {"opening": "transformer"}
+    assert sum("total" in line for line in answer.lines) == n_steps
+    tiles = answer.drawn["tiles"]
+    if "best_of" not in asked:  # of which another one may win than that which was watched
+        bits = answer.lines[-2]["bits"]
+        for number, canvas in enumerate(canvases(answer.lines, 2)):
+            np.testing.assert_array_equal(canvas, picture(tiles[number]))
+            assert bits.get(str(number)) == (
+                None if n_steps == 1 else pytest.approx(tiles[number]["bits_per_pixel"], abs=1e-3)
+            )
+    heat = Image.open(io.BytesIO(base64.b64decode(tiles[0]["surprise"])))
+    assert heat.size == (EDGE, EDGE)
+
+
+def test_the_bits_of_pixels_are_those_of_the_picture(page) -> None:
+    lines = page.draw(n_pictures=1).lines
+    bits = [pixel[3] for line in lines for pixel in line.get("pixels", ())]
+    assert len(bits) == EDGE * EDGE
+    mean = lines[-1]["drawn"]["tiles"][0]["bits_per_pixel"]
+    assert math.isclose(sum(bits) / len(bits), mean, abs_tol=0.01)
+
+
+def test_predict_draws_the_same_byte_for_byte(page, weights_dir, tmp_path) -> None:
+    """From the picture's own recipe, what was painted included; collage and film, too."""
+    for number, asked in enumerate(({}, {**painting(20), "temperature": 0.7})):
+        drawn = page.draw(**asked).drawn
+        for column, tile in enumerate(drawn["tiles"]):
+            path = tmp_path / f"{number}-{column}.png"
+            path.write_bytes(base64.b64decode(tile["png"]))
+            out = tmp_path / f"again-{number}-{column}"
+            request = DrawRequest(like=path, weights_dir=weights_dir, out=f"{out}/")
+            (again,) = draw_to_files(request).pictures
+            assert again.read_bytes() == path.read_bytes()
+        collage = page.ask("/collage", {"id": drawn["id"]})
+        film = page.ask("/film", {"id": drawn["id"]})
+        (tmp_path / "c.png").write_bytes(collage.body)
+        draw_to_files(
+            DrawRequest(
+                like=tmp_path / "c.png",
+                weights_dir=weights_dir,
+                out=tmp_path / "d.png",
+                film=tmp_path / "d.gif",
+            )
+        )
+        assert (tmp_path / "d.png").read_bytes() == collage.body
+        assert (tmp_path / "d.gif").read_bytes() == film.body
+    assert "forgotten" in page.ask("/film", {"id": "none"}).values["error"]
+    assert page.ask("/film", {"id": ["none"]}).status == 400
