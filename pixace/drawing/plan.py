@@ -21,6 +21,7 @@ from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
 from pixace.drawing.recipe import Recipe, read_recipe
 from pixace.drawing.region import Mask, kept_of_prompts, open_mask
+from pixace.drawing.symmetry import check_symmetry
 from pixace.errors import UsageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.reading import is_url
@@ -105,6 +106,7 @@ def plan_of(request: DrawRequest) -> Plan:
     outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
     reading = _reading(request, drawing)
     prompts = open_prompts(sources, pictures, kept, allow_private_urls=request.allow_private_urls)
+    check_symmetry(prompts, drawing.symmetry, pictures)
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
     return Plan(

@@ -92,6 +92,7 @@ def drawing_steps(
     known: np.ndarray,
     tile: tuple[int, int] | None = None,
     words: Words | None = None,
+    copied: np.ndarray | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
 
@@ -103,6 +104,7 @@ def drawing_steps(
       tile: row and column of the only one to draw, whose places are then row 0, column 0; None
         draws them all. It is drawn in the same batches, as another one might round otherwise.
       words: what is said, to a model that knows words; None says nothing.
+      copied: see `complete`.
     """
     n_rows, n_pixels = known.shape
     shape = (n_rows, len(settings.columns), settings.best_of)
@@ -121,7 +123,7 @@ def drawing_steps(
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
         own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
         shown = places[own] if tile is None else places[own] - (*tile, 0)
-        for step in _batch_steps(sampler, settings, places, known, n_kept, words):
+        for step in _batch_steps(sampler, settings, places, known, n_kept, words, copied):
             yield dataclasses.replace(
                 step,
                 places=shown,
@@ -141,6 +143,7 @@ def _batch_steps(
     known: np.ndarray,
     n_kept: int,
     words: Words | None,
+    copied: np.ndarray | None,
 ) -> Iterator[DrawingStep]:
     """Draws one batch of B pictures; see `drawing_steps`.
 
@@ -151,6 +154,7 @@ def _batch_steps(
       known: see there.
       n_kept: how many of the first pixels are known.
       words: see there.
+      copied: see there.
     """
     assert settings.seed is not None  # a new one has been chosen where none was named
     n_particles = sampler.n_particles
@@ -173,6 +177,7 @@ def _batch_steps(
         picture_ids=ids,
         guide=None if said is None else said.guide,
         known=Known(tokens, judges) if has_more else None,
+        copied=copied,
     ):
         chosen = np.arange(len(places)) * n_particles
         if state.log_weights is not None:
