@@ -177,6 +177,8 @@ def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
     like = {} if recipe is None else recipe.drawing.to_dict()
     if request.mask is not None or {"cut", "keep"} & {*named}:  # the recipe's are of other parts
         like = {name: value for name, value in like.items() if name not in _OF_PARTS}
+    if "tile" in named:  # which says how many candidates there are, unless they are named, too
+        like.pop("best_of", None)
     said = [named[name] for name in ("text", "class_name") if name in named]
     if said:
         dropped = {"text", "class_name"} | (set() if any(said) else NEEDS_WORDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import logging
 import secrets
@@ -26,6 +27,7 @@ from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, op
 from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.region import Mask, MaskSource, has_islands, kept_of_prompts, open_mask
 from pixace.drawing.sampler import Sampler
+from pixace.drawing.seams import SeamJudge
 from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
 from pixace.drawing.symmetry import copied_places, with_mirrored
 from pixace.errors import UsageError
@@ -257,7 +259,12 @@ class Predictor:
         copied = None
         if settings.symmetry != NONE:
             copied = copied_places(kept, settings.symmetry, self.config.pictures)
-        yield from drawing_steps(sampler, settings, known, tile, words, copied)
+        judge = self._seam_judge if settings.seamless_axes and settings.best_of > 1 else None
+        yield from drawing_steps(sampler, settings, known, tile, words, copied, judge)
+
+    @functools.cached_property
+    def _seam_judge(self) -> SeamJudge:
+        return SeamJudge(self._stored)
 
     def _recipe(
         self,
