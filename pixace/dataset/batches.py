@@ -16,7 +16,7 @@ from pixace.tokens.order import PixelOrder
 from pixace.tokens.text import text_tokens
 
 # What is drawn by lot for each position of a stream, besides its picture.
-_MIRRORING, _ALTERNATIVE, _DROPPING = range(3)
+_MIRRORING, _ALTERNATIVE, _DROPPING, _ROLL_DOWN, _ROLL_RIGHT = range(5)
 
 
 class Batch(NamedTuple):
@@ -43,6 +43,7 @@ def training_batches(
     start: int = 0,
     mirror: PixelOrder | None = None,
     captions: ShownCaptions | None = None,
+    roll: PixelOrder | None = None,
 ) -> Iterator[Batch]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
 
@@ -54,12 +55,14 @@ def training_batches(
     Args:
       tokens: unsigned integers (N, L).
       batch_size: B; may be larger than N.
-      seed: of the shuffle and of the mirroring.
+      seed: of the shuffle, and of all else that is drawn by lot.
       start: number of images that the stream has already yielded.
       mirror: the order of their pixels, to flip every picture left to right with probability one
         half; None flips none.
       captions: of the pictures; one that tells left from right keeps its picture from being
         flipped. None for a model that knows no words.
+      roll: the order of their pixels, to shift every picture, after that, by any number of rows and
+        columns; what leaves it at a side comes in at the opposite one. None shifts none.
 
     Yields:
       B pictures.
@@ -68,14 +71,14 @@ def training_batches(
     dataset = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
         .map(
-            _choices(len(tokens), seed, mirror is not None, captions is not None),
+            _choices(len(tokens), seed, mirror is not None, captions is not None, roll),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
-    for rows, flips, *draws in dataset.as_numpy_iterator():
+    for rows, flips, shifts, *draws in dataset.as_numpy_iterator():
         pictures = tokens[rows].astype(np.int32)
         texts = None
         if captions is not None:
@@ -84,10 +87,14 @@ def training_batches(
             texts = text_tokens(shown, captions.length)
         if mirrored is not None:
             pictures[flips] = pictures[flips][:, mirrored]
+        if roll is not None:
+            pictures = roll.rolled(pictures, *shifts.T)
         yield Batch(pictures, captions=texts)
 
 
-def _choices(n_images: int, seed: int, has_mirror: bool, has_captions: bool) -> Callable[..., Any]:
+def _choices(
+    n_images: int, seed: int, has_mirror: bool, has_captions: bool, roll: PixelOrder | None
+) -> Callable[..., Any]:
     """Returns what makes of a position in the stream all that is drawn by lot for it.
 
     Args:
@@ -95,11 +102,14 @@ def _choices(n_images: int, seed: int, has_mirror: bool, has_captions: bool) -> 
       seed: of the stream.
       has_mirror: whether pictures are flipped.
       has_captions: whether captions are shown.
+      roll: the order of the pixels of pictures that are shifted.
     """
 
-    def drawn(purpose: int, position: tf.Tensor) -> tf.Tensor:
+    def drawn(purpose: int, position: tf.Tensor, n_numbers: int | None = None) -> tf.Tensor:
         key = tf.stack([tf.constant(seed + purpose * (MAX_SEED + 1), tf.int64), position])
-        return tf.random.stateless_uniform([], key)
+        if n_numbers is None:
+            return tf.random.stateless_uniform([], key)
+        return tf.random.stateless_uniform([], key, 0, n_numbers, tf.int32)
 
     def choose(position: tf.Tensor) -> tuple[tf.Tensor, ...]:
         passes, place = position // n_images, position % n_images
@@ -107,9 +117,13 @@ def _choices(n_images: int, seed: int, has_mirror: bool, has_captions: bool) -> 
         key = tf.stack([tf.constant(seed, tf.int64), passes])
         row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
         flip = has_mirror and drawn(_MIRRORING, position) < 0.5
+        shift: Any = ()
+        if roll is not None:
+            down = drawn(_ROLL_DOWN, position, roll.height)
+            shift = tf.stack([down, drawn(_ROLL_RIGHT, position, roll.width)])
         if not has_captions:
-            return row, flip
-        return row, flip, drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
+            return row, flip, shift
+        return row, flip, shift, drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
 
     return choose
 

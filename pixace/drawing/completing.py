@@ -10,6 +10,7 @@ import numpy as np
 from pixace.drawing.guidance import Guide
 from pixace.drawing.particles import FREE, Known
 from pixace.drawing.sampler import Sampler
+from pixace.drawing.symmetry import DRAWN
 
 
 class PartialDrawing(NamedTuple):
@@ -42,6 +43,7 @@ def complete(
     picture_ids: np.typing.ArrayLike | None = None,
     guide: Guide | None = None,
     known: Known | None = None,
+    copied: np.ndarray | None = None,
 ) -> Iterator[PartialDrawing]:
     """Extends prompts to `length` tokens, yielding the pictures so far after each token.
 
@@ -54,6 +56,8 @@ def complete(
       picture_ids: see `Sampler.stream`.
       guide: see `Sampler.stream`.
       known: pixels after the prompt that are not drawn; None draws all of them.
+      copied: from which place each pixel takes its token, int32 (L,), or DRAWN; None copies none.
+        The likelihood of what was drawn is without copies.
 
     Yields:
       Pictures of t = T .. length tokens; the first are the prompts themselves.
@@ -68,7 +72,7 @@ def complete(
     yield PartialDrawing(tokens[:, :done], drawn, of_known, log_probs[..., :done])
     if done == length:
         return
-    steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide, known)
+    steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide, known, copied)
     for position, pixels in zip(range(done, length), steps, strict=False):
         tokens[:, position] = pixels.tokens
         log_probs[..., position] = pixels.log_probs.reshape(nats.shape[1:])
@@ -76,7 +80,8 @@ def complete(
         is_known = np.zeros(len(tokens), int)
         if known is not None:
             is_known = (known.tokens[:, position] != FREE).astype(int)
-        more[is_known, np.arange(len(tokens))] = pixels.log_probs.reshape(len(tokens), -1)
+        if copied is None or copied[position] == DRAWN:
+            more[is_known, np.arange(len(tokens))] = pixels.log_probs.reshape(len(tokens), -1)
         nats = nats + more
         if pixels.parents is not None and (pixels.parents != np.arange(len(tokens))).any():
             tokens, nats = tokens[pixels.parents], nats[:, pixels.parents]

@@ -13,6 +13,7 @@ from PIL import Image
 from pixace.drawing.prompts import Prompt, kept_of_all
 from pixace.drawing.recipe import Recipe
 from pixace.drawing.region import has_islands
+from pixace.drawing.symmetry import DRAWN, also_mirrored, copied_places
 from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.labels import labelled
@@ -167,7 +168,9 @@ class Drawing:
         Args:
           n_more_columns: how many more the collage shows at the right of each row.
         """
-        n_drawn = int((~self.kept).sum())
+        symmetry = self.recipe.drawing.symmetry, self.recipe.config.pictures
+        known = also_mirrored(self.kept, *symmetry)
+        n_drawn = int((~known & (copied_places(known, *symmetry) == DRAWN)).sum())
         first, n_each = len(self.columns) - len(self.tokens), len(self.columns) + n_more_columns
         layout = self.recipe.layout_with(n_more_columns)
         places = [layout.place(row, n_each) for row in range(len(self.log_likelihood))]
@@ -180,7 +183,7 @@ class Drawing:
                 **({**words, "guidance": guidance} if words else {}),
                 "log_likelihood": float(nats),
                 "bits_per_pixel": float(-nats / math.log(2) / n_drawn) if n_drawn else None,
-                **({"kept_log_likelihood": float(of_kept)} if has_islands(self.kept) else {}),
+                **({"kept_log_likelihood": float(of_kept)} if has_islands(known) else {}),
             }
             for (line, left), words, *row in zip(
                 places, said, self.log_likelihood, self.kept_log_likelihood, strict=True

@@ -22,6 +22,7 @@ from pixace.drawing.painted import Painted
 from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
 from pixace.drawing.recipe import Recipe, read_recipe
 from pixace.drawing.region import Mask, kept_of_prompts, open_mask
+from pixace.drawing.symmetry import check_symmetry
 from pixace.errors import UsageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.reading import is_url
@@ -106,6 +107,7 @@ def plan_of(request: DrawRequest) -> Plan:
     outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
     reading = _reading(request, drawing)
     prompts = open_prompts(sources, pictures, kept, allow_private_urls=request.allow_private_urls)
+    check_symmetry(prompts, drawing.symmetry, pictures)
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
     return Plan(
@@ -176,6 +178,8 @@ def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
     like = {} if recipe is None else recipe.drawing.to_dict()
     if request.mask is not None or {"cut", "keep"} & {*named}:  # the recipe's are of other parts
         like = {name: value for name, value in like.items() if name not in _OF_PARTS}
+    if "tile" in named:  # which says how many candidates there are, unless they are named, too
+        like.pop("best_of", None)
     said = [named[name] for name in ("text", "class_name") if name in named]
     if said:
         dropped = {"text", "class_name"} | (set() if any(said) else NEEDS_WORDS)

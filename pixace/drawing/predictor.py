@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import logging
 import secrets
@@ -26,11 +27,13 @@ from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, op
 from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.region import Mask, MaskSource, has_islands, kept_of_prompts, open_mask
 from pixace.drawing.sampler import Sampler
+from pixace.drawing.seams import SeamJudge
 from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
+from pixace.drawing.symmetry import copied_places, with_mirrored
 from pixace.errors import UsageError
 from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
-from pixace.settings.drawing import DrawingSettings
+from pixace.settings.drawing import NONE, DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.system.files import file_sha256
@@ -216,6 +219,8 @@ class Predictor:
         if prompts:  # each of them for each text
             tokens = np.stack([np.where(kept, prompt.tokens, FREE) for prompt in prompts])
             known[:] = np.tile(tokens, (len(known) // len(prompts), 1))
+        names = [prompt.name for prompt in prompts]
+        known = with_mirrored(known, settings.symmetry, self.config.pictures, names)
         for step in each_computing(self._steps(settings, known, tile)):
             pictures.add(step)
             if step.n_done == step.n_total:
@@ -256,7 +261,15 @@ class Predictor:
         sampler = self._sampler(
             size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
         )
-        yield from drawing_steps(sampler, settings, known, tile, words)
+        copied = None
+        if settings.symmetry != NONE:
+            copied = copied_places(kept, settings.symmetry, self.config.pictures)
+        judge = self._seam_judge if settings.seamless_axes and settings.best_of > 1 else None
+        yield from drawing_steps(sampler, settings, known, tile, words, copied, judge)
+
+    @functools.cached_property
+    def _seam_judge(self) -> SeamJudge:
+        return SeamJudge(self._stored)
 
     def _recipe(
         self,

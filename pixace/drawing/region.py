@@ -12,6 +12,7 @@ from PIL import Image
 
 from pixace.drawing.painted import Painted
 from pixace.drawing.recipe import UsedFile
+from pixace.drawing.symmetry import also_mirrored
 from pixace.errors import UsageError
 from pixace.pictures.fitting import fitted_mask
 from pixace.pictures.reading import read_image
@@ -89,7 +90,8 @@ def kept_of_prompts(
     if said and not n_prompts:
         raise UsageError(f"{said[0]} needs a prompt to keep pixels of")
     kept = _kept(settings, pictures, n_prompts, mask)
-    if (settings.particles or 1) > 1 and not has_islands(kept):
+    known = also_mirrored(kept, settings.symmetry, pictures)
+    if (settings.particles or 1) > 1 and not has_islands(known):
         raise UsageError(
             "particles are weighed by kept pixels that come after drawn ones, and here none do; "
             "see --mask and --keep"

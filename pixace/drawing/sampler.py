@@ -12,13 +12,14 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
 from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
+from pixace.drawing.copying import copied_or, next_places, tokens_so_far
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.drawing.particles import FREE, Given, Known, known_next, weighed
@@ -36,7 +37,19 @@ PROMPT_PER_CALL = 1024  # pixels read at once, which bounds the memory that atte
 # that 512 take as long as 1024.
 _CACHE_LENGTHS = (256, 768, 1536, 3072)
 
-_Start: TypeAlias = tuple[ArrayTree, Array]  # the model's memory, and the last token, int32 (B, 1)
+
+class _Start(NamedTuple):
+    """What the next pixels are drawn after.
+
+    Attributes:
+      memory: the model's.
+      last: token of each row, int32 (B * R, 1).
+      so_far: all tokens of the pictures, int32 (B, L); None where none is copied.
+    """
+
+    memory: ArrayTree
+    last: Array
+    so_far: Array | None
 
 
 class NextPixels(NamedTuple):
@@ -141,16 +154,21 @@ class Sampler:
         picture_ids: np.typing.ArrayLike | None,
         guide: Guide | None = None,
         known: Known | None = None,
+        copied: np.ndarray | None = None,
     ) -> Iterator[NextPixels]:
-        """As `stream`, but yields more of each pixel, and takes what is known as it comes."""
+        """As `stream`, but yields more of each pixel, and takes what is known as it comes.
+
+        Of a picture some pixels may be copies, see `symmetry.copied_places`; `copied` says which.
+        """
         check_sampling(np.ravel(temperatures).tolist())
         require_int("seed", seed, 0, MAX_SEED)
         if len(temperatures) != self.batch_size:
             raise ValueError(f"{len(temperatures)} temperatures for {self.batch_size} rows")
         if prompt is not None and prompt.shape[1] > self._full_length:
             raise ValueError(f"a prompt of {prompt.shape[1]}, the model holds {self._full_length}")
-        start = np.full((self.batch_size, 1), PAD_ID, np.int32)
-        fed = start if prompt is None else np.concatenate([start, prompt], axis=1)
+        fed = np.full((self.batch_size, 1), PAD_ID, np.int32)
+        if prompt is not None:
+            fed = np.concatenate([fed, prompt], axis=1)
         fed = np.repeat(fed, self.n_rows, axis=0)
         done = fed.shape[1] - 1
         ids = np.arange(self.batch_size) if picture_ids is None else np.asarray(picture_ids)
@@ -159,6 +177,9 @@ class Sampler:
         mix = None if guide is None or self.n_rows == 1 else jnp.asarray(guide.weights)
         memory, room = self._memory_after(fed[:, :-1], guide)
         last = jnp.asarray(fed[:, -1:])
+        so_far = None
+        if copied is not None:
+            so_far = tokens_so_far(prompt, self.batch_size, len(copied))
         log_weights = jnp.zeros((self.batch_size // self.n_particles, self.n_particles))
         while done < self._full_length:
             if done == room:
@@ -168,8 +189,10 @@ class Sampler:
             given = None
             if known is not None:
                 given = known_next(known, done, _PIXELS_PER_CALL, log_weights)
-            (memory, last), drawn = self._draw(
-                self._weights, (memory, last), keys, temperature, done, count, mix, given
+            places = None if copied is None else next_places(copied, done, _PIXELS_PER_CALL)
+            start = _Start(memory, last, so_far)
+            (memory, last, so_far), drawn = self._draw(
+                self._weights, start, keys, temperature, done, count, mix, given, places
             )
             parts = [np.asarray(part)[:count] for part in drawn]
             yield from itertools.starmap(NextPixels, zip(*parts, strict=True))
@@ -221,18 +244,21 @@ class Sampler:
         count: Array,
         mix: Array | None,
         given: Given | None,
+        places: Array | None,
     ) -> tuple[_Start, list[Array]]:
         """Draws `count` pixels one after another.
 
         Args:
           weights: of the model.
-          start: its memory, and the last token of each row, int32 (B * R, 1).
+          start: its memory, and what has been drawn.
           keys: uint32 (B, 2), one per picture.
           temperature: float32 (B, 1).
           done: pixels there already.
           count: up to `_PIXELS_PER_CALL`.
           mix: the guide's weights, float32 (B, R); None where R is 1.
           given: what is known of these pixels; None where all is drawn.
+          places: from which place of the picture each is copied, int32 (_PIXELS_PER_CALL,), or
+            DRAWN; None where none is.
 
         Returns:
           What `start` is for the next call, and what `NextPixels` has of each pixel, of all of
@@ -241,7 +267,7 @@ class Sampler:
         noise = pixel_noise(keys, done + jnp.arange(_PIXELS_PER_CALL))
 
         def draw(i: Array, carry: ArrayTree) -> ArrayTree:
-            memory, last, log_weights, drawn = carry
+            (memory, last, so_far), log_weights, drawn = carry
             logits, memory = self._forward(weights, memory, last)
             logits = logits[:, -1]
             mixed = logits
@@ -250,23 +276,27 @@ class Sampler:
             choice = choose(mixed, temperature, noise[i], self._filter)
             if given is not None:
                 choice = jnp.where(given.tokens[i] == FREE, choice, given.tokens[i])
+            if places is not None:
+                choice = copied_or(choice, so_far, places[i])
+                so_far = so_far.at[:, done + i].set(choice)
             fed = (choice if mix is None else jnp.repeat(choice, self.n_rows))[:, None]
             chosen = jnp.take_along_axis(logits, fed, axis=-1)[:, 0]
             pixels: tuple[Array, ...] = choice, chosen - jax.nn.logsumexp(logits, axis=-1)
             if given is not None:
                 parents, log_weights = weighed(log_weights, pixels[1], noise[i], given, i)
                 memory = in_place_of(memory, parents, self.n_rows)
+                so_far = None if so_far is None else so_far[parents]
                 pixels = (*pixels, parents, log_weights)
             drawn = [all_.at[i].set(one) for all_, one in zip(drawn, pixels, strict=True)]
-            return memory, fed, log_weights, drawn
+            return _Start(memory, fed, so_far), log_weights, drawn
 
         n_pictures, n_calls = self.batch_size, _PIXELS_PER_CALL
         drawn = [
             jnp.zeros((n_calls, n_pictures), jnp.int32),
-            jnp.zeros((n_calls, len(start[1])), jnp.float32),
+            jnp.zeros((n_calls, len(start.last)), jnp.float32),
         ]
         if given is not None:
             drawn += [drawn[0], jnp.zeros((n_calls, *given.log_weights.shape), jnp.float32)]
         log_weights = None if given is None else given.log_weights
-        memory, last, _, drawn = jax.lax.fori_loop(0, count, draw, (*start, log_weights, drawn))
-        return (memory, last), drawn
+        start, _, drawn = jax.lax.fori_loop(0, count, draw, (start, log_weights, drawn))
+        return start, drawn

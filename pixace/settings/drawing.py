@@ -24,6 +24,9 @@ _MAX_TIMES = 256
 MAX_PARTICLES = 256
 SIDES = ("top", "bottom", "left", "right")
 BY_PICTURE, BY_CAPTION = "picture", "caption"
+NONE, LEFT_RIGHT, TOP_BOTTOM = "none", "left-right", "top-bottom"
+_BEST_OF = 16  # drawn of each tile, where no number is named
+_AXES = {NONE: (), "x": (1,), "y": (0,), "xy": (0, 1)}  # rows are 0, columns are 1
 # By name, with what they are where nothing is said.
 _OF_WORDS = {"guidance": (1.0,), "best_of_by": BY_PICTURE, "labels": False}
 NEEDS_WORDS = frozenset(_OF_WORDS)
@@ -85,8 +88,9 @@ class DrawingSettings:
         1.0, "Draw only from the fewest colours that hold this share of the probability."
     )
     best_of: int = setting(
-        1,
+        None,
         "Draw this many candidates for each tile and keep the one that the model finds likeliest.",
+        unset=f"1, or {_BEST_OF} with --tile",
         bounds=(1, 1000),
     )
     unscale: bool = setting(
@@ -120,9 +124,22 @@ class DrawingSettings:
         choices=(BY_PICTURE, BY_CAPTION),
     )
     labels: bool = setting(False, "Show in the collage, below each row, which words it is of.")
+    symmetry: str = setting(
+        NONE,
+        "Mirror what is drawn exactly: left-right, top-bottom or both; or none.",
+        choices=(NONE, LEFT_RIGHT, TOP_BOTTOM, "both"),
+    )
+    # Elsewhere a tile is a place of the collage: what uses this asks for `seamless_axes`.
+    tile: str = setting(
+        NONE,
+        "Draw textures that are seamless when they are repeated along x, y or xy; or none.",
+        choices=tuple(_AXES),
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if self.best_of is None:
+            object.__setattr__(self, "best_of", 1 if self.tile == NONE else _BEST_OF)
         if not isinstance(self.temperature, list | tuple) or len(self.temperature) > _MAX_COLUMNS:
             raise UsageError(f"temperature must be at most {_MAX_COLUMNS} numbers")
         check_sampling(self.temperature, top_k=self.top_k, top_p=self.top_p)
@@ -168,6 +185,11 @@ class DrawingSettings:
                 f"batch_size={self.batch_size} of each of {n_words} texts is more than {_MAX_ROWS} "
                 "pictures"
             )
+        if self.tile != NONE and self.best_of_by == BY_CAPTION:
+            raise UsageError(
+                "tile keeps the candidate with the least seams, best_of_by=caption another one; "
+                "leave one of them out"
+            )
         for name, usual in _OF_WORDS.items():
             if not n_words and getattr(self, name) != usual:
                 raise UsageError(f"{name} needs words, by --text or --class")
@@ -193,6 +215,11 @@ class DrawingSettings:
     def times(self) -> int | None:
         """How often each pixel is repeated both ways: 4 of "4x"; None where tiles have borders."""
         return int(self.scale[:-1]) if isinstance(self.scale, str) else None
+
+    @property
+    def seamless_axes(self) -> tuple[int, ...]:
+        """Along which axes a picture is to meet itself: 0 for the rows, 1 for the columns."""
+        return _AXES[self.tile]
 
     @functools.cached_property
     def text_prompts(self) -> tuple[tuple[TextPrompt, ...], ...]:

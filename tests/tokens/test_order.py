@@ -48,3 +48,12 @@ def test_mirrored_swaps_left_and_right(picture, permutation):
     order = PixelOrder(*SHAPE, permutation)
     swapped = order.sequence(picture)[order.mirrored()]
     np.testing.assert_array_equal(order.picture(swapped), picture[:, ::-1])
+
+
+@pytest.mark.parametrize("permutation", [None, BY_COLUMNS])
+def test_rolled_brings_in_at_one_side_what_leaves_at_the_other(picture, permutation):
+    order = PixelOrder(*SHAPE, permutation)
+    sequences = order.sequence(np.stack([picture, picture + 10, picture]))
+    shifted = order.picture(order.rolled(sequences, np.array([0, 1, -1]), np.array([0, 2, -4])))
+    expected = [picture, np.roll(picture + 10, (1, 2), (0, 1)), np.roll(picture, (-1, -4), (0, 1))]
+    np.testing.assert_array_equal(shifted, expected)

@@ -1,0 +1,123 @@
+"""Seams: the likelihood of rolled pictures, and the candidate that has most of it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pixace
+from pixace.drawing.draw_request import DrawRequest
+from pixace.drawing.predictor import Predictor
+from pixace.drawing.request import draw_to_files
+from pixace.drawing.seams import SeamJudge
+from pixace.errors import UsageError
+from pixace.settings.drawing import DrawingSettings
+from pixace.tokens.text import text_tokens
+from tests.conftest import train_tiny
+from tests.drawing.test_sampling_models import eval_log_probs
+from tests.tools.worded import write_worded
+
+EDGE = 6  # of the stored models' pictures
+WARNING = "not trained with --roll"
+
+
+@pytest.fixture(scope="module")
+def predictor(painted: Path, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    """Of a model that was trained on rolled pictures."""
+    weights_dir = tmp_path_factory.mktemp("rolled")
+    short = {"steps_per_epoch": 2, "n_epochs": 1}
+    train_tiny(painted, weights_dir, "rolled", "transformer", roll=True, **short)
+    return pixace.get_predictor("rolled", weights_dir=weights_dir)
+
+
+def by_definition(predictor: Predictor, tokens: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
+    """ln p of pictures, int (B, L), shifted by rows and columns."""
+    pictures = tokens.reshape(-1, EDGE, EDGE)
+    rolled = np.roll(pictures, shift, (1, 2)).reshape(tokens.shape)
+    stored = predictor._stored
+    return eval_log_probs(stored.config, stored.weights, rolled).sum(axis=1)
+
+
+@pytest.mark.parametrize(("axes", "shift"), [((0,), (3, 0)), ((1,), (0, 3)), ((0, 1), (3, 3))])
+def test_a_picture_is_worth_what_it_is_rolled_by_half(
+    predictor: Predictor, axes: tuple[int, ...], shift: tuple[int, int]
+):
+    tokens = np.random.default_rng(0).integers(2, 34, (3, EDGE * EDGE)).astype(np.int32)
+    merits = SeamJudge(predictor._stored).merits(tokens, axes) * EDGE * EDGE
+    np.testing.assert_allclose(merits, by_definition(predictor, tokens, shift), rtol=1e-4)
+
+
+def test_the_candidate_is_kept_that_is_likeliest_when_it_is_rolled(predictor: Predictor):
+    settings = DrawingSettings.of(batch_size=2, tile="xy", best_of=9, seed=1)  # two batches
+    candidates: dict[int, list[np.ndarray]] = {0: [], 1: []}
+    for step in predictor.stream(settings):
+        if step.tokens.shape[1] == EDGE * EDGE:
+            for (row, _, _), tokens in zip(step.places, step.tokens, strict=True):
+                candidates[row].append(tokens)
+    assert step.drawing is not None
+    for row, drawn in candidates.items():
+        best = by_definition(predictor, np.stack(drawn), (3, 3)).argmax()
+        np.testing.assert_array_equal(step.drawing.tokens[0][row], drawn[best])
+        alone = predictor.draw_as(settings, tile=(row, 0))
+        np.testing.assert_array_equal(alone.tokens[0][0], drawn[best])
+
+
+def test_sixteen_candidates_unless_named(predictor: Predictor):
+    assert DrawingSettings().best_of == 1
+    assert (
+        DrawingSettings(tile="x").best_of == 16
+        and DrawingSettings(tile="x", best_of=1).best_of == 1
+    )
+    plain, one = (predictor.draw(seed=1, tile="xy", **k) for k in ({}, {"best_of": 1}))
+    assert plain.recipe.drawing.best_of == 16
+    assert one.tokens[0].tolist() == predictor.draw(seed=1).tokens[0].tolist()
+
+
+def test_a_recipe_repeats_it_and_other_candidates_may_be_named(
+    predictor: Predictor, tmp_path: Path
+):
+    weights_dir = predictor._stored.path.parent.parent
+    plain = {"weights_dir": weights_dir}
+
+    def draw(out: str, **request: object) -> tuple[bytes, DrawingSettings]:
+        drawn = draw_to_files(DrawRequest(**plain, out=tmp_path / out, **request))
+        return (tmp_path / out).read_bytes(), drawn.drawing.recipe.drawing
+
+    first, _ = draw("a.png", model_name="rolled", drawing={"seed": 3, "tile": "x", "scale": "2x"})
+    again, settings = draw("b.png", like=tmp_path / "a.png")
+    assert again == first and (settings.tile, settings.best_of) == ("x", 16)
+    _, settings = draw("c.png", like=tmp_path / "a.png", drawing={"tile": "none"})
+    assert (settings.tile, settings.best_of) == ("none", 1)
+    _, settings = draw("d.png", like=tmp_path / "c.png", drawing={"tile": "y"})
+    assert (settings.tile, settings.best_of) == ("y", 16)
+    _, settings = draw("e.png", like=tmp_path / "d.png", drawing={"best_of": 2})
+    assert (settings.tile, settings.best_of) == ("y", 2)
+
+
+def test_a_model_that_was_not_trained_for_it_is_warned_of(
+    predictor: Predictor, weights_dir: Path, caplog: pytest.LogCaptureFixture
+):
+    plain = pixace.get_predictor("transformer", weights_dir=weights_dir)
+    with caplog.at_level(logging.WARNING):
+        predictor.draw(tile="x", best_of=2)
+        plain.draw(best_of=2)
+        assert WARNING not in caplog.text
+        plain.draw(tile="x", best_of=2)
+        assert caplog.text.count(WARNING) == 1
+
+
+def test_words_tell_how_likely_a_rolled_picture_is(tmp_path: Path):
+    write_worded(tmp_path, "transformer")
+    worded = pixace.get_predictor("transformer", weights_dir=tmp_path)
+    settings = {"text": "frog", "guidance": 2, "seed": 1, "batch_size": 3}
+    drawn = worded.draw(**settings, tile="xy", best_of=5, symmetry="left-right")
+    judge, captions = SeamJudge(worded._stored), np.repeat(text_tokens(["frog"], 12), 3, axis=0)
+    merits = judge.merits(drawn.tokens[0], (0, 1), captions)
+    first = worded.draw(**settings, symmetry="left-right").tokens[0]
+    assert (merits >= judge.merits(first, (0, 1), captions)).all()
+    assert (first != drawn.tokens[0]).any()
+    with pytest.raises(UsageError, match="tile keeps the candidate with the least seams"):
+        worded.draw(text="frog", tile="x", best_of_by="caption")
