@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixace.drawing.overlay import Overlay
 from pixace.drawing.prompts import Prompt, kept_of_all
 from pixace.drawing.recipe import Recipe
 from pixace.drawing.region import has_islands
@@ -34,6 +35,7 @@ class Drawing:
       recipe: what draws them again.
       kept_log_likelihood: float64 (N, C), ln p likewise of those kept pixels that come after drawn
         ones, each given all before it.
+      overlay: what was kept in all of them besides; None where there was none.
     """
 
     tokens: tuple[np.ndarray, ...]
@@ -41,6 +43,7 @@ class Drawing:
     prompts: tuple[Prompt, ...]
     recipe: Recipe
     kept_log_likelihood: np.ndarray
+    overlay: Overlay | None = None
 
     @property
     def seed(self) -> int:
@@ -56,8 +59,9 @@ class Drawing:
 
     @property
     def kept(self) -> np.ndarray:
-        """Which pixels of each prompt were kept, bool (L,); the others were drawn."""
-        return kept_of_all(self.prompts, self.recipe.config.n_pixels)
+        """Which pixels were kept, bool (L,), of prompts and overlay; the others were drawn."""
+        kept = kept_of_all(self.prompts, self.recipe.config.n_pixels)
+        return kept if self.overlay is None else kept | self.overlay.kept
 
     @property
     def columns(self) -> list[np.ndarray]:

@@ -21,12 +21,14 @@ from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
 from pixace.drawing.layout import is_grid_usual
 from pixace.drawing.opening import open_to_draw
+from pixace.drawing.painted import NOTHING, Painted, followed, open_painted
 from pixace.drawing.particles import FREE
 from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
 from pixace.drawing.recipe import Recipe, with_names
-from pixace.drawing.region import Mask, MaskSource, has_islands, kept_of_prompts, open_mask
+from pixace.drawing.region import Mask, has_islands, kept_of_prompts, open_mask
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
+from pixace.drawing.used_files import PictureSource
 from pixace.errors import UsageError
 from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
@@ -84,7 +86,9 @@ class Predictor:
         temperature: float | Sequence[float] = 1.0,
         scale: int | str = 256,
         *,
-        mask: MaskSource | None = None,
+        mask: PictureSource | None = None,
+        init: PictureSource | None = None,
+        overlay: PictureSource | None = None,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
         **settings: Any,
@@ -104,6 +108,10 @@ class Predictor:
             exactly, without borders.
           mask: which parts of the prompts to draw, in the place of `cut`: a file or a picture,
             white or transparent there, and black where they are kept.
+          init: a rough sketch that every picture follows by its colours, a file or a picture; how
+            much is said by `init_strength`.
+          overlay: what to keep in every picture, a file or a picture: its opaque pixels, over those
+            of prompts, if there are some.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
           **settings: the other fields of `DrawingSettings`, such as `seed`, `text` or `best_of`;
@@ -113,7 +121,7 @@ class Predictor:
         Raises:
           UsageError: a setting is unknown or out of range, a palette cannot be read, or there are
             words for a model that knows none, or no such class.
-          ImageError: a prompt or a mask that cannot be read.
+          ImageError: a prompt or another picture that cannot be read.
         """
         named = DrawingSettings.of(
             **with_palette(settings),
@@ -125,9 +133,10 @@ class Predictor:
         sources = listed(prompts)
         pictures = dataclasses.replace(self.config.pictures, unscale=named.unscale)
         where = None if mask is None else open_mask(mask, pictures)
-        kept = kept_of_prompts(named, pictures, len(sources), where)
+        painted = open_painted(init, overlay, pictures)
+        kept = kept_of_prompts(named, pictures, len(sources), where, painted.overlay)
         opened = open_prompts(sources, pictures, kept, allow_private_urls=allow_private_urls)
-        return self.draw_as(named, opened, progress, mask=where)
+        return self.draw_as(named, opened, progress, mask=where, painted=painted)
 
     @_with_signature_of(draw)
     def predict(self, *arguments: Any, **options: Any) -> Image.Image:
@@ -152,6 +161,7 @@ class Predictor:
         tile: tuple[int, int] | None = None,
         *,
         mask: Mask | None = None,
+        painted: Painted = NOTHING,
         is_grid: bool | None = None,
     ) -> Drawing:
         """Draws what `draw` does, from checked settings and prompts that are open already.
@@ -162,6 +172,7 @@ class Predictor:
           progress: called after each pixel.
           tile: see `Recipe.tile`; None draws all pictures.
           mask: what to draw of the prompts; None is what `settings` say.
+          painted: what to follow and to keep in every picture.
           is_grid: see `Recipe.is_grid`; None decides as for a new drawing.
 
         Raises:
@@ -169,7 +180,9 @@ class Predictor:
             or words that the model does not know.
         """
         drawing = None
-        for step in self.stream(settings, prompts, tile, mask=mask, is_grid=is_grid):
+        for step in self.stream(
+            settings, prompts, tile, mask=mask, painted=painted, is_grid=is_grid
+        ):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
             drawing = step.drawing
@@ -183,6 +196,7 @@ class Predictor:
         tile: tuple[int, int] | None = None,
         *,
         mask: Mask | None = None,
+        painted: Painted = NOTHING,
         is_grid: bool | None = None,
     ) -> Iterator[DrawingStep]:
         """Draws as `draw_as` does, and yields the unfinished pictures after each pixel.
@@ -195,20 +209,27 @@ class Predictor:
           prompts: see `draw_as`.
           tile: see `draw_as`.
           mask: see `draw_as`.
+          painted: see `draw_as`.
           is_grid: see `draw_as`.
 
         Raises:
           UsageError: see `draw_as`.
         """
         check_known(settings, self.config, self._stored.words)
+        settings, painted = followed(settings, painted)
+        overlay = painted.overlay
+        wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask, overlay)
         kept = kept_of_all(prompts, self.config.n_pixels)
-        wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask)
-        if (kept != wanted).any():  # the recipe would say something else than what is drawn
+        if (
+            prompts and (kept != wanted).any()
+        ):  # the recipe would say something else than what is drawn
             raise UsageError("prompts keep other pixels than the settings, or the mask, say")
         if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
-        recipe = self._recipe(settings, prompts, tile, mask, is_grid)
+        if overlay is not None:
+            prompts = overlay.over_prompts(prompts)
+        recipe = self._recipe(settings, prompts, tile, mask, painted, is_grid)
         rows, columns = recipe.layout.rows, recipe.layout.columns
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
@@ -216,17 +237,24 @@ class Predictor:
         if prompts:  # each of them for each text
             tokens = np.stack([np.where(kept, prompt.tokens, FREE) for prompt in prompts])
             known[:] = np.tile(tokens, (len(known) // len(prompts), 1))
-        for step in each_computing(self._steps(settings, known, tile)):
+        if overlay is not None:
+            known = overlay.over(known)
+        for step in each_computing(self._steps(settings, known, tile, painted)):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
-                    pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known
-                )
+                    pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known,
+                    overlay,
+                )  # fmt: skip
                 step = dataclasses.replace(step, drawing=drawing)
             yield step
 
     def _steps(
-        self, settings: DrawingSettings, known: np.ndarray, tile: tuple[int, int] | None
+        self,
+        settings: DrawingSettings,
+        known: np.ndarray,
+        tile: tuple[int, int] | None,
+        painted: Painted,
     ) -> Iterator[DrawingStep]:
         """Yields all steps, without the drawing in the last one.
 
@@ -234,6 +262,7 @@ class Predictor:
           settings: how to draw, with a seed.
           known: int32 tokens (N, L) of what is kept, FREE elsewhere.
           tile: see `draw_as`.
+          painted: see `draw_as`.
         """
         n_columns, kept = len(settings.columns), known[0] != FREE
         if kept.all():
@@ -251,7 +280,9 @@ class Predictor:
         sampler = self._sampler(
             size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
         )
-        yield from drawing_steps(sampler, settings, known, tile, words)
+        sketch = painted.sketch
+        pull = None if sketch is None else sketch.pull(settings.init_strength)
+        yield from drawing_steps(sampler, settings, known, tile, words, pull)
 
     def _recipe(
         self,
@@ -259,6 +290,7 @@ class Predictor:
         prompts: Sequence[Prompt],
         tile: tuple[int, int] | None,
         mask: Mask | None,
+        painted: Painted,
         is_grid: bool | None,
     ) -> Recipe:
         """Returns what draws the same again."""
@@ -274,6 +306,8 @@ class Predictor:
             prompts=(None,) * len(prompts),
             tile=tile,
             mask=None if mask is None else mask.used,
+            init=None if painted.sketch is None else painted.sketch.used,
+            overlay=None if painted.overlay is None else painted.overlay.used,
             is_grid=is_grid and tile is None,
         )
         return with_names(recipe, [prompt.name for prompt in prompts])

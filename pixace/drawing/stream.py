@@ -12,6 +12,7 @@ from pixace.drawing.completing import complete
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.particles import FREE, Known, drawn_by_weight
+from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
 from pixace.settings.drawing import DrawingSettings
 
@@ -92,6 +93,7 @@ def drawing_steps(
     known: np.ndarray,
     tile: tuple[int, int] | None = None,
     words: Words | None = None,
+    pull: Pull | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
 
@@ -103,6 +105,7 @@ def drawing_steps(
       tile: row and column of the only one to draw, whose places are then row 0, column 0; None
         draws them all. It is drawn in the same batches, as another one might round otherwise.
       words: what is said, to a model that knows words; None says nothing.
+      pull: what pulls every picture; None does not.
     """
     n_rows, n_pixels = known.shape
     shape = (n_rows, len(settings.columns), settings.best_of)
@@ -121,7 +124,7 @@ def drawing_steps(
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
         own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
         shown = places[own] if tile is None else places[own] - (*tile, 0)
-        for step in _batch_steps(sampler, settings, places, known, n_kept, words):
+        for step in _batch_steps(sampler, settings, places, known, n_kept, words, pull):
             yield dataclasses.replace(
                 step,
                 places=shown,
@@ -141,6 +144,7 @@ def _batch_steps(
     known: np.ndarray,
     n_kept: int,
     words: Words | None,
+    pull: Pull | None,
 ) -> Iterator[DrawingStep]:
     """Draws one batch of B pictures; see `drawing_steps`.
 
@@ -151,6 +155,7 @@ def _batch_steps(
       known: see there.
       n_kept: how many of the first pixels are known.
       words: see there.
+      pull: see there.
     """
     assert settings.seed is not None  # a new one has been chosen where none was named
     n_particles = sampler.n_particles
@@ -173,6 +178,7 @@ def _batch_steps(
         picture_ids=ids,
         guide=None if said is None else said.guide,
         known=Known(tokens, judges) if has_more else None,
+        pull=pull,
     ):
         chosen = np.arange(len(places)) * n_particles
         if state.log_weights is not None:
