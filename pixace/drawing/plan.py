@@ -13,11 +13,11 @@ from PIL import Image
 from pixace.checkpoints.config_file import CONFIG_NAME
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
+from pixace.drawing.canvas import Canvas, followed, open_canvas
 from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.known_words import require_words
 from pixace.drawing.layout import Layout, is_grid_usual, layout_of
 from pixace.drawing.outputs import Outputs
-from pixace.drawing.painted import Painted, followed, open_painted
 from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
 from pixace.drawing.recipe import USED_FILES, Recipe, read_recipe
 from pixace.drawing.region import Mask, kept_of_prompts, open_mask
@@ -47,7 +47,7 @@ class Plan(NamedTuple):
       drawing: how to draw.
       prompts: what to complete.
       mask: what to draw of them; None is what `drawing` says.
-      painted: what to follow and to keep, whatever is completed.
+      canvas: what to follow and to keep, whatever is completed.
       tile: the only result to draw; None draws all.
       is_grid: whether rows of the collage stand side by side; see `Recipe.is_grid`.
       outputs: where to write it.
@@ -61,7 +61,7 @@ class Plan(NamedTuple):
     drawing: DrawingSettings
     prompts: tuple[Prompt, ...]
     mask: Mask | None
-    painted: Painted
+    canvas: Canvas
     tile: tuple[int, int] | None
     is_grid: bool
     outputs: Outputs
@@ -92,9 +92,9 @@ def plan_of(request: DrawRequest) -> Plan:
     refuse_to_replace_images(replaced, {"nearest": request.nearest})
     pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
     mask = None if "mask" not in used else open_mask(used["mask"], pictures)
-    painted = open_painted(used.get("init"), used.get("overlay"), pictures)
-    drawing, painted = followed(drawing, painted)
-    kept = kept_of_prompts(drawing, pictures, len(sources), mask, painted.overlay)
+    canvas = open_canvas(used.get("init"), used.get("overlay"), pictures)
+    drawing, canvas = followed(drawing, canvas)
+    kept = kept_of_prompts(drawing, pictures, len(sources), mask, canvas.overlay)
     tile = _tile(request, recipe)
     is_grid = _is_grid(request, recipe, drawing.n_rows(len(sources)), len(sources))
     layout = layout_of(
@@ -118,7 +118,7 @@ def plan_of(request: DrawRequest) -> Plan:
         drawing,
         prompts,
         mask,
-        painted,
+        canvas,
         tile,
         is_grid,
         outputs,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,18 +15,26 @@ from PIL import Image
 from pixace.backend.door import each_computing
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
+from pixace.drawing.canvas import EMPTY, Canvas, followed, open_canvas
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
 from pixace.drawing.layout import is_grid_usual
 from pixace.drawing.opening import open_to_draw
-from pixace.drawing.painted import NOTHING, Painted, followed, open_painted
 from pixace.drawing.particles import FREE
 from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
+from pixace.drawing.pull import Pull
 from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.region import Mask, has_islands, kept_of_prompts, open_mask
 from pixace.drawing.sampler import Sampler
-from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
+from pixace.drawing.signature import with_signature_of
+from pixace.drawing.stream import (
+    BestPictures,
+    DrawingStep,
+    drawing_steps,
+    known_pixels,
+    whole_prompts,
+)
 from pixace.drawing.used_files import PictureSource
 from pixace.errors import UsageError
 from pixace.models.stored import StoredModel
@@ -43,20 +50,6 @@ _log = logging.getLogger(__name__)
 _PARTICLES = 16  # where kept pixels come after drawn ones, and no number is named
 
 Progress = Callable[[int, int], None]  # pixels drawn of each picture, pixels to draw, all batches
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _with_signature_of(other: Callable[P, Any]) -> Callable[[Callable[..., T]], Callable[P, T]]:
-    """Gives the signature of another function to one that hands on all its arguments to it."""
-
-    def mark(function: Callable[..., T]) -> Callable[P, T]:
-        own = inspect.signature(function)
-        signature = inspect.signature(other).replace(return_annotation=own.return_annotation)
-        function.__signature__ = signature  # type: ignore[attr-defined]
-        return function
-
-    return mark
 
 
 class Predictor:
@@ -133,12 +126,12 @@ class Predictor:
         sources = listed(prompts)
         pictures = dataclasses.replace(self.config.pictures, unscale=named.unscale)
         where = None if mask is None else open_mask(mask, pictures)
-        painted = open_painted(init, overlay, pictures)
-        kept = kept_of_prompts(named, pictures, len(sources), where, painted.overlay)
+        canvas = open_canvas(init, overlay, pictures)
+        kept = kept_of_prompts(named, pictures, len(sources), where, canvas.overlay)
         opened = open_prompts(sources, pictures, kept, allow_private_urls=allow_private_urls)
-        return self.draw_as(named, opened, progress, mask=where, painted=painted)
+        return self.draw_as(named, opened, progress, mask=where, canvas=canvas)
 
-    @_with_signature_of(draw)
+    @with_signature_of(draw)
     def predict(self, *arguments: Any, **options: Any) -> Image.Image:
         """Returns the collage of what `draw` draws with these arguments.
 
@@ -161,7 +154,7 @@ class Predictor:
         tile: tuple[int, int] | None = None,
         *,
         mask: Mask | None = None,
-        painted: Painted = NOTHING,
+        canvas: Canvas = EMPTY,
         is_grid: bool | None = None,
     ) -> Drawing:
         """Draws what `draw` does, from checked settings and prompts that are open already.
@@ -172,7 +165,7 @@ class Predictor:
           progress: called after each pixel.
           tile: see `Recipe.tile`; None draws all pictures.
           mask: what to draw of the prompts; None is what `settings` say.
-          painted: what to follow and to keep in every picture.
+          canvas: what to follow and to keep in every picture.
           is_grid: see `Recipe.is_grid`; None decides as for a new drawing.
 
         Raises:
@@ -180,9 +173,7 @@ class Predictor:
             or words that the model does not know.
         """
         drawing = None
-        for step in self.stream(
-            settings, prompts, tile, mask=mask, painted=painted, is_grid=is_grid
-        ):
+        for step in self.stream(settings, prompts, tile, mask=mask, canvas=canvas, is_grid=is_grid):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
             drawing = step.drawing
@@ -196,7 +187,7 @@ class Predictor:
         tile: tuple[int, int] | None = None,
         *,
         mask: Mask | None = None,
-        painted: Painted = NOTHING,
+        canvas: Canvas = EMPTY,
         is_grid: bool | None = None,
     ) -> Iterator[DrawingStep]:
         """Draws as `draw_as` does, and yields the unfinished pictures after each pixel.
@@ -209,37 +200,34 @@ class Predictor:
           prompts: see `draw_as`.
           tile: see `draw_as`.
           mask: see `draw_as`.
-          painted: see `draw_as`.
+          canvas: see `draw_as`.
           is_grid: see `draw_as`.
 
         Raises:
           UsageError: see `draw_as`.
         """
         check_known(settings, self.config, self._stored.words)
-        settings, painted = followed(settings, painted)
-        overlay = painted.overlay
+        settings, canvas = followed(settings, canvas)
+        overlay = canvas.overlay
         wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask, overlay)
         kept = kept_of_all(prompts, self.config.n_pixels)
-        if (
-            prompts and (kept != wanted).any()
-        ):  # the recipe would say something else than what is drawn
+        if prompts and (kept != wanted).any():  # the recipe would say something else
             raise UsageError("prompts keep other pixels than the settings, or the mask, say")
         if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
         if overlay is not None:
             prompts = overlay.over_prompts(prompts)
-        recipe = self._recipe(settings, prompts, tile, mask, painted, is_grid)
+        recipe = self._recipe(settings, prompts, tile, mask, canvas, is_grid)
         rows, columns = recipe.layout.rows, recipe.layout.columns
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
-        known = np.full((settings.n_rows(len(prompts)), self.config.n_pixels), FREE, np.int32)
-        if prompts:  # each of them for each text
-            tokens = np.stack([np.where(kept, prompt.tokens, FREE) for prompt in prompts])
-            known[:] = np.tile(tokens, (len(known) // len(prompts), 1))
-        if overlay is not None:
-            known = overlay.over(known)
-        for step in each_computing(self._steps(settings, known, tile, painted)):
+        whole = [prompt.tokens for prompt in prompts]
+        if not prompts and overlay is not None:
+            whole = [overlay.tokens]
+        known = known_pixels(whole, wanted, settings.n_rows(len(prompts)))
+        pull = canvas.pull(settings.init_strength)
+        for step in each_computing(self._steps(settings, known, tile, pull)):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
@@ -254,7 +242,7 @@ class Predictor:
         settings: DrawingSettings,
         known: np.ndarray,
         tile: tuple[int, int] | None,
-        painted: Painted,
+        pull: Pull | None,
     ) -> Iterator[DrawingStep]:
         """Yields all steps, without the drawing in the last one.
 
@@ -262,7 +250,7 @@ class Predictor:
           settings: how to draw, with a seed.
           known: int32 tokens (N, L) of what is kept, FREE elsewhere.
           tile: see `draw_as`.
-          painted: see `draw_as`.
+          pull: what pulls every picture.
         """
         n_columns, kept = len(settings.columns), known[0] != FREE
         if kept.all():
@@ -280,8 +268,6 @@ class Predictor:
         sampler = self._sampler(
             size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
         )
-        sketch = painted.sketch
-        pull = None if sketch is None else sketch.pull(settings.init_strength)
         yield from drawing_steps(sampler, settings, known, tile, words, pull)
 
     def _recipe(
@@ -290,7 +276,7 @@ class Predictor:
         prompts: Sequence[Prompt],
         tile: tuple[int, int] | None,
         mask: Mask | None,
-        painted: Painted,
+        canvas: Canvas,
         is_grid: bool | None,
     ) -> Recipe:
         """Returns what draws the same again."""
@@ -306,8 +292,8 @@ class Predictor:
             prompts=(None,) * len(prompts),
             tile=tile,
             mask=None if mask is None else mask.used,
-            init=None if painted.sketch is None else painted.sketch.used,
-            overlay=None if painted.overlay is None else painted.overlay.used,
+            init=None if canvas.sketch is None else canvas.sketch.used,
+            overlay=None if canvas.overlay is None else canvas.overlay.used,
             is_grid=is_grid and tile is None,
         )
         return with_names(recipe, [prompt.name for prompt in prompts])

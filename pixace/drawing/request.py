@@ -102,7 +102,7 @@ def draw_to_files(
         progress,
         plan.tile,
         mask=plan.mask,
-        painted=plan.painted,
+        canvas=plan.canvas,
         is_grid=plan.is_grid,
     )
     nearest = None

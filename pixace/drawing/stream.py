@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -78,6 +78,19 @@ class BestPictures:
                 self.log_likelihood[row, column] = step.log_likelihood[number]
                 self.of_known[row, column] = step.of_known[number]
                 self._merit[row, column] = merit
+
+
+def known_pixels(pictures: Sequence[np.ndarray], kept: np.ndarray, n_rows: int) -> np.ndarray:
+    """Returns what is known of each of N rows, int32 (N, L): its token, or FREE.
+
+    Args:
+      pictures: int32 (L,) each, of which all rows in turn are; none where nothing is kept.
+      kept: bool (L,), which of their pixels are known.
+      n_rows: N.
+    """
+    nothing = np.full(len(kept), FREE, np.int32)
+    known = [np.where(kept, picture, nothing) for picture in pictures] or [nothing]
+    return np.tile(np.stack(known), (n_rows // len(known), 1))
 
 
 def whole_prompts(prompts: np.ndarray, n_columns: int) -> DrawingStep:
