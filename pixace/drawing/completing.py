@@ -9,6 +9,7 @@ import numpy as np
 
 from pixace.drawing.guidance import Guide
 from pixace.drawing.particles import FREE, Known
+from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.symmetry import DRAWN
 
@@ -22,7 +23,7 @@ class PartialDrawing(NamedTuple):
         under the model itself (temperature 1, all colours); of each row in turn, (B * R,), where a
         picture is R rows of the model.
       of_known: the same of those that were known, but for the prompt.
-      log_probs: float32 (B, R, t), ln p of each pixel, and 0 of those of the prompt.
+      log_probs: float32 (B, R, t), ln p of each pixel, and 0 of those of the prompt and of copies.
       log_weights: see `NextPixels`.
     """
 
@@ -44,6 +45,7 @@ def complete(
     guide: Guide | None = None,
     known: Known | None = None,
     copied: np.ndarray | None = None,
+    pull: Pull | None = None,
 ) -> Iterator[PartialDrawing]:
     """Extends prompts to `length` tokens, yielding the pictures so far after each token.
 
@@ -58,6 +60,7 @@ def complete(
       known: pixels after the prompt that are not drawn; None draws all of them.
       copied: from which place each pixel takes its token, int32 (L,), or DRAWN; None copies none.
         The likelihood of what was drawn is without copies.
+      pull: towards which colours pixels are drawn; None draws as the model does.
 
     Yields:
       Pictures of t = T .. length tokens; the first are the prompts themselves.
@@ -72,16 +75,16 @@ def complete(
     yield PartialDrawing(tokens[:, :done], drawn, of_known, log_probs[..., :done])
     if done == length:
         return
-    steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide, known, copied)
+    steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide, known, copied, pull)
     for position, pixels in zip(range(done, length), steps, strict=False):
         tokens[:, position] = pixels.tokens
-        log_probs[..., position] = pixels.log_probs.reshape(nats.shape[1:])
         more = np.zeros_like(nats)
         is_known = np.zeros(len(tokens), int)
         if known is not None:
             is_known = (known.tokens[:, position] != FREE).astype(int)
         if copied is None or copied[position] == DRAWN:
-            more[is_known, np.arange(len(tokens))] = pixels.log_probs.reshape(len(tokens), -1)
+            log_probs[..., position] = pixels.log_probs.reshape(nats.shape[1:])
+            more[is_known, np.arange(len(tokens))] = log_probs[..., position]
         nats = nats + more
         if pixels.parents is not None and (pixels.parents != np.arange(len(tokens))).any():
             tokens, nats = tokens[pixels.parents], nats[:, pixels.parents]

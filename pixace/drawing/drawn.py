@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixace.drawing.overlay import Overlay
 from pixace.drawing.prompts import Prompt, kept_of_all
 from pixace.drawing.recipe import Recipe
 from pixace.drawing.region import has_islands
@@ -37,6 +38,7 @@ class Drawing:
         ones, each given all before it.
       log_probs: float32 (N, C, L), ln p likewise of each pixel that the model has told of: 0 of
         those kept before all drawn ones.
+      overlay: what was kept in all of them besides; None where there was none.
     """
 
     tokens: tuple[np.ndarray, ...]
@@ -45,6 +47,7 @@ class Drawing:
     recipe: Recipe
     kept_log_likelihood: np.ndarray
     log_probs: np.ndarray
+    overlay: Overlay | None = None
 
     @property
     def seed(self) -> int:
@@ -60,8 +63,9 @@ class Drawing:
 
     @property
     def kept(self) -> np.ndarray:
-        """Which pixels of each prompt were kept, bool (L,); the others were drawn."""
-        return kept_of_all(self.prompts, self.recipe.config.n_pixels)
+        """Which pixels were kept, bool (L,), of prompts and overlay; the others were drawn."""
+        kept = kept_of_all(self.prompts, self.recipe.config.n_pixels)
+        return kept if self.overlay is None else kept | self.overlay.kept
 
     @property
     def columns(self) -> list[np.ndarray]:

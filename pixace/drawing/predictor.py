@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import inspect
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,6 +16,7 @@ from PIL import Image
 from pixace.backend.door import each_computing
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
+from pixace.drawing.canvas import EMPTY, Canvas, followed, open_canvas
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
@@ -24,12 +24,21 @@ from pixace.drawing.layout import is_grid_usual
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.particles import FREE
 from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
+from pixace.drawing.pull import Pull
 from pixace.drawing.recipe import Recipe, with_names
-from pixace.drawing.region import Mask, MaskSource, has_islands, kept_of_prompts, open_mask
+from pixace.drawing.region import Mask, has_islands, kept_of_prompts, open_mask
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.seams import SeamJudge
-from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
+from pixace.drawing.signature import with_signature_of
+from pixace.drawing.stream import (
+    BestPictures,
+    DrawingStep,
+    drawing_steps,
+    known_pixels,
+    whole_prompts,
+)
 from pixace.drawing.symmetry import copied_places, with_mirrored
+from pixace.drawing.used_files import PictureSource
 from pixace.errors import UsageError
 from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
@@ -44,20 +53,6 @@ _log = logging.getLogger(__name__)
 _PARTICLES = 16  # where kept pixels come after drawn ones, and no number is named
 
 Progress = Callable[[int, int], None]  # pixels drawn of each picture, pixels to draw, all batches
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _with_signature_of(other: Callable[P, Any]) -> Callable[[Callable[..., T]], Callable[P, T]]:
-    """Gives the signature of another function to one that hands on all its arguments to it."""
-
-    def mark(function: Callable[..., T]) -> Callable[P, T]:
-        own = inspect.signature(function)
-        signature = inspect.signature(other).replace(return_annotation=own.return_annotation)
-        function.__signature__ = signature  # type: ignore[attr-defined]
-        return function
-
-    return mark
 
 
 class Predictor:
@@ -87,7 +82,9 @@ class Predictor:
         temperature: float | Sequence[float] = 1.0,
         scale: int | str = 256,
         *,
-        mask: MaskSource | None = None,
+        mask: PictureSource | None = None,
+        init: PictureSource | None = None,
+        overlay: PictureSource | None = None,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
         **settings: Any,
@@ -107,6 +104,10 @@ class Predictor:
             exactly, without borders.
           mask: which parts of the prompts to draw, in the place of `cut`: a file or a picture,
             white or transparent there, and black where they are kept.
+          init: a rough sketch that every picture follows by its colours, a file or a picture; how
+            much is said by `init_strength`.
+          overlay: what to keep in every picture, a file or a picture: its opaque pixels, over those
+            of prompts, if there are some.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
           **settings: the other fields of `DrawingSettings`, such as `seed`, `text` or `best_of`;
@@ -116,7 +117,7 @@ class Predictor:
         Raises:
           UsageError: a setting is unknown or out of range, a palette cannot be read, or there are
             words for a model that knows none, or no such class.
-          ImageError: a prompt or a mask that cannot be read.
+          ImageError: a prompt or another picture that cannot be read.
         """
         named = DrawingSettings.of(
             **with_palette(settings),
@@ -128,11 +129,12 @@ class Predictor:
         sources = listed(prompts)
         pictures = dataclasses.replace(self.config.pictures, unscale=named.unscale)
         where = None if mask is None else open_mask(mask, pictures)
-        kept = kept_of_prompts(named, pictures, len(sources), where)
+        canvas = open_canvas(init, overlay, pictures)
+        kept = kept_of_prompts(named, pictures, len(sources), where, canvas.overlay)
         opened = open_prompts(sources, pictures, kept, allow_private_urls=allow_private_urls)
-        return self.draw_as(named, opened, progress, mask=where)
+        return self.draw_as(named, opened, progress, mask=where, canvas=canvas)
 
-    @_with_signature_of(draw)
+    @with_signature_of(draw)
     def predict(self, *arguments: Any, **options: Any) -> Image.Image:
         """Returns the collage of what `draw` draws with these arguments.
 
@@ -155,6 +157,7 @@ class Predictor:
         tile: tuple[int, int] | None = None,
         *,
         mask: Mask | None = None,
+        canvas: Canvas = EMPTY,
         is_grid: bool | None = None,
     ) -> Drawing:
         """Draws what `draw` does, from checked settings and prompts that are open already.
@@ -165,6 +168,7 @@ class Predictor:
           progress: called after each pixel.
           tile: see `Recipe.tile`; None draws all pictures.
           mask: what to draw of the prompts; None is what `settings` say.
+          canvas: what to follow and to keep in every picture.
           is_grid: see `Recipe.is_grid`; None decides as for a new drawing.
 
         Raises:
@@ -172,7 +176,7 @@ class Predictor:
             or words that the model does not know.
         """
         drawing = None
-        for step in self.stream(settings, prompts, tile, mask=mask, is_grid=is_grid):
+        for step in self.stream(settings, prompts, tile, mask=mask, canvas=canvas, is_grid=is_grid):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
             drawing = step.drawing
@@ -186,6 +190,7 @@ class Predictor:
         tile: tuple[int, int] | None = None,
         *,
         mask: Mask | None = None,
+        canvas: Canvas = EMPTY,
         is_grid: bool | None = None,
     ) -> Iterator[DrawingStep]:
         """Draws as `draw_as` does, and yields the unfinished pictures after each pixel.
@@ -198,45 +203,51 @@ class Predictor:
           prompts: see `draw_as`.
           tile: see `draw_as`.
           mask: see `draw_as`.
+          canvas: see `draw_as`.
           is_grid: see `draw_as`.
 
         Raises:
           UsageError: see `draw_as`.
         """
         check_known(settings, self.config, self._stored.words)
+        settings, canvas = followed(settings, canvas)
+        overlay = canvas.overlay
+        wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask, overlay)
         kept = kept_of_all(prompts, self.config.n_pixels)
-        wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask)
-        if (kept != wanted).any():  # the recipe would say something else than what is drawn
+        if prompts and (kept != wanted).any():  # the recipe would say something else
             raise UsageError("prompts keep other pixels than the settings, or the mask, say")
         if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
-        recipe = self._recipe(settings, prompts, tile, mask, is_grid)
+        if overlay is not None:
+            prompts = overlay.over_prompts(prompts)
+        recipe = self._recipe(settings, prompts, tile, mask, canvas, is_grid)
         rows, columns = recipe.layout.rows, recipe.layout.columns
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
-        known = np.full((settings.n_rows(len(prompts)), self.config.n_pixels), FREE, np.int32)
-        if prompts:  # each of them for each text
-            tokens = np.stack([np.where(kept, prompt.tokens, FREE) for prompt in prompts])
-            known[:] = np.tile(tokens, (len(known) // len(prompts), 1))
+        whole = [prompt.tokens for prompt in prompts]
+        if not prompts and overlay is not None:
+            whole = [overlay.tokens]
+        known = known_pixels(whole, wanted, settings.n_rows(len(prompts)))
         names = [prompt.name for prompt in prompts]
         known = with_mirrored(known, settings.symmetry, self.config.pictures, names)
-        for step in each_computing(self._steps(settings, known, tile)):
+        pull = canvas.pull(settings.init_strength)
+        for step in each_computing(self._steps(settings, known, tile, pull)):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
-                    pictures.columns,
-                    pictures.log_likelihood,
-                    shown,
-                    recipe,
-                    pictures.of_known,
-                    pictures.log_probs,
-                )
+                    pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known,
+                    pictures.log_probs, overlay,
+                )  # fmt: skip
                 step = dataclasses.replace(step, drawing=drawing)
             yield step
 
     def _steps(
-        self, settings: DrawingSettings, known: np.ndarray, tile: tuple[int, int] | None
+        self,
+        settings: DrawingSettings,
+        known: np.ndarray,
+        tile: tuple[int, int] | None,
+        pull: Pull | None,
     ) -> Iterator[DrawingStep]:
         """Yields all steps, without the drawing in the last one.
 
@@ -244,6 +255,7 @@ class Predictor:
           settings: how to draw, with a seed.
           known: int32 tokens (N, L) of what is kept, FREE elsewhere.
           tile: see `draw_as`.
+          pull: what pulls every picture.
         """
         n_columns, kept = len(settings.columns), known[0] != FREE
         if kept.all():
@@ -265,7 +277,7 @@ class Predictor:
         if settings.symmetry != NONE:
             copied = copied_places(kept, settings.symmetry, self.config.pictures)
         judge = self._seam_judge if settings.seamless_axes and settings.best_of > 1 else None
-        yield from drawing_steps(sampler, settings, known, tile, words, copied, judge)
+        yield from drawing_steps(sampler, settings, known, tile, words, copied, pull, judge)
 
     @functools.cached_property
     def _seam_judge(self) -> SeamJudge:
@@ -277,6 +289,7 @@ class Predictor:
         prompts: Sequence[Prompt],
         tile: tuple[int, int] | None,
         mask: Mask | None,
+        canvas: Canvas,
         is_grid: bool | None,
     ) -> Recipe:
         """Returns what draws the same again."""
@@ -292,6 +305,8 @@ class Predictor:
             prompts=(None,) * len(prompts),
             tile=tile,
             mask=None if mask is None else mask.used,
+            init=None if canvas.sketch is None else canvas.sketch.used,
+            overlay=None if canvas.overlay is None else canvas.overlay.used,
             is_grid=is_grid and tile is None,
         )
         return with_names(recipe, [prompt.name for prompt in prompts])

@@ -37,6 +37,8 @@ _TILE = 100  # of them that the recipe of a single picture has more than that of
 _MAX_NAME, _MAX_PATH = 255, 4096  # characters, of files and of prompts
 _MAX_STEP = 2**31
 _MAX_REASON = 200
+# Files besides prompts: what messages call them, by the names of flags and fields.
+USED_FILES = {"mask": "a mask", "init": "a sketch", "overlay": "an overlay"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Recipe:
       prompts: what was completed, as named, or itself where it was painted; None for a picture
         without a name.
       mask: which parts of them were drawn; None where the settings say it.
+      init: the sketch that was followed.
+      overlay: what was kept besides.
       pixace_version: that drew it.
       tile: row and column, from 0, of the only one of all these results that the picture shows;
         None shows them all.
@@ -92,6 +96,8 @@ class Recipe:
     drawing: DrawingSettings
     prompts: tuple[str | Painted | None, ...] = ()
     mask: UsedFile | Painted | None = None
+    init: UsedFile | Painted | None = None
+    overlay: UsedFile | Painted | None = None
     pixace_version: str = __version__
     tile: tuple[int, int] | None = None
     is_grid: bool = False
@@ -106,12 +112,13 @@ class Recipe:
         require_int("step", self.step, 0, _MAX_STEP)
         require_int("seed", self.drawing.seed, 0)
         for prompt in self.prompts:
-            if isinstance(prompt, Painted):
-                prompt.numbers(self.config.n_pixels, codec_of(self.config.pictures).n_tokens)
-            elif prompt is not None:
+            if not isinstance(prompt, Painted | None):
                 _string("prompts", prompt, _MAX_PATH)
-        if isinstance(self.mask, Painted):
-            self.mask.numbers(self.config.n_pixels, 2)
+        n_tokens = codec_of(self.config.pictures).n_tokens
+        for painted in (*self.prompts, self.mask, self.init, self.overlay):
+            if isinstance(painted, Painted):
+                n_kinds = 2 if painted is self.mask else n_tokens
+                painted.numbers(self.config.n_pixels, n_kinds)
         _string("pixace_version", self.pixace_version)
         if self.tile is not None:
             if len(self.tile) != 2:
@@ -140,7 +147,7 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values."""
         values = dataclasses.asdict(self)
-        for name in ("tile", "mask"):
+        for name in ("tile", *USED_FILES):
             if values[name] is None:
                 del values[name]
         if values.pop("is_grid"):
@@ -198,16 +205,16 @@ class Recipe:
             drawing[name] = _tuple(name, drawing[name])
         config = ModelConfig.from_dict(_object("config", values.get("config")))
         tile = None if "tile" not in values else _tuple("tile", values["tile"])
-        mask = None if "mask" not in values else _used("mask", values["mask"])
+        used = {name: _used(name, values[name]) for name in USED_FILES if name in values}
         try:
             return cls(
                 **{
                     **values,
+                    **used,
                     "config": config,
                     "drawing": DrawingSettings(**drawing),
                     "prompts": _prompts(values.get("prompts")),
                     "tile": tile,
-                    "mask": mask,
                     "is_grid": is_grid,
                 }
             )

@@ -97,7 +97,13 @@ def draw_to_files(
         )
     predictor = Predictor(model, plan.model_name)
     drawing = predictor.draw_as(
-        plan.drawing, plan.prompts, progress, plan.tile, mask=plan.mask, is_grid=plan.is_grid
+        plan.drawing,
+        plan.prompts,
+        progress,
+        plan.tile,
+        mask=plan.mask,
+        canvas=plan.canvas,
+        is_grid=plan.is_grid,
     )
     nearest = None
     if images is not None:

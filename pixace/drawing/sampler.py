@@ -23,6 +23,7 @@ from pixace.drawing.copying import copied_or, next_places, tokens_so_far
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.drawing.particles import FREE, Given, Known, known_next, weighed
+from pixace.drawing.pull import Pull
 from pixace.models.conditioning import caption_length_of, no_captions, read_captions
 from pixace.models.layers.block_matrices import decoding_weights
 from pixace.models.layers.cached_attention import caches_in
@@ -155,10 +156,12 @@ class Sampler:
         guide: Guide | None = None,
         known: Known | None = None,
         copied: np.ndarray | None = None,
+        pull: Pull | None = None,
     ) -> Iterator[NextPixels]:
-        """As `stream`, but yields more of each pixel, and takes what is known as it comes.
+        """As `stream`, but yields more of each pixel, takes what is known as it comes, and pulls.
 
-        Of a picture some pixels may be copies, see `symmetry.copied_places`; `copied` says which.
+        What pulls changes what is drawn, and not how likely it is said to be. Of a picture some
+        pixels may be copies, see `symmetry.copied_places`; `copied` says which.
         """
         check_sampling(np.ravel(temperatures).tolist())
         require_int("seed", seed, 0, MAX_SEED)
@@ -190,9 +193,10 @@ class Sampler:
             if known is not None:
                 given = known_next(known, done, _PIXELS_PER_CALL, log_weights)
             places = None if copied is None else next_places(copied, done, _PIXELS_PER_CALL)
+            costs = None if pull is None else pull.next_costs(done, _PIXELS_PER_CALL)
             start = _Start(memory, last, so_far)
             (memory, last, so_far), drawn = self._draw(
-                self._weights, start, keys, temperature, done, count, mix, given, places
+                self._weights, start, keys, temperature, done, count, mix, given, places, costs
             )
             parts = [np.asarray(part)[:count] for part in drawn]
             yield from itertools.starmap(NextPixels, zip(*parts, strict=True))
@@ -245,6 +249,7 @@ class Sampler:
         mix: Array | None,
         given: Given | None,
         places: Array | None,
+        costs: Array | None,
     ) -> tuple[_Start, list[Array]]:
         """Draws `count` pixels one after another.
 
@@ -259,6 +264,8 @@ class Sampler:
           given: what is known of these pixels; None where all is drawn.
           places: from which place of the picture each is copied, int32 (_PIXELS_PER_CALL,), or
             DRAWN; None where none is.
+          costs: what to take from their logits before one is drawn, float32 (_PIXELS_PER_CALL, V);
+            None where nothing pulls.
 
         Returns:
           What `start` is for the next call, and what `NextPixels` has of each pixel, of all of
@@ -273,6 +280,8 @@ class Sampler:
             mixed = logits
             if mix is not None:
                 mixed = guided(logits.reshape(*mix.shape, -1), mix)
+            if costs is not None:
+                mixed = mixed - costs[i]
             choice = choose(mixed, temperature, noise[i], self._filter)
             if given is not None:
                 choice = jnp.where(given.tokens[i] == FREE, choice, given.tokens[i])

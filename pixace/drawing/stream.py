@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pixace.drawing.completing import complete
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.particles import FREE, Known, drawn_by_weight
+from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.seams import SeamJudge
 from pixace.settings.drawing import DrawingSettings
@@ -26,7 +27,7 @@ class DrawingStep:
       tokens: int32 (B, t), its pixels so far, those of the prompt included.
       log_likelihood: float64 (B,), ln p in nats of those that were drawn.
       of_known: float64 (B,), of those that were known and came after some that were drawn.
-      log_probs: float32 (B, t), ln p of each pixel, and 0 of the first ones where they were known.
+      log_probs: float32 (B, t), ln p of each pixel, and 0 of copies and of those known at first.
       n_done: pixels drawn so far of one picture of each batch, all batches together.
       n_total: pixels to draw, likewise.
       drawing: all that has been drawn, with the last step; None before.
@@ -84,6 +85,19 @@ class BestPictures:
                 self._merit[row, column] = merit
 
 
+def known_pixels(pictures: Sequence[np.ndarray], kept: np.ndarray, n_rows: int) -> np.ndarray:
+    """Returns what is known of each of N rows, int32 (N, L): its token, or FREE.
+
+    Args:
+      pictures: int32 (L,) each, of which all rows in turn are; none where nothing is kept.
+      kept: bool (L,), which of their pixels are known.
+      n_rows: N.
+    """
+    nothing = np.full(len(kept), FREE, np.int32)
+    known = [np.where(kept, picture, nothing) for picture in pictures] or [nothing]
+    return np.tile(np.stack(known), (n_rows // len(known), 1))
+
+
 def whole_prompts(prompts: np.ndarray, n_columns: int) -> DrawingStep:
     """Returns the only step of a drawing that keeps all pixels, int32 tokens (N, L), of prompts."""
     places = np.argwhere(np.ones((len(prompts), n_columns, 1)))
@@ -98,6 +112,7 @@ def drawing_steps(
     tile: tuple[int, int] | None = None,
     words: Words | None = None,
     copied: np.ndarray | None = None,
+    pull: Pull | None = None,
     judge: SeamJudge | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
@@ -111,6 +126,7 @@ def drawing_steps(
         draws them all. It is drawn in the same batches, as another one might round otherwise.
       words: what is said, to a model that knows words; None says nothing.
       copied: see `complete`.
+      pull: what pulls every picture; None does not.
       judge: chooses the best of some candidates by their seams; None does not.
     """
     n_rows, n_pixels = known.shape
@@ -130,7 +146,9 @@ def drawing_steps(
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
         own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
         shown = places[own] if tile is None else places[own] - (*tile, 0)
-        for step in _batch_steps(sampler, settings, places, known, n_kept, words, copied, judge):
+        for step in _batch_steps(
+            sampler, settings, places, known, n_kept, words, copied, pull, judge
+        ):
             yield dataclasses.replace(
                 step,
                 places=shown,
@@ -152,6 +170,7 @@ def _batch_steps(
     n_kept: int,
     words: Words | None,
     copied: np.ndarray | None,
+    pull: Pull | None,
     judge: SeamJudge | None,
 ) -> Iterator[DrawingStep]:
     """Draws one batch of B pictures; see `drawing_steps`.
@@ -164,6 +183,7 @@ def _batch_steps(
       n_kept: how many of the first pixels are known.
       words: see there.
       copied: see there.
+      pull: see there.
       judge: see there.
     """
     assert settings.seed is not None  # a new one has been chosen where none was named
@@ -188,6 +208,7 @@ def _batch_steps(
         guide=None if said is None else said.guide,
         known=Known(tokens, judges) if has_more else None,
         copied=copied,
+        pull=pull,
     ):
         chosen = np.arange(len(places)) * n_particles
         if state.log_weights is not None:

@@ -64,7 +64,7 @@ def copied_places(known: np.ndarray, symmetry: str, pictures: PictureSettings) -
 
 
 def with_mirrored(
-    known: np.ndarray, symmetry: str, pictures: PictureSettings, names: Sequence[str | None] = ()
+    known: np.ndarray, symmetry: str, pictures: PictureSettings, names: Sequence[object] = ()
 ) -> np.ndarray:
     """Returns what is known of pictures, int32 (N, L): those pixels that mirror known ones, too.
 
@@ -72,7 +72,8 @@ def with_mirrored(
       known: int32 (N, L), the tokens that are known, and DRAWN elsewhere.
       symmetry: see `DrawingSettings`.
       pictures: of the model.
-      names: what the pictures are called; if there are fewer, again from the first one.
+      names: what the pictures are called, where it is a text; if there are fewer, again from the
+        first one.
 
     Raises:
       UsageError: two known pixels that mirror each other differ.
@@ -84,10 +85,11 @@ def with_mirrored(
         if differ.any():
             row, place = (int(index) for index in np.argwhere(differ)[0])
             name = names[row % len(names)] if names else None
+            called = shown(name) if isinstance(name, str) else "a prompt"
             at = _where(place, pictures), _where(int(mirrored[place]), pictures)
             raise UsageError(
                 f"symmetry={symmetry}: {at[0]} and {at[1]} of "
-                f"{'a prompt' if name is None else shown(name)} are both kept, mirror each other, "
+                f"{called} are both kept, mirror each other, "
                 "and differ; keep one of the two (--keep, --mask), or leave symmetry out"
             )
     return known[:, places].max(axis=1)

@@ -68,6 +68,12 @@ class DrawingSettings:
         unset="16 where there are such pixels, else 1",
         bounds=(1, MAX_PARTICLES),
     )
+    init_strength: float | None = setting(
+        None,
+        "How much to follow the sketch of `init`: 0 not at all, 1 in each pixel's colour.",
+        unset="0.5 where there is a sketch",
+        bounds=(0, 1),
+    )
     temperature: tuple[float, ...] = setting(
         (1.0,),
         "One column of results for each; lower is more careful, 0 takes the likeliest pixel.",
