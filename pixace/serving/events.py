@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from pixace.drawing.canvas import open_canvas
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import open_prompts
@@ -84,11 +85,12 @@ class Studio:
         sources = [] if order.prompt is None else [order.prompt]
         kept = kept_of_prompts(order.settings, pictures, len(sources), mask)
         prompts = open_prompts(sources, pictures, kept)
+        canvas = open_canvas(order.sketch, None, pictures)
         n_rows = order.settings.n_rows(len(prompts))
         view = _View(pictures, n_rows, len(order.settings.columns), kept)
         if prompts:
             yield view.start(prompts[0].tokens)
-        for step in predictor.stream(order.settings, prompts, mask=mask):
+        for step in predictor.stream(order.settings, prompts, mask=mask, canvas=canvas):
             if turn.is_over:
                 return
             yield view.changes(step)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import ImageColor
 
 from pixace.checkpoints.bundled import ready_models
 from pixace.checkpoints.file import stored_config
@@ -87,6 +88,8 @@ class Models:
             "width": config.pictures.width,
             "height": config.pictures.height,
             "alpha": config.pictures.alpha,
+            "background": bytes(ImageColor.getrgb(config.background)[:3]).hex(),
+            "fit": config.pictures.fit,
             "n_colours": codec_of(config.pictures).n_tokens - N_RESERVED,
             "swatches": swatches(config.pictures),
             "knows_words": config.caption_length is not None,

@@ -12,12 +12,13 @@ import json
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from pixace.drawing.known_words import require_words
 from pixace.drawing.painted import Painted
 from pixace.errors import UsageError
 from pixace.pictures.metadata import RECIPE_KEY
+from pixace.pictures.rgb import OPAQUE
 from pixace.serving.models import Models
 from pixace.settings.checks import require_int
 from pixace.settings.drawing import DrawingSettings
@@ -28,8 +29,11 @@ from pixace.tokens.reading import tokens_of_each
 from pixace.tokens.vocabulary import PAD_ID
 
 _MOST_PICTURES, _MOST_CANDIDATES = 16, 64
-_SETTINGS = ("temperature", "top_p", "seed", "best_of", "text", "class_name", "guidance")
-_PAINTINGS = ("prompt", "mask")
+_SETTINGS = (
+    *("temperature", "top_p", "seed", "best_of", "text", "class_name", "guidance"),
+    *("symmetry", "tile", "init_strength"),
+)
+_PAINTINGS = ("prompt", "mask", "sketch")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +45,14 @@ class Order:
       settings: how to draw.
       prompt: tokens of what was painted; None where the pictures are all new.
       mask: what of it is drawn.
+      sketch: tokens of what is to be followed.
     """
 
     model: str
     settings: DrawingSettings
     prompt: Painted | None
     mask: Painted | None
+    sketch: Painted | None
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -69,7 +75,7 @@ def read_order(values: dict[str, Any], models: Models) -> Order:
 
     Args:
       values: `model`; `n_pictures`; of the settings those named above; and where something was
-        painted `prompt`, its pixels, and `mask`, 1 for each pixel that is to be drawn.
+        painted `prompt`, its pixels, and `mask`, 1 for each pixel that is to be drawn; or `sketch`.
       models: that there are.
 
     Raises:
@@ -83,6 +89,7 @@ def read_order(values: dict[str, Any], models: Models) -> Order:
     named = {k: v for k, v in values.items() if k in _SETTINGS and v is not None}
     require_int("best_of", named.get("best_of", 1), 1, _MOST_CANDIDATES)
     prompt, mask = _painted(values, config.pictures)
+    sketch = _sketch(values.get("sketch"), config.pictures)
     if isinstance(named.get("temperature"), list):
         raise UsageError("temperature must be one number")
     if prompt is None:
@@ -96,7 +103,7 @@ def read_order(values: dict[str, Any], models: Models) -> Order:
             raise
         raise UsageError("a setting is of the wrong type") from None
     require_words(settings, config)
-    return Order(values["model"], settings, prompt, mask)
+    return Order(values["model"], settings, prompt, mask, sketch)
 
 
 def snapped(values: dict[str, Any], models: Models) -> str:
@@ -124,11 +131,11 @@ def _painted(
     values: dict[str, Any], pictures: PictureSettings
 ) -> tuple[Painted | None, Painted | None]:
     """Returns prompt and mask; None where nothing is kept."""
-    sent = [values.get(name) for name in _PAINTINGS]
-    if sent == [None, None]:
+    prompt, sent_mask = values.get("prompt"), values.get("mask")
+    if prompt is None and sent_mask is None:
         return None, None
-    pixels = _pixels("prompt", sent[0], pictures.n_pixels)
-    mask = np.frombuffer(_bytes("mask", sent[1], pictures.n_pixels), np.uint8) > 0
+    pixels = _pixels("prompt", prompt, pictures.n_pixels)
+    mask = np.frombuffer(_bytes("mask", sent_mask, pictures.n_pixels), np.uint8) > 0
     if mask.all():
         return None, None
     # What is not kept may be any colour, also none of the model's.
@@ -136,6 +143,17 @@ def _painted(
     is_drawn = order_of(pictures).sequence(mask.reshape(pictures.shape))
     tokens = np.where(is_drawn, PAD_ID, _tokens(pixels, pictures))
     return Painted.of(tokens), Painted.of(is_drawn)
+
+
+def _sketch(sent: Any, pictures: PictureSettings) -> Painted | None:
+    """Returns the tokens of a sketch; where nothing was painted, it is as empty as pictures are."""
+    if sent is None:
+        return None
+    pixels = _pixels("sketch", sent, pictures.n_pixels)
+    if not pictures.alpha:
+        empty = (*ImageColor.getrgb(pictures.background)[:3], 255)
+        pixels = np.where(pixels[:, 3:] < OPAQUE, np.array(empty, np.uint8), pixels)
+    return Painted.of(_tokens(pixels, pictures))
 
 
 def _tokens(pixels: np.ndarray, pictures: PictureSettings) -> np.ndarray:

@@ -129,10 +129,14 @@ async function open(file) {
   context.imageSmoothingQuality = "high";
   context.imageSmoothingEnabled = picture.width > model.width || picture.height > model.height;
   if (!model.alpha) {
-    context.fillStyle = "white";
+    context.fillStyle = `#${model.background}`;
     context.fillRect(0, 0, model.width, model.height);
   }
-  context.drawImage(picture, 0, 0, model.width, model.height);
+  const [across, down] = [model.width / picture.width, model.height / picture.height];
+  const both = model.fit === "crop" ? Math.max(across, down) : Math.min(across, down);
+  const [width, height] = model.fit === "squash" ? [model.width, model.height]
+    : [picture.width * both, picture.height * both];
+  context.drawImage(picture, (model.width - width) / 2, (model.height - height) / 2, width, height);
   const pixels = context.getImageData(0, 0, model.width, model.height).data;
   painting.replace(await snapped(model.name, pixels));
   tell("The picture is there: mark with Redraw what is to be drawn anew.");
@@ -165,10 +169,11 @@ document.addEventListener("paste", (event) => {
 function order() {
   const seed = at("seed").value.trim();
   const said = {};
+  for (const name of ["symmetry", "tile"]) if (at(name).value) said[name] = at(name).value;
   if (model.knows_words) {
     if (at("text").value.trim()) said.text = at("text").value.trim();
     else if (at("class").value) said.class_name = at("class").value;
-    if (Object.keys(said).length) said.guidance = Number(at("guidance").value);
+    if (said.text || said.class_name) said.guidance = Number(at("guidance").value);
   }
   return {
     model: model.name,
@@ -177,8 +182,16 @@ function order() {
     best_of: Number(at("best").value),
     seed: seed ? Number(seed) : null,
     ...said,
-    ...(painting.mask.includes(0) ? { prompt: packed(painting.pixels), mask: packed(painting.mask) } : {}),
+    ...painted(),
   };
+}
+
+function painted() {
+  if (at("sketch").checked && !painting.isEmpty) {
+    return { sketch: packed(painting.pixels), init_strength: Number(at("strength").value) };
+  }
+  if (!painting.mask.includes(0)) return {};
+  return { prompt: packed(painting.pixels), mask: packed(painting.mask) };
 }
 
 async function draw(asked) {
@@ -191,6 +204,7 @@ async function draw(asked) {
   const size = await described(asked.model);
   const shown = gallery.begin(asked, { width: size.width, height: size.height });
   changed();
+  shown.article.scrollIntoView({ block: "nearest" });
   try {
     for await (const event of drawing(asked, stopping.signal)) {
       if (event.waiting) tell(`Waiting: ${event.waiting} to be drawn before this.`);
@@ -237,6 +251,7 @@ const gallery = new Gallery(at("gallery"), {
   paintOver,
   again: (asked) => draw(asked),
   like: async (pixels, name) => {
+    at("stays").click();
     await paintOver(pixels, name, (place) => place >= Math.ceil(model.height / 2) * model.width);
     await draw({ ...order(), seed: null });
   },
@@ -262,6 +277,9 @@ document.addEventListener("keydown", (event) => {
   if (key === "y" || event.shiftKey) painting.redo();
   else painting.undo();
 });
+for (const name of ["stays", "sketch"]) {
+  at(name).addEventListener("change", () => { at("strength-field").hidden = !at("sketch").checked; });
+}
 for (const output of document.querySelectorAll("output")) {
   const field = at(output.htmlFor.value);
   const show = () => { output.value = field.value; };

@@ -84,8 +84,9 @@ class PageServer:
         traceback: TracebackType | None,
     ) -> None:
         self._server.server_close()
-        if not self.studio.turns.close(_LAST_SECONDS) and isinstance(error, StopSignal):
-            end_at_once(error.number, None)  # it is compiling, which nothing else stops
+        self.studio.turns.close(_LAST_SECONDS)
+        if isinstance(error, StopSignal):  # JAX would take seconds to leave, or compile for minutes
+            end_at_once(error.number, None)
 
     def warm_up(self) -> None:
         """Lets the model be read and compiled in a thread of its own."""

@@ -57,7 +57,8 @@ def test_the_bits_of_pixels_are_those_of_the_picture(page) -> None:
 
 def test_predict_draws_the_same_byte_for_byte(page, weights_dir, tmp_path) -> None:
     """From the picture's own recipe, what was painted included; collage and film, too."""
-    for number, asked in enumerate(({}, {**painting(20), "temperature": 0.7})):
+    sketch = {"sketch": painting(9)["prompt"], "init_strength": 0.6, "symmetry": "left-right"}
+    for number, asked in enumerate(({**painting(20), "temperature": 0.7}, sketch)):
         drawn = page.draw(**asked).drawn
         for column, tile in enumerate(drawn["tiles"]):
             path = tmp_path / f"{number}-{column}.png"

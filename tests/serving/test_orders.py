@@ -49,6 +49,14 @@ def test_what_was_painted(models: Models) -> None:
     assert read_order({**PLAIN, **painting(0)}, models).prompt is None
 
 
+def test_a_sketch_is_on_the_models_background(models: Models) -> None:
+    sketch = read_order({**PLAIN, "sketch": painting(8)["prompt"]}, models).sketch
+    assert sketch is not None
+    codec = codec_of(models.config("transformer").pictures)
+    colours = codec.decode(sketch.numbers(EDGE * EDGE, codec.n_tokens))
+    assert (colours[8:] == 0).all() and (colours[:8, 0] > 200).all()
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -70,6 +78,8 @@ def test_what_was_painted(models: Models) -> None:
         ({"text": "a frog"}, "text needs a model that knows words"),
         ({"text": {"a": 1}}, "text"),
         ({"guidance": 2}, "guidance needs words"),
+        ({"symmetry": "up"}, "symmetry"),
+        ({"sketch": packed(np.zeros(4))}, "sketch is not of the model's size"),
         ({**painting(8), "mask": packed(np.zeros(3))}, "mask is not of the model's size"),
         ({**painting(8), "mask": "?"}, "mask is not in base 64"),
         ({**painting(8), "mask": 3}, "mask is not in base 64"),
