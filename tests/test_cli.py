@@ -170,6 +170,7 @@ FLAGS = {
         "out": None,
     },
     "report": {**LOCATION, "out": "report.html"},
+    "serve": {**LOCATION, "port": "8000", "host": "127.0.0.1", "open": "false"},
     "quantize": {
         **READING,
         "images": None,

@@ -26,6 +26,7 @@ export class Painting extends EventTarget {
     }
     canvas.addEventListener("keydown", (event) => this.#key(event));
     for (const kind of ["focus", "blur"]) canvas.addEventListener(kind, () => this.#show());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#show());
   }
 
   // Begins an empty painting of a model's size.
