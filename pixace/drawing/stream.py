@@ -13,7 +13,6 @@ from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.particles import FREE, Known, drawn_by_weight
 from pixace.drawing.sampler import Sampler
-from pixace.drawing.seams import SeamJudge
 from pixace.settings.drawing import DrawingSettings
 
 
@@ -94,7 +93,6 @@ def drawing_steps(
     tile: tuple[int, int] | None = None,
     words: Words | None = None,
     copied: np.ndarray | None = None,
-    judge: SeamJudge | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
 
@@ -107,7 +105,6 @@ def drawing_steps(
         draws them all. It is drawn in the same batches, as another one might round otherwise.
       words: what is said, to a model that knows words; None says nothing.
       copied: see `complete`.
-      judge: chooses the best of some candidates by their seams; None does not.
     """
     n_rows, n_pixels = known.shape
     shape = (n_rows, len(settings.columns), settings.best_of)
@@ -126,7 +123,7 @@ def drawing_steps(
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
         own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
         shown = places[own] if tile is None else places[own] - (*tile, 0)
-        for step in _batch_steps(sampler, settings, places, known, n_kept, words, copied, judge):
+        for step in _batch_steps(sampler, settings, places, known, n_kept, words, copied):
             yield dataclasses.replace(
                 step,
                 places=shown,
@@ -147,7 +144,6 @@ def _batch_steps(
     n_kept: int,
     words: Words | None,
     copied: np.ndarray | None,
-    judge: SeamJudge | None,
 ) -> Iterator[DrawingStep]:
     """Draws one batch of B pictures; see `drawing_steps`.
 
@@ -159,7 +155,6 @@ def _batch_steps(
       n_kept: how many of the first pixels are known.
       words: see there.
       copied: see there.
-      judge: see there.
     """
     assert settings.seed is not None  # a new one has been chosen where none was named
     n_particles = sampler.n_particles
@@ -193,12 +188,7 @@ def _batch_steps(
             of_known, _ = said.judged(of_known)
         if merit is None and has_more:
             merit = of_known
-        merit = None if merit is None else merit[chosen]
-        pictures = state.tokens[chosen]
-        if judge is not None and pictures.shape == (len(places), known.shape[1]):
-            captions = None if said is None else said.guide.captions[chosen, judges[chosen]]
-            merit = judge.merits(pictures, settings.seamless_axes, captions)
         yield DrawingStep(
-            places, pictures, nats[chosen], of_known[chosen], pictures.shape[1] - n_kept, 0,
-            merit=merit,
+            places, state.tokens[chosen], nats[chosen], of_known[chosen],
+            state.tokens.shape[1] - n_kept, 0, merit=None if merit is None else merit[chosen],
         )  # fmt: skip
