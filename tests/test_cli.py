@@ -117,7 +117,7 @@ FLAGS = {
         **READING,
         "batch_size": "1",
         "n_images": "1",
-        "best_of": "1",
+        "best_of": None,
         "checkpoint": None,
         "prompt": "",
         "allow_private_urls": "false",
@@ -144,6 +144,8 @@ FLAGS = {
         "guidance": "1.0",
         "best_of_by": "picture",
         "labels": "false",
+        "symmetry": "none",
+        "tile": "none",
     },
     "evaluate": {
         **LOCATION,

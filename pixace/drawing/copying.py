@@ -29,12 +29,17 @@ def next_places(copied: np.ndarray, done: int, n_pixels: int) -> Array:
     return jnp.asarray(np.pad(places, (0, n_pixels - len(places)), constant_values=DRAWN))
 
 
-def copied_or(choice: Array, so_far: Array, place: Array) -> Array:
-    """Returns the tokens of a pixel, int32 (B,): those at the place it copies, or else a choice.
+def with_copies(choice: Array, so_far: Array, pixel: Array, place: Array) -> tuple[Array, Array]:
+    """Returns the tokens of a pixel, int32 (B,): those of the place it copies, or else a choice.
 
     Args:
       choice: int32 (B,), what has been drawn.
-      so_far: int32 (B, L).
-      place: int32, or DRAWN.
+      so_far: int32 (B, L), of whole pictures.
+      pixel: its number.
+      place: from which it is copied, or DRAWN.
+
+    Returns:
+      Its tokens, and those of whole pictures with them, int32 (B, L).
     """
-    return jnp.where(place == DRAWN, choice, so_far[:, jnp.maximum(place, 0)])
+    tokens = jnp.where(place == DRAWN, choice, so_far[:, jnp.maximum(place, 0)])
+    return tokens, so_far.at[:, pixel].set(tokens)

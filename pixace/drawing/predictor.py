@@ -276,8 +276,10 @@ class Predictor:
         copied = None
         if settings.symmetry != NONE:
             copied = copied_places(kept, settings.symmetry, self.config.pictures)
-        judge = self._seam_judge if settings.seamless_axes and settings.best_of > 1 else None
-        yield from drawing_steps(sampler, settings, known, tile, words, copied, pull, judge)
+        steps = drawing_steps(sampler, settings, known, tile, words, copied, pull)
+        if settings.seamless_axes and settings.best_of > 1:
+            steps = self._seam_judge.judged(steps, settings, words, len(known), tile)
+        yield from steps
 
     @functools.cached_property
     def _seam_judge(self) -> SeamJudge:

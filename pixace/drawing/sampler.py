@@ -19,7 +19,7 @@ import numpy as np
 from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
-from pixace.drawing.copying import copied_or, next_places, tokens_so_far
+from pixace.drawing.copying import next_places, tokens_so_far, with_copies
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.drawing.particles import FREE, Given, Known, known_next, weighed
@@ -169,9 +169,8 @@ class Sampler:
             raise ValueError(f"{len(temperatures)} temperatures for {self.batch_size} rows")
         if prompt is not None and prompt.shape[1] > self._full_length:
             raise ValueError(f"a prompt of {prompt.shape[1]}, the model holds {self._full_length}")
-        fed = np.full((self.batch_size, 1), PAD_ID, np.int32)
-        if prompt is not None:
-            fed = np.concatenate([fed, prompt], axis=1)
+        begin = np.full((self.batch_size, 1), PAD_ID, np.int32)
+        fed = begin if prompt is None else np.concatenate([begin, prompt], axis=1)
         fed = np.repeat(fed, self.n_rows, axis=0)
         done = fed.shape[1] - 1
         ids = np.arange(self.batch_size) if picture_ids is None else np.asarray(picture_ids)
@@ -180,9 +179,7 @@ class Sampler:
         mix = None if guide is None or self.n_rows == 1 else jnp.asarray(guide.weights)
         memory, room = self._memory_after(fed[:, :-1], guide)
         last = jnp.asarray(fed[:, -1:])
-        so_far = None
-        if copied is not None:
-            so_far = tokens_so_far(prompt, self.batch_size, len(copied))
+        so_far = None if copied is None else tokens_so_far(prompt, self.batch_size, len(copied))
         log_weights = jnp.zeros((self.batch_size // self.n_particles, self.n_particles))
         while done < self._full_length:
             if done == room:
@@ -286,26 +283,28 @@ class Sampler:
             if given is not None:
                 choice = jnp.where(given.tokens[i] == FREE, choice, given.tokens[i])
             if places is not None:
-                choice = copied_or(choice, so_far, places[i])
-                so_far = so_far.at[:, done + i].set(choice)
+                choice, so_far = with_copies(choice, so_far, done + i, places[i])
             fed = (choice if mix is None else jnp.repeat(choice, self.n_rows))[:, None]
             chosen = jnp.take_along_axis(logits, fed, axis=-1)[:, 0]
             pixels: tuple[Array, ...] = choice, chosen - jax.nn.logsumexp(logits, axis=-1)
             if given is not None:
                 parents, log_weights = weighed(log_weights, pixels[1], noise[i], given, i)
                 memory = in_place_of(memory, parents, self.n_rows)
-                so_far = None if so_far is None else so_far[parents]
+                so_far = jax.tree.map(lambda tokens: tokens[parents], so_far)
                 pixels = (*pixels, parents, log_weights)
             drawn = [all_.at[i].set(one) for all_, one in zip(drawn, pixels, strict=True)]
             return _Start(memory, fed, so_far), log_weights, drawn
 
-        n_pictures, n_calls = self.batch_size, _PIXELS_PER_CALL
-        drawn = [
-            jnp.zeros((n_calls, n_pictures), jnp.int32),
-            jnp.zeros((n_calls, len(start.last)), jnp.float32),
-        ]
-        if given is not None:
-            drawn += [drawn[0], jnp.zeros((n_calls, *given.log_weights.shape), jnp.float32)]
         log_weights = None if given is None else given.log_weights
+        drawn = self._unset(len(start.last), log_weights)
         start, _, drawn = jax.lax.fori_loop(0, count, draw, (start, log_weights, drawn))
         return start, drawn
+
+    def _unset(self, n_model_rows: int, log_weights: Array | None) -> list[Array]:
+        """Returns what `NextPixels` has of each of _PIXELS_PER_CALL pixels, before any is drawn."""
+        n_pixels = _PIXELS_PER_CALL
+        tokens = jnp.zeros((n_pixels, self.batch_size), jnp.int32)
+        pixels = [tokens, jnp.zeros((n_pixels, n_model_rows), jnp.float32)]
+        if log_weights is not None:
+            pixels += [tokens, jnp.zeros((n_pixels, *log_weights.shape), jnp.float32)]
+        return pixels

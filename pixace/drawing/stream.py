@@ -14,7 +14,6 @@ from pixace.drawing.guidance import Words
 from pixace.drawing.particles import FREE, Known, drawn_by_weight
 from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
-from pixace.drawing.seams import SeamJudge
 from pixace.settings.drawing import DrawingSettings
 
 
@@ -113,7 +112,6 @@ def drawing_steps(
     words: Words | None = None,
     copied: np.ndarray | None = None,
     pull: Pull | None = None,
-    judge: SeamJudge | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
 
@@ -127,7 +125,6 @@ def drawing_steps(
       words: what is said, to a model that knows words; None says nothing.
       copied: see `complete`.
       pull: what pulls every picture; None does not.
-      judge: chooses the best of some candidates by their seams; None does not.
     """
     n_rows, n_pixels = known.shape
     shape = (n_rows, len(settings.columns), settings.best_of)
@@ -146,9 +143,7 @@ def drawing_steps(
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
         own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
         shown = places[own] if tile is None else places[own] - (*tile, 0)
-        for step in _batch_steps(
-            sampler, settings, places, known, n_kept, words, copied, pull, judge
-        ):
+        for step in _batch_steps(sampler, settings, places, known, n_kept, words, copied, pull):
             yield dataclasses.replace(
                 step,
                 places=shown,
@@ -171,7 +166,6 @@ def _batch_steps(
     words: Words | None,
     copied: np.ndarray | None,
     pull: Pull | None,
-    judge: SeamJudge | None,
 ) -> Iterator[DrawingStep]:
     """Draws one batch of B pictures; see `drawing_steps`.
 
@@ -184,7 +178,6 @@ def _batch_steps(
       words: see there.
       copied: see there.
       pull: see there.
-      judge: see there.
     """
     assert settings.seed is not None  # a new one has been chosen where none was named
     n_particles = sampler.n_particles
@@ -220,12 +213,7 @@ def _batch_steps(
             of_known, _ = said.judged(of_known)
         if merit is None and has_more:
             merit = of_known
-        merit = None if merit is None else merit[chosen]
-        pictures = state.tokens[chosen]
-        if judge is not None and pictures.shape == (len(places), known.shape[1]):
-            captions = None if said is None else said.guide.captions[chosen, judges[chosen]]
-            merit = judge.merits(pictures, settings.seamless_axes, captions)
         yield DrawingStep(
-            places, pictures, nats[chosen], of_known[chosen], log_probs,
-            pictures.shape[1] - n_kept, 0, merit=merit,
+            places, state.tokens[chosen], nats[chosen], of_known[chosen], log_probs,
+            state.tokens.shape[1] - n_kept, 0, merit=None if merit is None else merit[chosen],
         )  # fmt: skip

@@ -95,7 +95,8 @@ class DrawingSettings:
     )
     best_of: int = setting(
         None,
-        "Draw this many candidates for each tile and keep the one that the model finds likeliest.",
+        "Draw this many candidates for each tile and keep the one that the model finds likeliest; "
+        "with --tile, the one with the least surprising seams.",
         unset=f"1, or {_BEST_OF} with --tile",
         bounds=(1, 1000),
     )

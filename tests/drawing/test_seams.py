@@ -1,4 +1,4 @@
-"""Seams: the likelihood of rolled pictures, and the candidate that has most of it."""
+"""Seams: how surprising they are in rolled pictures, and which candidate is kept."""
 
 from __future__ import annotations
 
@@ -33,24 +33,37 @@ def predictor(painted: Path, tmp_path_factory: pytest.TempPathFactory) -> Predic
     return pixace.get_predictor("rolled", weights_dir=weights_dir)
 
 
-def by_definition(predictor: Predictor, tokens: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
-    """ln p of pictures, int (B, L), shifted by rows and columns."""
+def by_definition(predictor: Predictor, tokens: np.ndarray, across: bool, down: bool) -> np.ndarray:
+    """By how much the seams of pictures, int (B, L), are less surprising than the rest."""
     pictures = tokens.reshape(-1, EDGE, EDGE)
-    rolled = np.roll(pictures, shift, (1, 2)).reshape(tokens.shape)
+    rolled = np.roll(pictures, (3 * down, 3 * across), (1, 2)).reshape(tokens.shape)
     stored = predictor._stored
-    return eval_log_probs(stored.config, stored.weights, rolled).sum(axis=1)
+    log_probs = eval_log_probs(stored.config, stored.weights, rolled).reshape(-1, EDGE, EDGE)
+    merits = []
+    for picture in log_probs:
+        seam = [
+            picture[row, column]
+            for row in range(1, EDGE)
+            for column in range(1, EDGE)
+            if (down and row == 3) or (across and column == 3)
+        ]
+        rest = picture[1:, 1:].sum() - sum(seam)
+        merits.append(np.mean(seam) - rest / (25 - len(seam)))
+    return np.array(merits)
 
 
-@pytest.mark.parametrize(("axes", "shift"), [((0,), (3, 0)), ((1,), (0, 3)), ((0, 1), (3, 3))])
-def test_a_picture_is_worth_what_it_is_rolled_by_half(
-    predictor: Predictor, axes: tuple[int, ...], shift: tuple[int, int]
+@pytest.mark.parametrize(("tile", "across", "down"), [("x", 1, 0), ("y", 0, 1), ("xy", 1, 1)])
+def test_a_seam_is_compared_with_the_rest_of_the_rolled_picture(
+    predictor: Predictor, tile: str, across: bool, down: bool
 ):
-    tokens = np.random.default_rng(0).integers(2, 34, (3, EDGE * EDGE)).astype(np.int32)
-    merits = SeamJudge(predictor._stored).merits(tokens, axes) * EDGE * EDGE
-    np.testing.assert_allclose(merits, by_definition(predictor, tokens, shift), rtol=1e-4)
+    tokens = np.random.default_rng(0).integers(2, 34, (9, EDGE * EDGE)).astype(np.int32)
+    axes = DrawingSettings(tile=tile).seamless_axes
+    merits = SeamJudge(predictor._stored).merits(tokens, axes)
+    expected = by_definition(predictor, tokens, across, down)
+    np.testing.assert_allclose(merits, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_the_candidate_is_kept_that_is_likeliest_when_it_is_rolled(predictor: Predictor):
+def test_the_candidate_with_the_least_surprising_seam_is_kept(predictor: Predictor):
     settings = DrawingSettings.of(batch_size=2, tile="xy", best_of=9, seed=1)  # two batches
     candidates: dict[int, list[np.ndarray]] = {0: [], 1: []}
     for step in predictor.stream(settings):
@@ -59,7 +72,7 @@ def test_the_candidate_is_kept_that_is_likeliest_when_it_is_rolled(predictor: Pr
                 candidates[row].append(tokens)
     assert step.drawing is not None
     for row, drawn in candidates.items():
-        best = by_definition(predictor, np.stack(drawn), (3, 3)).argmax()
+        best = by_definition(predictor, np.stack(drawn), across=True, down=True).argmax()
         np.testing.assert_array_equal(step.drawing.tokens[0][row], drawn[best])
         alone = predictor.draw_as(settings, tile=(row, 0))
         np.testing.assert_array_equal(alone.tokens[0][0], drawn[best])
@@ -109,7 +122,7 @@ def test_a_model_that_was_not_trained_for_it_is_warned_of(
         assert caplog.text.count(WARNING) == 1
 
 
-def test_words_tell_how_likely_a_rolled_picture_is(tmp_path: Path):
+def test_words_tell_how_surprising_a_seam_is(tmp_path: Path):
     write_worded(tmp_path, "transformer")
     worded = pixace.get_predictor("transformer", weights_dir=tmp_path)
     settings = {"text": "frog", "guidance": 2, "seed": 1, "batch_size": 3}
