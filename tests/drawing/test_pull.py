@@ -52,12 +52,15 @@ def test_all_of_the_strength_leaves_the_nearest_token(codec: str) -> None:
     np.testing.assert_array_equal(colours[tokens], colours[N_RESERVED:])
 
 
-def test_a_colour_is_as_far_from_none_as_black_from_white() -> None:
+def test_what_is_transparent_is_far_from_any_colour() -> None:
     colours = colours_of("palette:000000,ffffff", alpha=True)
     pixels = np.array([[9, 9, 9, 127], [0, 0, 0, 128]], np.uint8)
     clear, black = Pull(pixels, colours, 0.5).next_costs(0, 2)
     assert clear[TRANSPARENT_ID] == 0 < clear[2] == clear[3] < NEVER < clear[0]
-    assert black[2] == 0 < black[3] == pytest.approx(black[TRANSPARENT_ID], rel=1e-4)
+    assert black[2] == 0 < black[3] == pytest.approx(black[TRANSPARENT_ID], rel=0.011)
+    red = colours_of("palette:ff0000", alpha=True)
+    blue = np.array([[0, 0, 255, 255]], np.uint8)  # 177 away
+    assert Pull(blue, red, 1).next_costs(0, 1).argmin() == 2, "it does not become transparent"
 
 
 def test_pieces_are_parts_of_the_whole_and_nothing_pulls_beyond_it() -> None:
