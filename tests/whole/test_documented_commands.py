@@ -181,7 +181,8 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     write_worded(folder / "model-weights", "transformer", "icons")
     Image.radial_gradient("L").save(folder / "hole.png")
     Image.radial_gradient("L").save(folder / "sketch.png")
-    Image.linear_gradient("L").convert("LA").save(folder / "hat.png")
+    grey = Image.linear_gradient("L")
+    Image.merge("LA", (grey, grey)).save(folder / "hat.png")
     (folder / "texts.txt").write_text("a red heart\nfrog\n")
     drawing = ["predict", "--model_name=faces", f"--weights_dir={folder}/model-weights"]
     assert main([*drawing, "--scale=8", f"--out={folder}/new.png"]) == 0
