@@ -232,19 +232,17 @@ def _prompts(request: DrawRequest, recipe: Recipe | None) -> list[PromptSource]:
 def _used_files(request: DrawRequest, recipe: Recipe | None) -> dict[str, PictureSource]:
     """Returns the pictures to use besides prompts, by the flags that name them.
 
-    They are those that are named, or else the recipe's; but neither its mask where other parts of
-    prompts are named, nor its sketch where none is to be followed.
+    They are those that are named, or else the recipe's; but not its mask where other parts of
+    prompts are named.
 
     Raises:
       UsageError: one of the recipe's must be named by the user.
     """
     used: dict[str, PictureSource | None] = {flag: getattr(request, flag) for flag in USED_FILES}
     if recipe is not None:
-        is_other = {"cut", "keep"} & {*request.drawing}
-        is_not_followed = request.drawing.get("init_strength") == 0
-        dropped = {"mask": is_other, "init": is_not_followed}
+        is_other = bool({"cut", "keep"} & {*request.drawing})
         for flag, source in used.items():
-            if source is None and not dropped.get(flag):
+            if source is None and not (flag == "mask" and is_other):
                 used[flag] = file_of_recipe(flag, recipe, request.like or "")
     return {flag: source for flag, source in used.items() if source is not None}
 

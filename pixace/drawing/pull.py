@@ -18,7 +18,7 @@ from pixace.tokens.vocabulary import N_RESERVED, TRANSPARENT_ID
 
 _HALF = 0.15  # nats for each unit of distance at a strength of a half
 _NEVER = 1e9  # nats; finite, as differences of infinities would make NaNs
-_CLEAR = 100.0  # from what is transparent to any colour: as far as from black to white
+_CLEAR = 100.0  # least distance of what is transparent from a colour: that of black from white
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,7 +63,10 @@ class Pull:
         distances = np.sqrt(squares)
         if pixels.shape[1] == 4:
             is_clear, other = pixels[:, 3:] < OPAQUE, self.colours[:, 3] < OPAQUE
-            distances = np.where(is_clear | other, _CLEAR * (is_clear != other), distances)
+            # Also farther than any colour, or one that the model has nothing near to would be none.
+            farthest = distances[:, N_RESERVED:].max(axis=1, keepdims=True)
+            apart = np.where(is_clear, _CLEAR, np.maximum(_CLEAR, farthest + 1))
+            distances = np.where(is_clear | other, apart * (is_clear != other), distances)
         return distances
 
     @functools.cached_property

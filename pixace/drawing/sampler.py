@@ -235,6 +235,21 @@ class Sampler:
         """Returns the memory after all tokens (B, T) at once."""
         return self._forward(weights, memory, tokens)[1]
 
+    def _choice(
+        self,
+        logits: Array,
+        temperature: Array,
+        noise: Array,
+        mix: Array | None,
+        cost: Array | None,
+    ) -> Array:
+        """Returns a token for each picture, int32 (B,), from the logits (B * R, V) of its rows."""
+        if mix is not None:
+            logits = guided(logits.reshape(*mix.shape, -1), mix)
+        if cost is not None:
+            logits = logits - cost
+        return choose(logits, temperature, noise, self._filter)
+
     def _draw_pixels(
         self,
         weights: ArrayTree,
@@ -274,12 +289,8 @@ class Sampler:
             (memory, last, so_far), log_weights, drawn = carry
             logits, memory = self._forward(weights, memory, last)
             logits = logits[:, -1]
-            mixed = logits
-            if mix is not None:
-                mixed = guided(logits.reshape(*mix.shape, -1), mix)
-            if costs is not None:
-                mixed = mixed - costs[i]
-            choice = choose(mixed, temperature, noise[i], self._filter)
+            cost = None if costs is None else costs[i]
+            choice = self._choice(logits, temperature, noise[i], mix, cost)
             if given is not None:
                 choice = jnp.where(given.tokens[i] == FREE, choice, given.tokens[i])
             if places is not None:
