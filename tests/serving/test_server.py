@@ -79,6 +79,7 @@ def test_a_signal_ends_it_while_it_draws(weights_dir) -> None:
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "pixace", "serve", "--model_name=transformer", "--port=0"),
+            "--host=0.0.0.0",
             f"--weights_dir={weights_dir}",
         ],
         stdout=subprocess.PIPE,
@@ -105,3 +106,4 @@ def test_a_signal_ends_it_while_it_draws(weights_dir) -> None:
     assert out == ""
     assert errors.splitlines()[-1] == "pixace: stopped"
     assert "Traceback" not in errors
+    assert errors.startswith("warning: at 0.0.0.0 other machines can reach this page")
