@@ -29,8 +29,12 @@ def test_a_taken_port_and_the_next_one(page, weights_dir, caplog) -> None:
     ("options", "kind", "message"),
     [
         ({"port": 70_000}, UsageError, "port"),
-        ({"host": "no.such.host.invalid"}, UsageError, "cannot listen at no.such.host.invalid"),
-        ({"host": "203.0.113.1"}, UsageError, "cannot listen at 203.0.113.1"),
+        (
+            {"host": "no.such.host.invalid"},
+            UsageError,
+            "cannot listen at host no.such.host.invalid",
+        ),
+        ({"host": "203.0.113.1"}, UsageError, "cannot listen at host 203.0.113.1"),
         ({"model_name": "none"}, CheckpointError, "no such model"),
     ],
 )
