@@ -1,9 +1,10 @@
 """Do textures drawn with --tile have seams?
 
-    python benchmarks/seams.py --folder=seams [--steps=1200] [--n_pictures=50] [--best_of=16]
-                               [--out=tiles.png]
+    python benchmarks/seams.py --folder=seams [--cut] [--steps=1200] [--n_pictures=50]
+                               [--best_of=16] [--out=tiles.png]
 
 Trains two small models on textures (`textures.py`), one of them with --roll, and draws with each.
+With --cut, the textures are parts of larger ones, and have seams themselves.
 Of the candidates of each picture are taken: the first; the likeliest of all when they are rolled by
 half; and what --tile takes. What they are worth is told by the model trained with --roll:
 
@@ -153,6 +154,7 @@ def main() -> None:
     """Trains, draws, prints a table and writes the sheet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="of textures and models")
+    parser.add_argument("--cut", action="store_true", help="textures with seams of their own")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--n_pictures", type=int, default=50)
     parser.add_argument("--best_of", type=int, default=16)
@@ -161,7 +163,7 @@ def main() -> None:
 
     for name, count, seed in (("train", N_TRAIN, 0), ("val", N_VAL, 1)):
         if not (options.folder / name).exists():
-            make_textures(options.folder / name, count, seed)
+            make_textures(options.folder / name, count, seed, options.cut)
     models = {name: trained(name, options.folder, options.steps) for name in ("rolled", "plain")}
     judge = Judge(models["rolled"])
     print(f"{machine()}; {options.n_pictures} pictures\n")

@@ -166,9 +166,7 @@ class _View:
         at = np.flatnonzero(self._kept)
         self._seen[:, at] = tokens[at]
         pixels = [
-            pixel
-            for tile in range(len(self._seen))
-            for pixel in self._pixels(tile, at, tokens, np.zeros(len(tokens)))
+            pixel for tile in range(len(self._seen)) for pixel in self._pixels(tile, at, tokens)
         ]
         return {"pixels": pixels, "bits": {}}
 
@@ -184,23 +182,18 @@ class _View:
             tokens = step.tokens[number]
             at = np.flatnonzero(self._seen[tile, :n_pixels] != tokens)
             self._seen[tile, at] = tokens[at]
-            pixels += self._pixels(tile, at, tokens, step.log_probs[number])
+            pixels += self._pixels(tile, at, tokens)
             if n_drawn:
                 nats = -step.log_likelihood[number]
                 bits[tile] = round(float(nats) / math.log(2) / n_drawn, 3)
         return {"pixels": pixels, "bits": bits, "done": step.n_done, "total": step.n_total}
 
-    def _pixels(
-        self, tile: int, at: np.ndarray, tokens: np.ndarray, log_probs: np.ndarray
-    ) -> list[list[Any]]:
-        """Spells pixels: the tile, the place in reading order, the colour, and its bits."""
+    def _pixels(self, tile: int, at: np.ndarray, tokens: np.ndarray) -> list[list[Any]]:
+        """Spells some pixels of a tile: its number, the place in reading order, and the colour."""
         colours = self._codec.decode(tokens[at])
-        bits = np.round(-log_probs[at] / math.log(2), 2) + 0.0
         return [
-            [tile, place, bytes(colour).hex(), bit]
-            for place, colour, bit in zip(
-                self._places[at].tolist(), colours, bits.tolist(), strict=True
-            )
+            [tile, place, bytes(colour).hex()]
+            for place, colour in zip(self._places[at].tolist(), colours, strict=True)
         ]
 
 

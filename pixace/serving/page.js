@@ -201,16 +201,18 @@ async function draw(asked) {
   at("draw").disabled = true;
   at("stop").disabled = false;
   at("progress").hidden = false;
-  const size = await described(asked.model);
-  const shown = gallery.begin(asked, { width: size.width, height: size.height });
-  changed();
-  shown.article.scrollIntoView({ block: "nearest" });
+  let shown = null;
   try {
+    const { width, height } = asked.model === model.name ? model : await described(asked.model);
+    shown = gallery.begin(asked, { width, height });
+    changed();
+    shown.article.scrollIntoView({ block: "nearest" });
     for await (const event of drawing(asked, stopping.signal)) {
       if (event.waiting) tell(`Waiting: ${event.waiting} to be drawn before this.`);
-      if (event.opening) tell("Drawing…");
+      if (event.opening) tell("The model gets ready…");
       if (event.pixels) {
         shown.take(event);
+        if (event.total && !event.done) tell("Drawing…");
         if (event.total) at("progress").value = event.done / event.total;
       }
       if (event.error) throw new Error(event.error);
@@ -219,9 +221,12 @@ async function draw(asked) {
     if (!shown.kept) throw new Error("The server has stopped.");
     tell("Drawn.");
   } catch (error) {
-    gallery.remove(shown);
+    if (shown) gallery.remove(shown);
     if (error.name === "AbortError") tell("Stopped.");
-    else throw error;
+    else {
+      tell("");
+      throw error;
+    }
   } finally {
     stopping = null;
     at("draw").disabled = false;

@@ -111,13 +111,13 @@ def serve(
       UsageError: see there.
       PixaceError: see there.
     """
-    if host.lower() not in (*LOOPBACK, "::1"):
-        _log.warning(
-            "at %s other machines can reach this page, and whoever reads the network its token; an "
-            "SSH tunnel to 127.0.0.1 is safer",
-            shown(host),
-        )
     with PageServer(model_name, weights_dir, host, port) as server:
+        if host.lower() not in (*LOOPBACK, "::1"):
+            _log.warning(
+                "at %s other machines can reach this page, and whoever reads the network its "
+                "token; an SSH tunnel to 127.0.0.1 is safer",
+                shown(host),
+            )
         print(server.address, flush=True)
         server.warm_up()
         if opens_browser and not webbrowser.open(server.address):
@@ -144,7 +144,9 @@ def _listening(host: str, port: int) -> socket.socket:
             listening.close()
             if getattr(error, "errno", None) != errno.EADDRINUSE:
                 reason = getattr(error, "strerror", None) or error
-                raise UsageError(f"cannot listen at {shown(host)}:{number}: {reason}") from None
+                raise UsageError(
+                    f"cannot listen at host {shown(host)}, port {number}: {reason}"
+                ) from None
     raise PixaceError(f"no port from {port} on is free; name another one with --port")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import pixace
 from pixace.drawing.draw_request import DrawRequest
+from pixace.drawing.plan import plan_of
 from pixace.drawing.predictor import Predictor
 from pixace.drawing.request import draw_to_files
 from pixace.drawing.seams import SeamJudge
@@ -95,19 +96,21 @@ def test_a_recipe_repeats_it_and_other_candidates_may_be_named(
     weights_dir = predictor._stored.path.parent.parent
     plain = {"weights_dir": weights_dir}
 
-    def draw(out: str, **request: object) -> tuple[bytes, DrawingSettings]:
-        drawn = draw_to_files(DrawRequest(**plain, out=tmp_path / out, **request))
-        return (tmp_path / out).read_bytes(), drawn.drawing.recipe.drawing
+    def draw(out: str, **request: object) -> bytes:
+        draw_to_files(DrawRequest(**plain, out=tmp_path / out, **request))
+        return (tmp_path / out).read_bytes()
 
-    first, _ = draw("a.png", model_name="rolled", drawing={"seed": 3, "tile": "x", "scale": "2x"})
-    again, settings = draw("b.png", like=tmp_path / "a.png")
-    assert again == first and (settings.tile, settings.best_of) == ("x", 16)
-    _, settings = draw("c.png", like=tmp_path / "a.png", drawing={"tile": "none"})
-    assert (settings.tile, settings.best_of) == ("none", 1)
-    _, settings = draw("d.png", like=tmp_path / "c.png", drawing={"tile": "y"})
-    assert (settings.tile, settings.best_of) == ("y", 16)
-    _, settings = draw("e.png", like=tmp_path / "d.png", drawing={"best_of": 2})
-    assert (settings.tile, settings.best_of) == ("y", 2)
+    def planned(like: str, **drawing: object) -> tuple[str, int]:
+        settings = plan_of(DrawRequest(**plain, like=tmp_path / like, drawing=drawing)).drawing
+        return settings.tile, settings.best_of
+
+    tiled = {"seed": 3, "tile": "x", "scale": "2x"}
+    first = draw("a.png", model_name="rolled", drawing=tiled)
+    assert draw("b.png", like=tmp_path / "a.png") == first and planned("a.png") == ("x", 16)
+    assert planned("a.png", tile="none") == ("none", 1)
+    assert planned("a.png", best_of=2) == ("x", 2)
+    draw("c.png", model_name="rolled", drawing={"seed": 3, "scale": "2x"})
+    assert planned("c.png") == ("none", 1) and planned("c.png", tile="y") == ("y", 16)
 
 
 def test_a_model_that_was_not_trained_for_it_is_warned_of(

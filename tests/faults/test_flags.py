@@ -161,9 +161,9 @@ def words_for(command: str, flag: str, world: Path) -> list[str]:
         "serve": [models, "--model_name=missing"],
         "export": [*damaged, "--out=m.safetensors"],
     }
-    elsewhere = [models, "--host=203.0.113.1"]  # which is no address of this machine
     special = {
-        **{("serve", name): elsewhere for name in ("model_name", "weights_dir", "model_dir")},
+        # Which is no address of this machine, so that a model that there is does not serve it.
+        ("serve", "model_name"): [models, "--host=203.0.113.1"],
         ("check", "split"): [photos, "--out=split"],
         ("check", "out"): [photos, "--split=0.5"],
         ("train", "model_name"): [*words["train"], "--checkpoint=missing"],

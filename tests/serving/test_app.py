@@ -126,6 +126,40 @@ def test_the_mouse_paints_and_more_like_this_keeps_the_upper_half(browser, tmp_p
     browser.run("document.getElementById('clear').click()")
 
 
+def test_a_picture_is_dropped_and_becomes_one_of_the_model(browser) -> None:
+    """It has the model's size and colours, and what is marked of it is drawn anew."""
+    browser.run("""(async () => {
+      const canvas = new OffscreenCanvas(12, 12), pen = canvas.getContext("2d");
+      for (const [at, colour] of [[0, "#fe0101"], [6, "#0101fe"]]) {
+        pen.fillStyle = colour;
+        pen.fillRect(at, 0, 6, 12);
+      }
+      const dropped = new DataTransfer();
+      dropped.items.add(new File([await canvas.convertToBlob()], "a.png", {type: "image/png"}));
+      document.dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, cancelable: true}));
+    })()""")
+    browser.wait_for(f"{STATUS}.startsWith('The picture is there')")
+    colours, painted, redraw = browser.run("JSON.parse(sessionStorage['pixace.painting']).saved")
+    pixels = [int(part) for part in colours.split(",")]
+    assert painted == ",".join("1" * 36) and redraw == ",".join("0" * 36)
+    assert pixels[:3] == [255, 0, 0] and pixels[-4:-1] == [0, 0, 255]
+    browser.run("document.querySelector('[data-tool=redraw]').click()")
+    browser.click("document.getElementById('painting')")
+    draw(browser)
+    assert browser.run(f"{KEPT}[0].order.mask") is not None
+    browser.run("document.getElementById('clear').click()")
+
+
+def test_files_are_saved(browser, page) -> None:
+    browser.requests.clear()
+    for name in ("Save PNG", "Collage", "Film"):
+        browser.run(f"all('article button').find((b) => b.textContent === '{name}').click()")
+    own = f"http://127.0.0.1:{page.place[1]}/"
+    for path in ("collage", "film"):
+        browser.wait_for(f"performance.getEntriesByName('{own}{path}').length")
+    assert browser.run(ERROR) == ""
+
+
 def test_stop(browser) -> None:
     for name, value in (("pictures", 16), ("best", 64)):
         browser.run(f"document.getElementById('{name}').value = {value}")

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import math
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ def canvases(events, n_tiles: int) -> list[np.ndarray]:
     """Returns the tiles, RGB, that the events of pixels make."""
     tiles = [np.zeros((EDGE * EDGE, 3), np.uint8) for _ in range(n_tiles)]
     for event in events:
-        for tile, place, colour, _ in event.get("pixels", ()):
+        for tile, place, colour in event.get("pixels", ()):
             tiles[tile][place] = [*bytes.fromhex(colour)]
     return [tile.reshape(EDGE, EDGE, 3) for tile in tiles]
 
@@ -45,14 +44,6 @@ def test_pixels_come_one_after_the_other_and_make_the_picture(page, asked, n_ste
             )
     heat = Image.open(io.BytesIO(base64.b64decode(tiles[0]["surprise"])))
     assert heat.size == (EDGE, EDGE)
-
-
-def test_the_bits_of_pixels_are_those_of_the_picture(page) -> None:
-    lines = page.draw(n_pictures=1).lines
-    bits = [pixel[3] for line in lines for pixel in line.get("pixels", ())]
-    assert len(bits) == EDGE * EDGE
-    mean = lines[-1]["drawn"]["tiles"][0]["bits_per_pixel"]
-    assert math.isclose(sum(bits) / len(bits), mean, abs_tol=0.01)
 
 
 def test_predict_draws_the_same_byte_for_byte(page, weights_dir, tmp_path) -> None:

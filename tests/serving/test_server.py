@@ -29,8 +29,12 @@ def test_a_taken_port_and_the_next_one(page, weights_dir, caplog) -> None:
     ("options", "kind", "message"),
     [
         ({"port": 70_000}, UsageError, "port"),
-        ({"host": "no.such.host.invalid"}, UsageError, "cannot listen at no.such.host.invalid"),
-        ({"host": "203.0.113.1"}, UsageError, "cannot listen at 203.0.113.1"),
+        (
+            {"host": "no.such.host.invalid"},
+            UsageError,
+            "cannot listen at host no.such.host.invalid",
+        ),
+        ({"host": "203.0.113.1"}, UsageError, "cannot listen at host 203.0.113.1"),
         ({"model_name": "none"}, CheckpointError, "no such model"),
     ],
 )
@@ -79,6 +83,7 @@ def test_a_signal_ends_it_while_it_draws(weights_dir) -> None:
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "pixace", "serve", "--model_name=transformer", "--port=0"),
+            "--host=0.0.0.0",
             f"--weights_dir={weights_dir}",
         ],
         stdout=subprocess.PIPE,
@@ -105,3 +110,4 @@ def test_a_signal_ends_it_while_it_draws(weights_dir) -> None:
     assert out == ""
     assert errors.splitlines()[-1] == "pixace: stopped"
     assert "Traceback" not in errors
+    assert errors.startswith("warning: at 0.0.0.0 other machines can reach this page")
