@@ -19,7 +19,7 @@ setup(
     # nor jaxlib has any for Macs with Intel processors.
     classifiers=["Operating System :: POSIX :: Linux", "Operating System :: MacOS :: MacOS X"],
     packages=find_packages(include=["pixace", "pixace.*"]),
-    package_data={"pixace": ["py.typed", "weights/*/*"]},
+    package_data={"pixace": ["py.typed", "weights/*/*", "pages/*.css"]},
     python_requires=">=3.11,<3.14",
     # Lower bounds are the oldest versions the test suite has passed with, upper bounds the first
     # that it has not seen.
