@@ -53,7 +53,7 @@ def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> byt
     Raises:
       PixaceError: no model has a curve.
     """
-    told = {name: record for name, record in records.items() if record.train or record.val}
+    told = {name: record for name, record in records.items() if record.training or record.val}
     if not told:
         names = ", ".join(map(shown, records))
         raise PixaceError(f"{names}: no curves in this model, so nothing to plot; train adds them")
@@ -65,7 +65,8 @@ def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> byt
         axes.grid(alpha=0.3)
         for number, (name, record) in enumerate(told.items()):
             suffix = f": {name}" if len(told) > 1 else ""
-            _draw(axes, record.train, f"training (epoch's mean){suffix}", f"C{number}", "--")
+            training = "training" if record.within else "training (epoch's mean)"
+            _draw(axes, record.training, f"{training}{suffix}", f"C{number}", "--")
             _draw(axes, record.val, f"{record.validation}{suffix}", f"C{number}", "-")
         axes.legend()
     return contents.getvalue()
