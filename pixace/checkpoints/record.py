@@ -22,7 +22,7 @@ class TrainingRecord:
       config: the model's settings, None where there are none.
       settings: of the training, as text by name.
       train: mean loss of each epoch's steps, in bits per pixel.
-      within: mean loss of the steps from point to point within epochs, likewise; none in older files.
+      within: mean loss of the steps between points within epochs, likewise; none in older files.
       val: loss of each epoch's validation, in bits per pixel.
       held_out: whether the validation images were others than those trained on; None if unknown.
       images_per_second: in the last epoch, without validation and drawing; None if unknown.

@@ -40,12 +40,17 @@ def check_plot(path: Path) -> None:
         raise UsageError(f"out must end in .{' or .'.join(FORMATS)}, not {shown(path.name)!r}")
 
 
-def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> bytes:
+def plot_curves(
+    records: Mapping[str, TrainingRecord],
+    kind: str = "png",
+    size: tuple[float, float] = (8, 4.5),
+) -> bytes:
     """Draws training and validation loss of one or more models over each other.
 
     Args:
       records: by the name of the model; each has its colour.
       kind: "png" or "svg".
+      size: width and height in inches; letters are as large in any.
 
     Returns:
       The contents of a file: bits per pixel by training step.
@@ -58,7 +63,7 @@ def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> byt
         names = ", ".join(map(shown, records))
         raise PixaceError(f"{names}: no curves in this model, so nothing to plot; train adds them")
 
-    with _figure(8, 4.5, kind) as (figure, contents):
+    with _figure(*size, kind) as (figure, contents):
         title = next(iter(told)) if len(told) == 1 else None  # the legend names several
         axes = figure.add_subplot(title=title, xlabel="step", ylabel="bits per pixel")
         axes.locator_params(axis="x", integer=True)  # there are no half steps
