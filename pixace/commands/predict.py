@@ -19,6 +19,7 @@ from pixace.commands.flags import (
     typed_settings,
 )
 from pixace.drawing.known_words import known_lines
+from pixace.drawing.meanings import QUALITIES
 from pixace.drawing.request import DrawRequest, draw_to_files, known_words
 from pixace.drawing.texts_file import read_texts
 from pixace.errors import UsageError
@@ -50,13 +51,22 @@ def define_flags(values: flags.FlagValues) -> None:
         mask="Picture that says which parts of prompts to draw: white or transparent there, and "
         "black where they are kept. Any size: it is scaled to the nearest pixel.",
     )
+    flags.DEFINE_enum(
+        "quality",
+        None,
+        list(QUALITIES),
+        "How many candidates to draw of each picture: --best_of=1, 4, 8 or 16, judged by the words "
+        "of --text, or by kept pixels after drawn ones.",
+        flag_values=values,
+    )
     define_switches(
         values,
         allow_private_urls="Fetch prompts also from this machine and its own network, not only "
         "from the internet.",
     )
     abouts = {about.name: about for about in settings_of(DrawingSettings)}
-    define_settings(values, DrawingSettings, abouts.keys() - SAID.keys())
+    define_settings(values, DrawingSettings, abouts.keys() - SAID.keys() - {"seed"})
+    define_texts(values, seed=abouts["seed"].full_help)  # a number, or words
     for name, flag in SAID.items():
         flags.DEFINE_multi_string(flag, None, abouts[name].full_help, flag_values=values)
     define_texts(
@@ -153,12 +163,13 @@ def _request(values: flags.FlagValues) -> DrawRequest:
         outputs = {name: optional_path(name, values[name].value) for name in ("out", "film")}
         refuse_to_replace(outputs, [("the file of --texts", texts)])
         drawing["text"] = read_texts(texts)
-    if drawing.get("palette") == "":  # where a recipe names one
-        drawing["palette"] = None
+    for name in ("palette", "sweep"):
+        if drawing.get(name) == "":  # where a recipe names one
+            drawing[name] = None
     prompts = values["prompt"].value if values["prompt"].present else None
     if prompts == []:
         raise UsageError("flag --prompt= is empty; name an image file or a URL")
-    plain = ("model_name", "weights_dir", "checkpoint", "mask", "allow_private_urls")
+    plain = ("model_name", "weights_dir", "checkpoint", "mask", "quality", "allow_private_urls")
     others = ("like", "film", "sheet", "nearest", "cache_dir", "grid", "frames")
     return DrawRequest(
         settings=typed_settings(values),

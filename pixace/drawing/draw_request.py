@@ -34,6 +34,8 @@ class DrawRequest:
         completes those of `like`.
       mask: which parts of the prompts to draw, a file or a picture: white or transparent there, and
         black where they are kept. None goes by `drawing`, or by `like`.
+      quality: "draft", "normal", "better" or "best": `best_of` 1, 4, 8 or 16, judged by the words,
+        or by kept pixels after drawn ones, of which one must be there.
       allow_private_urls: fetch prompts also from this machine and its own network.
       like: a file that pixace drew and that carries its recipe: draw as it was drawn. What is named
         beside it wins. What the recipe completes is used where it is a file, and never fetched.
@@ -60,6 +62,7 @@ class DrawRequest:
     drawing: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     prompts: PromptSource | Sequence[PromptSource] | None = None
     mask: MaskSource | None = None
+    quality: str | None = None
     allow_private_urls: bool = False
     like: Path | str | None = None
     out: Path | str | None = None

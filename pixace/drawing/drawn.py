@@ -17,6 +17,7 @@ from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.labels import labelled
 from pixace.pictures.metadata import RECIPE_KEY
+from pixace.settings.sweep import frames_of
 from pixace.tokens.tiles import recoloured, token_rows
 from pixace.tokens.vocabulary import PAD_ID
 
@@ -83,6 +84,20 @@ class Drawing:
         """Temperature and guidance of each column of results."""
         columns = self.recipe.drawing.columns
         return [columns[column] for column in self.recipe.layout.columns]
+
+    @property
+    def _cuts(self) -> list[int | None]:
+        """How many of a prompt's pixels each column of results keeps, where a sweep says so."""
+        settings, layout = self.recipe.drawing, self.recipe.layout
+        if settings.sweep is None:
+            return [None] * len(self.tokens)
+        frames = frames_of(settings, self.recipe.config.n_pixels)
+        return [frames[column].cut for column in layout.columns]
+
+    def _n_drawn(self) -> list[int]:
+        """Returns how many pixels were drawn of each picture of a column of results."""
+        places = np.arange(len(self.kept))
+        return [int((~self.kept & (places >= (cut or 0))).sum()) for cut in self._cuts]
 
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
@@ -158,13 +173,14 @@ class Drawing:
 
         `row` and `column` count the collage's tiles from 0 at the top left. `log_likelihood` is in
         nats, for all drawn pixels; `bits_per_pixel` is -log2 p of one of them, None if there is
-        none. `text` and `guidance` are there where something is said, and `kept_log_likelihood`
-        where kept pixels come after drawn ones.
+        none. `cut` is there where it is swept, `text` and `guidance` where something is said,
+        and `kept_log_likelihood` where kept pixels come after drawn ones.
 
         Args:
           n_more_columns: how many more the collage shows at the right of each row.
         """
-        n_drawn = int((~self.kept).sum())
+        n_drawn = self._n_drawn()
+        swept = [{} if cut is None else {"cut": cut} for cut in self._cuts]
         first, n_each = len(self.columns) - len(self.tokens), len(self.columns) + n_more_columns
         layout = self.recipe.layout_with(n_more_columns)
         places = [layout.place(row, n_each) for row in range(len(self.log_likelihood))]
@@ -176,7 +192,10 @@ class Drawing:
                 "temperature": temperature,
                 **({**words, "guidance": guidance} if words else {}),
                 "log_likelihood": float(nats),
-                "bits_per_pixel": float(-nats / math.log(2) / n_drawn) if n_drawn else None,
+                **swept[column],
+                "bits_per_pixel": float(-nats / math.log(2) / n_drawn[column])
+                if n_drawn[column]
+                else None,
                 **({"kept_log_likelihood": float(of_kept)} if has_islands(self.kept) else {}),
             }
             for (line, left), words, *row in zip(

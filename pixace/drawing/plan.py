@@ -17,6 +17,7 @@ from pixace.checkpoints.folder import locate
 from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.known_words import require_words
 from pixace.drawing.layout import Layout, is_grid_usual, layout_of
+from pixace.drawing.meanings import check_quality, with_candidates, with_meanings
 from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
 from pixace.drawing.recipe import Recipe, read_recipe
@@ -29,6 +30,7 @@ from pixace.settings.drawing import NEEDS_WORDS, DrawingSettings
 from pixace.settings.model import resolve_config
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
+from pixace.settings.sweep import Sweep, without_swept
 from pixace.system.results import FileName, refuse_to_replace
 from pixace.tokens.palette_names import palette_file, with_palette
 from pixace.wording import shown
@@ -92,6 +94,7 @@ def plan_of(request: DrawRequest) -> Plan:
     pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
     mask = _mask(request, recipe, pictures)
     kept = kept_of_prompts(drawing, pictures, len(sources), mask)
+    check_quality(request.quality, drawing, kept)
     tile = _tile(request, recipe)
     is_grid = _is_grid(request, recipe, drawing.n_rows(len(sources)), len(sources))
     layout = layout_of(
@@ -171,15 +174,25 @@ def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
     Raises:
       UsageError: a setting is wrong.
     """
-    named = with_palette(request.drawing)
-    like = {} if recipe is None else recipe.drawing.to_dict()
-    if request.mask is not None or {"cut", "keep"} & {*named}:  # the recipe's are of other parts
+    named = with_meanings(request.drawing)
+    like = {} if recipe is None else without_swept(recipe.drawing.to_dict(), named)
+    if request.mask is not None or _names_parts(named):  # the recipe's are of other parts
         like = {name: value for name, value in like.items() if name not in _OF_PARTS}
+        if "sweep" in like and _names_parts(like):
+            del like["sweep"]
     said = [named[name] for name in ("text", "class_name") if name in named]
     if said:
         dropped = {"text", "class_name"} | (set() if any(said) else NEEDS_WORDS)
         like = {name: value for name, value in like.items() if name not in dropped}
-    return DrawingSettings.of(**{**like, **named})
+    return DrawingSettings.of(**with_candidates(named, request.quality, like))
+
+
+def _names_parts(drawing: Mapping[str, Any]) -> bool:
+    """Returns whether settings say which part of a prompt is kept."""
+    sweep = drawing.get("sweep")
+    return bool({"cut", "keep"} & {*drawing}) or (
+        sweep is not None and Sweep.of(sweep).name == "cut"
+    )
 
 
 def _model(request: DrawRequest, recipe: Recipe | None) -> tuple[str | None, Path]:
@@ -226,7 +239,7 @@ def _mask(request: DrawRequest, recipe: Recipe | None, pictures: PictureSettings
     """
     if request.mask is not None:
         return open_mask(request.mask, pictures)
-    used = None if recipe is None or {"cut", "keep"} & {*request.drawing} else recipe.mask
+    used = None if recipe is None or _names_parts(request.drawing) else recipe.mask
     if used is None:
         return None
     if used.name is None or not os.path.isfile(used.name):
@@ -243,7 +256,7 @@ def _mask(request: DrawRequest, recipe: Recipe | None, pictures: PictureSettings
 
 def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None:
     """Returns the only result to draw: that of a recipe to which no other results are named."""
-    others = {"batch_size", "temperature", "text", "class_name", "guidance"}
+    others = {"batch_size", "temperature", "text", "class_name", "guidance", "sweep"}
     is_other = request.prompts is not None or others & {*request.drawing}
     return None if recipe is None or is_other else recipe.tile
 

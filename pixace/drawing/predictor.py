@@ -20,6 +20,7 @@ from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
 from pixace.drawing.layout import is_grid_usual
+from pixace.drawing.meanings import check_quality, with_candidates, with_meanings
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.particles import FREE
 from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
@@ -27,6 +28,7 @@ from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.region import Mask, MaskSource, has_islands, kept_of_prompts, open_mask
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
+from pixace.drawing.sweeping import frame_steps
 from pixace.errors import UsageError
 from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
@@ -34,7 +36,6 @@ from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.system.files import file_sha256
-from pixace.tokens.palette_names import with_palette
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class Predictor:
         scale: int | str = 256,
         *,
         mask: MaskSource | None = None,
+        quality: str | None = None,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
         **settings: Any,
@@ -104,11 +106,13 @@ class Predictor:
             exactly, without borders.
           mask: which parts of the prompts to draw, in the place of `cut`: a file or a picture,
             white or transparent there, and black where they are kept.
+          quality: "draft", "normal", "better" or "best": `best_of` 1, 4, 8 or 16, judged by the
+            words, or by kept pixels after drawn ones, of which one must be there.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
           **settings: the other fields of `DrawingSettings`, such as `seed`, `text` or `best_of`;
-            `text`, `class_name` and `guidance` are one value or several, and `palette` may be a
-            file of one, or a name such as "pico-8".
+            `text`, `class_name` and `guidance` are one value or several, `palette` may be a
+            file of one, or a name such as "pico-8", and `seed` may be words.
 
         Raises:
           UsageError: a setting is unknown or out of range, a palette cannot be read, or there are
@@ -116,7 +120,7 @@ class Predictor:
           ImageError: a prompt or a mask that cannot be read.
         """
         named = DrawingSettings.of(
-            **with_palette(settings),
+            **with_candidates(with_meanings(settings), quality),
             batch_size=batch_size,
             cut=cut,
             temperature=temperature,
@@ -126,6 +130,7 @@ class Predictor:
         pictures = dataclasses.replace(self.config.pictures, unscale=named.unscale)
         where = None if mask is None else open_mask(mask, pictures)
         kept = kept_of_prompts(named, pictures, len(sources), where)
+        check_quality(quality, named, kept)
         opened = open_prompts(sources, pictures, kept, allow_private_urls=allow_private_urls)
         return self.draw_as(named, opened, progress, mask=where)
 
@@ -213,10 +218,13 @@ class Predictor:
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
         known = np.full((settings.n_rows(len(prompts)), self.config.n_pixels), FREE, np.int32)
+        whole = None
         if prompts:  # each of them for each text
-            tokens = np.stack([np.where(kept, prompt.tokens, FREE) for prompt in prompts])
-            known[:] = np.tile(tokens, (len(known) // len(prompts), 1))
-        for step in each_computing(self._steps(settings, known, tile)):
+            tokens = np.stack([prompt.tokens for prompt in prompts])
+            whole = np.tile(tokens, (len(known) // len(prompts), 1))
+            known[:, kept] = whole[:, kept]
+        steps = frame_steps(self._steps, settings, known, whole, tile)
+        for step in each_computing(steps):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
