@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import sys
 
 from absl import flags
 
@@ -18,9 +19,10 @@ from pixace.commands.flags import (
     numbers,
     typed_settings,
 )
+from pixace.commands.preview import can_preview, live_pictures, show_pictures
 from pixace.drawing.known_words import known_lines
 from pixace.drawing.meanings import QUALITIES
-from pixace.drawing.request import DrawRequest, draw_to_files, known_words
+from pixace.drawing.request import DrawnFiles, DrawRequest, draw_to_files, known_words
 from pixace.drawing.texts_file import read_texts
 from pixace.errors import UsageError
 from pixace.settings.drawing import SAID, DrawingSettings
@@ -63,6 +65,7 @@ def define_flags(values: flags.FlagValues) -> None:
         values,
         allow_private_urls="Fetch prompts also from this machine and its own network, not only "
         "from the internet.",
+        preview="Show the pictures in the terminal while they are drawn, and leave them there.",
     )
     abouts = {about.name: about for about in settings_of(DrawingSettings)}
     define_settings(values, DrawingSettings, abouts.keys() - SAID.keys() - {"seed"})
@@ -110,9 +113,19 @@ def run(values: flags.FlagValues) -> None:
     if asking:
         _list_words(request, asking[0], as_json=values["json"].value)
         return
-    with progress_bar("px", "drawing") as progress:
-        drawn = draw_to_files(request, progress)
+    drawn = _drawn(request, values["preview"].value and can_preview(sys.stderr))
     print(json.dumps(drawn.to_dict()) if values["json"].value else shown(drawn.path))
+
+
+def _drawn(request: DrawRequest, is_shown: bool) -> DrawnFiles:
+    """Draws, and shows on a terminal how far that is, or the pictures themselves."""
+    if not is_shown:
+        with progress_bar("px", "drawing") as progress:
+            return draw_to_files(request, progress)
+    with live_pictures() as watch:
+        drawn = draw_to_files(request, watch=watch)
+    show_pictures(drawn.drawing.results())
+    return drawn
 
 
 def _list_words(request: DrawRequest, flag: str, as_json: bool) -> None:

@@ -138,6 +138,10 @@ class Drawing:
             [*row[:first], *result, *row[last:]] for row, result in zip(rows, results, strict=True)
         ]
 
+    def results(self) -> list[list[Image.Image]]:
+        """Returns the results themselves at the model's size, as N rows of C pictures."""
+        return [row[len(self.columns) - len(self.tokens) :] for row in self.tile_pictures()]
+
     def pictures(self) -> list[list[Image.Image]]:
         """Returns the results themselves, without prompts, as N rows of C pictures.
 
@@ -145,9 +149,8 @@ class Drawing:
         such as "4x"; each has the text of a recipe of its own in `info["pixace"]`. They are RGB, or
         RGBA where pixels can be transparent.
         """
-        rows = [row[len(self.columns) - len(self.tokens) :] for row in self.tile_pictures()]
         times = self.recipe.drawing.times or 1
-        results = [[enlarged(picture, times) for picture in row] for row in rows]
+        results = [[enlarged(picture, times) for picture in row] for row in self.results()]
         layout = self.recipe.layout
         for row, pictures in zip(layout.rows, results, strict=True):
             for column, picture in zip(layout.columns, pictures, strict=True):

@@ -91,7 +91,7 @@ def write_sweep(drawing: Drawing, path: Path) -> None:
     """
     recipe, n_frames = drawing.recipe, len(drawing.tokens)
     layout = sweep_layout(recipe.layout, recipe.config.pictures.size)
-    tiles = [[np.asarray(tile) for tile in row[-n_frames:]] for row in drawing.tile_pictures()]
+    tiles = [[np.asarray(tile) for tile in row] for row in drawing.results()]
     blank = np.zeros_like(tiles[0][0])
     collages = [
         _with_borders(layout.lines([[row[number]] for row in tiles], blank), 0, _border(drawing))

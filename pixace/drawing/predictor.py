@@ -158,6 +158,7 @@ class Predictor:
         *,
         mask: Mask | None = None,
         is_grid: bool | None = None,
+        watch: Callable[[DrawingStep], None] | None = None,
     ) -> Drawing:
         """Draws what `draw` does, from checked settings and prompts that are open already.
 
@@ -168,6 +169,7 @@ class Predictor:
           tile: see `Recipe.tile`; None draws all pictures.
           mask: what to draw of the prompts; None is what `settings` say.
           is_grid: see `Recipe.is_grid`; None decides as for a new drawing.
+          watch: called with each step.
 
         Raises:
           UsageError: prompts that do not fit the model, or do not keep what mask or settings say;
@@ -177,6 +179,8 @@ class Predictor:
         for step in self.stream(settings, prompts, tile, mask=mask, is_grid=is_grid):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
+            if watch is not None:
+                watch(step)
             drawing = step.drawing
         assert drawing is not None  # the last step has it
         return drawing

@@ -20,10 +20,13 @@ from pixace.checkpoints.words import WordsRecord
 from pixace.dataset.reading import load_images
 from pixace.drawing.draw_request import DrawRequest, with_local_paths
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.plan import plan_of, weights_of
+from pixace.drawing.live import LiveView
+from pixace.drawing.plan import Plan, plan_of, weights_of
+from pixace.settings.pictures import PictureSettings
 
 if TYPE_CHECKING:
     from pixace.drawing.nearest import Nearest
+    from pixace.drawing.stream import DrawingStep
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +70,9 @@ class DrawnFiles:
 
 
 def draw_to_files(
-    request: DrawRequest, progress: Callable[[int, int], None] | None = None
+    request: DrawRequest,
+    progress: Callable[[int, int], None] | None = None,
+    watch: Callable[[LiveView], None] | None = None,
 ) -> DrawnFiles:
     """Draws what is asked for, and writes it into all files that are.
 
@@ -75,6 +80,7 @@ def draw_to_files(
       request: what to draw.
       progress: called after each pixel with how many pixels of each picture are drawn, and how many
         there are to draw, of all batches.
+      watch: called after each pixel with all pictures so far.
 
     Raises:
       UsageError: what is asked for is wrong, or contradicts itself or the model.
@@ -97,7 +103,13 @@ def draw_to_files(
         )
     predictor = Predictor(model, plan.model_name)
     drawing = predictor.draw_as(
-        plan.drawing, plan.prompts, progress, plan.tile, mask=plan.mask, is_grid=plan.is_grid
+        plan.drawing,
+        plan.prompts,
+        progress,
+        plan.tile,
+        mask=plan.mask,
+        is_grid=plan.is_grid,
+        watch=None if watch is None else _viewed(plan, model.config.pictures, watch),
     )
     nearest = None
     if images is not None:
@@ -114,6 +126,20 @@ def draw_to_files(
         sheet=None if outputs.sheet is None else outputs.sheet.picture,
         pictures=tuple(outputs.pictures(drawing.recipe.layout)),
     )
+
+
+def _viewed(
+    plan: Plan, pictures: PictureSettings, watch: Callable[[LiveView], None]
+) -> Callable[[DrawingStep], None]:
+    """Returns what shows each step of a drawing to `watch`."""
+    first_row = 0 if plan.tile is None else plan.tile[0]
+    view = LiveView(pictures, plan.prompts, plan.drawing.palette, first_row)
+
+    def see(step: DrawingStep) -> None:
+        view.add(step)
+        watch(view)
+
+    return see
 
 
 def known_words(request: DrawRequest) -> WordsRecord:
