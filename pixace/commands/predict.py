@@ -57,15 +57,14 @@ def define_flags(values: flags.FlagValues) -> None:
         "quality",
         None,
         list(QUALITIES),
-        "How many candidates to draw of each picture: --best_of=1, 4, 8 or 16, judged by the words "
-        "of --text, or by kept pixels after drawn ones.",
+        "Candidates of each picture, as many as --best_of of 1 (draft), 4 (normal), 8 (better) or "
+        "16 (best) draws. Words judge them, or kept pixels after drawn ones: one must be there.",
         flag_values=values,
     )
     define_switches(
         values,
         allow_private_urls="Fetch prompts also from this machine and its own network, not only "
         "from the internet.",
-        preview="Show the pictures in the terminal while they are drawn, and leave them there.",
     )
     abouts = {about.name: about for about in settings_of(DrawingSettings)}
     define_settings(values, DrawingSettings, abouts.keys() - SAID.keys() - {"seed"})
@@ -76,6 +75,12 @@ def define_flags(values: flags.FlagValues) -> None:
         values, texts="File of texts to draw, one in each line, in the place of several --text."
     )
     flags.DEFINE_alias("n_images", "batch_size", flag_values=values)
+    _define_output_flags(values)
+    define_settings(values, ModelConfig)
+
+
+def _define_output_flags(values: flags.FlagValues) -> None:
+    """Registers the flags that say what becomes of the pictures."""
     define_picture_file_flag(
         values,
         "collage.png",
@@ -98,9 +103,9 @@ def define_flags(values: flags.FlagValues) -> None:
     define_settings(values, ReadingSettings, ("grid", "frames"))
     define_switches(
         values,
+        preview="Show the pictures in the terminal while they are drawn, and leave them there.",
         json="Print the recipe and the likelihood of every picture as JSON, instead of the path.",
     )
-    define_settings(values, ModelConfig)
 
 
 def run(values: flags.FlagValues) -> None:

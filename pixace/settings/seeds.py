@@ -13,7 +13,9 @@ from pixace.wording import quoted
 
 _log = logging.getLogger(__name__)
 
-_NUMBER = re.compile(r"\s*[+-]?(0o[0-7]+|0x[0-9a-f]+|[0-9_]+)\s*", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\s*[+-]?(0o[0-7]+|0x[0-9a-f]+|[0-9_.]*[0-9][0-9_.]*(e[+-]?[0-9]+)?)\s*", re.A | re.I
+)
 
 
 def seed_of(value: Any) -> Any:
@@ -35,8 +37,8 @@ def seed_of(value: Any) -> Any:
         has_base = match[1][:2].lower() in ("0x", "0o")
         try:
             return int(value, 0 if has_base else 10)
-        except ValueError:  # such as 1__2, or digits without end
-            raise UsageError(f"seed is {quoted(value)}, which is no whole number") from None
+        except ValueError:  # such as 1.5 and 1e3, or digits without end
+            raise UsageError(f"seed is {quoted(value)}, neither a whole number nor words") from None
     digest = hashlib.sha512(value.encode("utf-8", "surrogateescape")).digest()
     seed = int.from_bytes(digest) % (MAX_SEED + 1)
     _log.info("seed %s is %d", quoted(value), seed)

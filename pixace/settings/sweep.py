@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pixace.errors import UsageError
 from pixace.wording import quoted
 
-if TYPE_CHECKING:
-    from pixace.settings.drawing import DrawingSettings
+T = TypeVar("T")
 
 # What can be swept, from where to where if nothing else is said; None is as much as there is.
 SWEPT: dict[str, tuple[float, float | None]] = {
@@ -90,8 +89,11 @@ class Sweep(NamedTuple):
         return [{self.name: (value,) if is_list else value} for value in self.values(most)]
 
 
-def checked_sweep(settings: DrawingSettings) -> str | None:
+def checked_sweep(settings: Any) -> str | None:
     """Returns a drawing's sweep as recipes spell it, each of whose values the setting may have.
+
+    Args:
+      settings: `DrawingSettings`, which have it.
 
     Raises:
       UsageError: it may not, or more than one column of results is asked for besides.
@@ -107,20 +109,21 @@ def checked_sweep(settings: DrawingSettings) -> str | None:
     return sweep.words
 
 
-def frames_of(settings: DrawingSettings, n_pixels: int) -> list[DrawingSettings]:
+def frames_of(settings: T, n_pixels: int) -> list[T]:
     """Returns the settings of each picture of a sweep; a drawing's own where nothing is swept.
 
     Args:
-      settings: of the drawing.
+      settings: `DrawingSettings`, of the drawing.
       n_pixels: L of the model.
 
     Raises:
       UsageError: a value that the setting may not have.
     """
-    if settings.sweep is None:
+    drawing: Any = settings  # whose class needs this module
+    if drawing.sweep is None:
         return [settings]
-    frames = Sweep.of(settings.sweep).frames(n_pixels)
-    return [dataclasses.replace(settings, sweep=None, **frame) for frame in frames]
+    frames = Sweep.of(drawing.sweep).frames(n_pixels)
+    return [dataclasses.replace(drawing, sweep=None, **frame) for frame in frames]
 
 
 def without_swept(like: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
