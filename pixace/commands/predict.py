@@ -22,6 +22,7 @@ from pixace.commands.flags import (
 from pixace.commands.preview import can_preview, live_pictures, show_pictures
 from pixace.drawing.known_words import known_lines
 from pixace.drawing.meanings import QUALITIES
+from pixace.drawing.recipe import USED_FILES
 from pixace.drawing.request import DrawnFiles, DrawRequest, draw_to_files, known_words
 from pixace.drawing.texts_file import read_texts
 from pixace.errors import UsageError
@@ -52,6 +53,10 @@ def define_flags(values: flags.FlagValues) -> None:
         values,
         mask="Picture that says which parts of prompts to draw: white or transparent there, and "
         "black where they are kept. Any size: it is scaled to the nearest pixel.",
+        init="Rough sketch that every picture follows by its colours, as much as --init_strength "
+        "says. Any size; transparent parts are background.",
+        overlay="Picture that is kept in all of them: its opaque pixels, over those of a --prompt "
+        "or without one. Transparent ones are drawn.",
     )
     flags.DEFINE_enum(
         "quality",
@@ -187,8 +192,17 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     prompts = values["prompt"].value if values["prompt"].present else None
     if prompts == []:
         raise UsageError("flag --prompt= is empty; name an image file or a URL")
-    plain = ("model_name", "weights_dir", "checkpoint", "mask", "quality", "allow_private_urls")
-    others = ("like", "film", "sheet", "nearest", "cache_dir", "grid", "frames")
+    plain = ("model_name", "weights_dir", "checkpoint", *USED_FILES, "quality")
+    others = (
+        "allow_private_urls",
+        "like",
+        "film",
+        "sheet",
+        "nearest",
+        "cache_dir",
+        "grid",
+        "frames",
+    )
     return DrawRequest(
         settings=typed_settings(values),
         drawing=drawing,

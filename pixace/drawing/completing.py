@@ -9,6 +9,7 @@ import numpy as np
 
 from pixace.drawing.guidance import Guide
 from pixace.drawing.particles import FREE, Known
+from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
 
 
@@ -40,6 +41,7 @@ def complete(
     picture_ids: np.typing.ArrayLike | None = None,
     guide: Guide | None = None,
     known: Known | None = None,
+    pull: Pull | None = None,
 ) -> Iterator[PartialDrawing]:
     """Extends prompts to `length` tokens, yielding the pictures so far after each token.
 
@@ -52,6 +54,7 @@ def complete(
       picture_ids: see `Sampler.stream`.
       guide: see `Sampler.stream`.
       known: pixels after the prompt that are not drawn; None draws all of them.
+      pull: towards which colours pixels are drawn; None draws as the model does.
 
     Yields:
       Pictures of t = T .. length tokens; the first are the prompts themselves.
@@ -65,7 +68,7 @@ def complete(
     yield PartialDrawing(tokens[:, :done], drawn, of_known)
     if done == length:
         return
-    steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide, known)
+    steps = sampler.steps(prompt, temperatures, seed, picture_ids, guide, known, pull)
     for position, pixels in zip(range(done, length), steps, strict=False):
         tokens[:, position] = pixels.tokens
         more = np.zeros_like(nats)

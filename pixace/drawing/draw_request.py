@@ -10,12 +10,13 @@ from typing import Any
 from PIL import Image
 
 from pixace.drawing.prompts import PromptSource
-from pixace.drawing.region import MaskSource
+from pixace.drawing.recipe import USED_FILES
+from pixace.drawing.used_files import PictureSource
 from pixace.settings.paths import local_path
 from pixace.settings.reading import FIRST
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 
-_PATHS = ("mask", "like", "out", "sheet", "film", "nearest", "cache_dir")
+_PATHS = (*USED_FILES, "like", "out", "sheet", "film", "nearest", "cache_dir")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,10 @@ class DrawRequest:
         completes those of `like`.
       mask: which parts of the prompts to draw, a file or a picture: white or transparent there, and
         black where they are kept. None goes by `drawing`, or by `like`.
+      init: a rough sketch that every picture follows by its colours, a file or a picture; as much
+        as `init_strength` of `drawing` says. None follows that of `like`, if it has one.
+      overlay: what to keep in every picture, a file or a picture: its opaque pixels, over those of
+        prompts, if there are some. None keeps those of `like`.
       quality: "draft", "normal", "better" or "best": `best_of` 1, 4, 8 or 16, judged by the words,
         or by kept pixels after drawn ones, of which one must be there.
       allow_private_urls: fetch prompts also from this machine and its own network.
@@ -61,7 +66,9 @@ class DrawRequest:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     drawing: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     prompts: PromptSource | Sequence[PromptSource] | None = None
-    mask: MaskSource | None = None
+    mask: PictureSource | None = None
+    init: PictureSource | None = None
+    overlay: PictureSource | None = None
     quality: str | None = None
     allow_private_urls: bool = False
     like: Path | str | None = None

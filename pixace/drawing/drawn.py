@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixace.drawing.overlay import Overlay
 from pixace.drawing.prompts import Prompt, kept_of_all
 from pixace.drawing.recipe import Recipe
 from pixace.drawing.region import has_islands
@@ -17,7 +18,7 @@ from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.labels import labelled
 from pixace.pictures.metadata import RECIPE_KEY
-from pixace.settings.sweep import frames_of
+from pixace.settings.sweep import Sweep
 from pixace.tokens.tiles import recoloured, token_rows
 from pixace.tokens.vocabulary import PAD_ID
 
@@ -35,6 +36,7 @@ class Drawing:
       recipe: what draws them again.
       kept_log_likelihood: float64 (N, C), ln p likewise of those kept pixels that come after drawn
         ones, each given all before it.
+      overlay: what was kept in all of them besides; None where there was none.
     """
 
     tokens: tuple[np.ndarray, ...]
@@ -42,6 +44,7 @@ class Drawing:
     prompts: tuple[Prompt, ...]
     recipe: Recipe
     kept_log_likelihood: np.ndarray
+    overlay: Overlay | None = None
 
     @property
     def seed(self) -> int:
@@ -57,8 +60,9 @@ class Drawing:
 
     @property
     def kept(self) -> np.ndarray:
-        """Which pixels of each prompt were kept, bool (L,); the others were drawn."""
-        return kept_of_all(self.prompts, self.recipe.config.n_pixels)
+        """Which pixels were kept, bool (L,), of prompts and overlay; the others were drawn."""
+        kept = kept_of_all(self.prompts, self.recipe.config.n_pixels)
+        return kept if self.overlay is None else kept | self.overlay.kept
 
     @property
     def columns(self) -> list[np.ndarray]:
@@ -85,19 +89,18 @@ class Drawing:
         columns = self.recipe.drawing.columns
         return [columns[column] for column in self.recipe.layout.columns]
 
-    @property
-    def _cuts(self) -> list[int | None]:
-        """How many of a prompt's pixels each column of results keeps, where a sweep says so."""
-        settings, layout = self.recipe.drawing, self.recipe.layout
-        if settings.sweep is None:
-            return [None] * len(self.tokens)
-        frames = frames_of(settings, self.recipe.config.n_pixels)
-        return [frames[column].cut for column in layout.columns]
+    def _swept(self) -> list[dict[str, Any]]:
+        """Returns what a sweep sets in each column of results, by the names of settings."""
+        sweep, layout = self.recipe.drawing.sweep, self.recipe.layout
+        if sweep is None:
+            return [{}] * len(self.tokens)
+        frames = Sweep.of(sweep).frames(self.recipe.config.n_pixels)
+        return [frames[column] for column in layout.columns]
 
     def _n_drawn(self) -> list[int]:
         """Returns how many pixels were drawn of each picture of a column of results."""
-        places = np.arange(len(self.kept))
-        return [int((~self.kept & (places >= (cut or 0))).sum()) for cut in self._cuts]
+        cuts = [frame.get("cut", 0) for frame in self._swept()]
+        return [int((~self.kept[cut:]).sum()) for cut in cuts]
 
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
@@ -176,14 +179,13 @@ class Drawing:
 
         `row` and `column` count the collage's tiles from 0 at the top left. `log_likelihood` is in
         nats, for all drawn pixels; `bits_per_pixel` is -log2 p of one of them, None if there is
-        none. `cut` is there where it is swept, `text` and `guidance` where something is said,
-        and `kept_log_likelihood` where kept pixels come after drawn ones.
+        none. `cut` and `init_strength` are there where they are swept, `text` and `guidance` where
+        something is said, and `kept_log_likelihood` where kept pixels come after drawn ones.
 
         Args:
           n_more_columns: how many more the collage shows at the right of each row.
         """
-        n_drawn = self._n_drawn()
-        swept = [{} if cut is None else {"cut": cut} for cut in self._cuts]
+        n_drawn, swept = self._n_drawn(), self._swept()
         first, n_each = len(self.columns) - len(self.tokens), len(self.columns) + n_more_columns
         layout = self.recipe.layout_with(n_more_columns)
         places = [layout.place(row, n_each) for row in range(len(self.log_likelihood))]
@@ -192,10 +194,10 @@ class Drawing:
             {
                 "row": line,
                 "column": left + first + column,
+                **swept[column],
                 "temperature": temperature,
                 **({**words, "guidance": guidance} if words else {}),
                 "log_likelihood": float(nats),
-                **swept[column],
                 "bits_per_pixel": float(-nats / math.log(2) / n_drawn[column])
                 if n_drawn[column]
                 else None,

@@ -202,12 +202,10 @@ def _first_times(drawing: Drawing, layout: Layout) -> np.ndarray:
     pictures = drawing.recipe.config.pictures
     length, order = pictures.n_pixels, order_of(pictures)
     place = np.arange(length)
-    rows = []
-    for number in range(len(drawing.log_likelihood)):
+    kept, rows = drawing.kept, []
+    for _ in range(len(drawing.log_likelihood)):
         tiles = []
-        kept = np.zeros(length, bool)
         if drawing.prompts:
-            kept = drawing.prompts[number].kept
             tiles = [np.full(length, -1), np.where(kept, -1, length)]
         tiles += [np.where(kept, -1, place)] * len(drawing.tokens)
         rows.append([order.picture(tile) for tile in tiles])

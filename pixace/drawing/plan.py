@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,28 +13,27 @@ from PIL import Image
 from pixace.checkpoints.config_file import CONFIG_NAME
 from pixace.checkpoints.file import stored_config
 from pixace.checkpoints.folder import locate
+from pixace.drawing.canvas import Canvas, followed, open_canvas
 from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.known_words import require_words
 from pixace.drawing.layout import Layout, is_grid_usual, layout_of
 from pixace.drawing.meanings import check_quality, with_candidates, with_meanings
 from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
-from pixace.drawing.recipe import Recipe, read_recipe
+from pixace.drawing.recipe import USED_FILES, Recipe, read_recipe
 from pixace.drawing.region import Mask, kept_of_prompts, open_mask
+from pixace.drawing.used_files import PictureSource, file_of_recipe
 from pixace.errors import UsageError
 from pixace.pictures.cutting import find_pictures
 from pixace.pictures.reading import is_url
 from pixace.pictures.writing import refuse_to_replace_images
 from pixace.settings.drawing import NEEDS_WORDS, DrawingSettings
 from pixace.settings.model import resolve_config
-from pixace.settings.pictures import PictureSettings
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.sweep import Sweep, without_swept
 from pixace.system.results import FileName, refuse_to_replace
 from pixace.tokens.palette_names import palette_file, with_palette
 from pixace.wording import shown
-
-_log = logging.getLogger(__name__)
 
 _OF_PARTS = {"cut", "keep", "particles"}
 
@@ -51,6 +49,7 @@ class Plan(NamedTuple):
       drawing: how to draw.
       prompts: what to complete.
       mask: what to draw of them; None is what `drawing` says.
+      canvas: what to follow and to keep, whatever is completed.
       tile: the only result to draw; None draws all.
       is_grid: whether rows of the collage stand side by side; see `Recipe.is_grid`.
       outputs: where to write it.
@@ -64,6 +63,7 @@ class Plan(NamedTuple):
     drawing: DrawingSettings
     prompts: tuple[Prompt, ...]
     mask: Mask | None
+    canvas: Canvas
     tile: tuple[int, int] | None
     is_grid: bool
     outputs: Outputs
@@ -88,12 +88,15 @@ def plan_of(request: DrawRequest) -> Plan:
     config = resolve_config(stored, settings, source=weights.parent)
     require_words(drawing, config)
     sources = _prompts(request, recipe)
+    used = _used_files(request, recipe)
     replaced = _replaced(request)
-    refuse_to_replace(replaced, _inputs(request, sources, weights))
+    refuse_to_replace(replaced, _inputs(request, sources, used, weights))
     refuse_to_replace_images(replaced, {"nearest": request.nearest})
     pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
-    mask = _mask(request, recipe, pictures)
-    kept = kept_of_prompts(drawing, pictures, len(sources), mask)
+    mask = None if "mask" not in used else open_mask(used["mask"], pictures)
+    canvas = open_canvas(used.get("init"), used.get("overlay"), pictures)
+    drawing, canvas = followed(drawing, canvas)
+    kept = kept_of_prompts(drawing, pictures, len(sources), mask, canvas.overlay)
     check_quality(request.quality, drawing, kept)
     tile = _tile(request, recipe)
     is_grid = _is_grid(request, recipe, drawing.n_rows(len(sources)), len(sources))
@@ -118,6 +121,7 @@ def plan_of(request: DrawRequest) -> Plan:
         drawing,
         prompts,
         mask,
+        canvas,
         tile,
         is_grid,
         outputs,
@@ -143,19 +147,19 @@ def _replaced(request: DrawRequest) -> dict[str, str | Path | None]:
 
 
 def _inputs(
-    request: DrawRequest, sources: Sequence[PromptSource], weights: Path
+    request: DrawRequest,
+    sources: Sequence[PromptSource],
+    used: Mapping[str, PictureSource],
+    weights: Path,
 ) -> Iterator[tuple[str, FileName]]:
     """Yields what a drawing is made from, and the names of these files."""
-    for source in sources:
+    pictures = [("the prompt", source) for source in sources]
+    pictures += [(f"the {USED_FILES[flag].split()[-1]}", source) for flag, source in used.items()]
+    for what, source in pictures:
         if isinstance(source, Image.Image):
             source = getattr(source, "filename", "")  # Pillow's, where it has opened a file
         if not is_url(source):
-            yield "the prompt", source
-    mask = request.mask
-    if isinstance(mask, Image.Image):
-        mask = getattr(mask, "filename", "")
-    if mask is not None:
-        yield "the mask", mask
+            yield what, source
     if request.like is not None:
         yield "the picture that --like names", request.like
     words = (request.drawing.get("palette"), request.settings.get("colours"))
@@ -230,28 +234,22 @@ def _prompts(request: DrawRequest, recipe: Recipe | None) -> list[PromptSource]:
     return names
 
 
-def _mask(request: DrawRequest, recipe: Recipe | None, pictures: PictureSettings) -> Mask | None:
-    """Returns what to draw of the prompts: the mask that is named, or else the recipe's.
+def _used_files(request: DrawRequest, recipe: Recipe | None) -> dict[str, PictureSource]:
+    """Returns the pictures to use besides prompts, by the flags that name them.
+
+    They are those that are named, or else the recipe's; but not its mask where other parts of
+    prompts are named.
 
     Raises:
-      UsageError: the recipe's must be named by the user.
-      ImageError: it cannot be read.
+      UsageError: one of the recipe's must be named by the user.
     """
-    if request.mask is not None:
-        return open_mask(request.mask, pictures)
-    used = None if recipe is None or _names_parts(request.drawing) else recipe.mask
-    if used is None:
-        return None
-    if used.name is None or not os.path.isfile(used.name):
-        what = "a picture without a name" if used.name is None else shown(used.name)
-        raise UsageError(
-            f"{shown(request.like or '')} was drawn with a mask, {what}, which is not here; name "
-            "it with --mask"
-        )
-    mask = open_mask(used.name, pictures)
-    if mask.used != used:
-        _log.warning("%s has changed since: the pictures will differ", shown(used.name))
-    return mask
+    used: dict[str, PictureSource | None] = {flag: getattr(request, flag) for flag in USED_FILES}
+    if recipe is not None:
+        is_other = _names_parts(request.drawing)
+        for flag, source in used.items():
+            if source is None and not (flag == "mask" and is_other):
+                used[flag] = file_of_recipe(flag, recipe, request.like or "")
+    return {flag: source for flag, source in used.items() if source is not None}
 
 
 def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None:

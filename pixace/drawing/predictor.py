@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +15,7 @@ from PIL import Image
 from pixace.backend.door import each_computing
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
+from pixace.drawing.canvas import EMPTY, Canvas, followed, open_canvas
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
@@ -24,11 +24,20 @@ from pixace.drawing.meanings import check_quality, with_candidates, with_meaning
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.particles import FREE
 from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
+from pixace.drawing.pull import Pull
 from pixace.drawing.recipe import Recipe, with_names
-from pixace.drawing.region import Mask, MaskSource, has_islands, kept_of_prompts, open_mask
+from pixace.drawing.region import Mask, has_islands, kept_of_prompts, open_mask
 from pixace.drawing.sampler import Sampler
-from pixace.drawing.stream import BestPictures, DrawingStep, drawing_steps, whole_prompts
+from pixace.drawing.signature import with_signature_of
+from pixace.drawing.stream import (
+    BestPictures,
+    DrawingStep,
+    drawing_steps,
+    known_pixels,
+    whole_prompts,
+)
 from pixace.drawing.sweeping import frame_steps
+from pixace.drawing.used_files import PictureSource
 from pixace.errors import UsageError
 from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
@@ -42,20 +51,6 @@ _log = logging.getLogger(__name__)
 _PARTICLES = 16  # where kept pixels come after drawn ones, and no number is named
 
 Progress = Callable[[int, int], None]  # pixels drawn of each picture, pixels to draw, all batches
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _with_signature_of(other: Callable[P, Any]) -> Callable[[Callable[..., T]], Callable[P, T]]:
-    """Gives the signature of another function to one that hands on all its arguments to it."""
-
-    def mark(function: Callable[..., T]) -> Callable[P, T]:
-        own = inspect.signature(function)
-        signature = inspect.signature(other).replace(return_annotation=own.return_annotation)
-        function.__signature__ = signature  # type: ignore[attr-defined]
-        return function
-
-    return mark
 
 
 class Predictor:
@@ -85,7 +80,9 @@ class Predictor:
         temperature: float | Sequence[float] = 1.0,
         scale: int | str = 256,
         *,
-        mask: MaskSource | None = None,
+        mask: PictureSource | None = None,
+        init: PictureSource | None = None,
+        overlay: PictureSource | None = None,
         quality: str | None = None,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
@@ -106,8 +103,9 @@ class Predictor:
             exactly, without borders.
           mask: which parts of the prompts to draw, in the place of `cut`: a file or a picture,
             white or transparent there, and black where they are kept.
-          quality: "draft", "normal", "better" or "best": `best_of` 1, 4, 8 or 16, judged by the
-            words, or by kept pixels after drawn ones, of which one must be there.
+          init: a rough sketch to follow, a file or a picture, as much as `init_strength` says.
+          overlay: what to keep over prompts, or without: the opaque pixels of a file or a picture.
+          quality: "draft", "normal", "better" or "best": `best_of` 1, 4, 8 or 16, by what is said.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
           **settings: the other fields of `DrawingSettings`, such as `seed`, `text` or `best_of`;
@@ -117,7 +115,7 @@ class Predictor:
         Raises:
           UsageError: a setting is unknown or out of range, a palette cannot be read, or there are
             words for a model that knows none, or no such class.
-          ImageError: a prompt or a mask that cannot be read.
+          ImageError: a prompt or another picture that cannot be read.
         """
         named = DrawingSettings.of(
             **with_candidates(with_meanings(settings), quality),
@@ -129,12 +127,13 @@ class Predictor:
         sources = listed(prompts)
         pictures = dataclasses.replace(self.config.pictures, unscale=named.unscale)
         where = None if mask is None else open_mask(mask, pictures)
-        kept = kept_of_prompts(named, pictures, len(sources), where)
+        canvas = open_canvas(init, overlay, pictures)
+        kept = kept_of_prompts(named, pictures, len(sources), where, canvas.overlay)
         check_quality(quality, named, kept)
         opened = open_prompts(sources, pictures, kept, allow_private_urls=allow_private_urls)
-        return self.draw_as(named, opened, progress, mask=where)
+        return self.draw_as(named, opened, progress, mask=where, canvas=canvas)
 
-    @_with_signature_of(draw)
+    @with_signature_of(draw)
     def predict(self, *arguments: Any, **options: Any) -> Image.Image:
         """Returns the collage of what `draw` draws with these arguments.
 
@@ -157,6 +156,7 @@ class Predictor:
         tile: tuple[int, int] | None = None,
         *,
         mask: Mask | None = None,
+        canvas: Canvas = EMPTY,
         is_grid: bool | None = None,
         watch: Callable[[DrawingStep], None] | None = None,
     ) -> Drawing:
@@ -168,6 +168,7 @@ class Predictor:
           progress: called after each pixel.
           tile: see `Recipe.tile`; None draws all pictures.
           mask: what to draw of the prompts; None is what `settings` say.
+          canvas: what to follow and to keep in every picture.
           is_grid: see `Recipe.is_grid`; None decides as for a new drawing.
           watch: called with each step.
 
@@ -176,7 +177,7 @@ class Predictor:
             or words that the model does not know.
         """
         drawing = None
-        for step in self.stream(settings, prompts, tile, mask=mask, is_grid=is_grid):
+        for step in self.stream(settings, prompts, tile, mask=mask, canvas=canvas, is_grid=is_grid):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
             if watch is not None:
@@ -192,6 +193,7 @@ class Predictor:
         tile: tuple[int, int] | None = None,
         *,
         mask: Mask | None = None,
+        canvas: Canvas = EMPTY,
         is_grid: bool | None = None,
     ) -> Iterator[DrawingStep]:
         """Draws as `draw_as` does, and yields the unfinished pictures after each pixel.
@@ -204,41 +206,54 @@ class Predictor:
           prompts: see `draw_as`.
           tile: see `draw_as`.
           mask: see `draw_as`.
+          canvas: see `draw_as`.
           is_grid: see `draw_as`.
 
         Raises:
           UsageError: see `draw_as`.
         """
         check_known(settings, self.config, self._stored.words)
+        settings, canvas = followed(settings, canvas)
+        overlay = canvas.overlay
+        wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask, overlay)
         kept = kept_of_all(prompts, self.config.n_pixels)
-        wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask)
-        if (kept != wanted).any():  # the recipe would say something else than what is drawn
+        if prompts and (kept != wanted).any():  # the recipe would say something else
             raise UsageError("prompts keep other pixels than the settings, or the mask, say")
         if settings.seed is None:
             settings = dataclasses.replace(settings, seed=secrets.randbelow(MAX_SEED))
             _log.info("seed %d", settings.seed)
-        recipe = self._recipe(settings, prompts, tile, mask, is_grid)
+        if overlay is not None:
+            prompts = overlay.over_prompts(prompts)
+        recipe = self._recipe(settings, prompts, tile, mask, canvas, is_grid)
         rows, columns = recipe.layout.rows, recipe.layout.columns
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
-        known = np.full((settings.n_rows(len(prompts)), self.config.n_pixels), FREE, np.int32)
-        whole = None
-        if prompts:  # each of them for each text
-            tokens = np.stack([prompt.tokens for prompt in prompts])
-            whole = np.tile(tokens, (len(known) // len(prompts), 1))
-            known[:, kept] = whole[:, kept]
-        steps = frame_steps(self._steps, settings, known, whole, tile)
-        for step in each_computing(steps):
+        whole = [prompt.tokens for prompt in prompts]
+        if not prompts and overlay is not None:
+            whole = [overlay.tokens]
+        n_rows = settings.n_rows(len(prompts))
+
+        def steps_of(frame: DrawingSettings, part: tuple[int, int] | None) -> Iterator[DrawingStep]:
+            of_frame = wanted | (np.arange(len(wanted)) < (frame.cut or 0))
+            known = known_pixels(whole, of_frame, n_rows)
+            return self._steps(frame, known, part, canvas.pull(frame.init_strength))
+
+        for step in each_computing(frame_steps(steps_of, settings, self.config.n_pixels, tile)):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
-                    pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known
-                )
+                    pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known,
+                    overlay,
+                )  # fmt: skip
                 step = dataclasses.replace(step, drawing=drawing)
             yield step
 
     def _steps(
-        self, settings: DrawingSettings, known: np.ndarray, tile: tuple[int, int] | None
+        self,
+        settings: DrawingSettings,
+        known: np.ndarray,
+        tile: tuple[int, int] | None,
+        pull: Pull | None,
     ) -> Iterator[DrawingStep]:
         """Yields all steps, without the drawing in the last one.
 
@@ -246,6 +261,7 @@ class Predictor:
           settings: how to draw, with a seed.
           known: int32 tokens (N, L) of what is kept, FREE elsewhere.
           tile: see `draw_as`.
+          pull: what pulls every picture.
         """
         n_columns, kept = len(settings.columns), known[0] != FREE
         if kept.all():
@@ -263,7 +279,7 @@ class Predictor:
         sampler = self._sampler(
             size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
         )
-        yield from drawing_steps(sampler, settings, known, tile, words)
+        yield from drawing_steps(sampler, settings, known, tile, words, pull)
 
     def _recipe(
         self,
@@ -271,6 +287,7 @@ class Predictor:
         prompts: Sequence[Prompt],
         tile: tuple[int, int] | None,
         mask: Mask | None,
+        canvas: Canvas,
         is_grid: bool | None,
     ) -> Recipe:
         """Returns what draws the same again."""
@@ -286,6 +303,8 @@ class Predictor:
             prompts=(None,) * len(prompts),
             tile=tile,
             mask=None if mask is None else mask.used,
+            init=None if canvas.sketch is None else canvas.sketch.used,
+            overlay=None if canvas.overlay is None else canvas.overlay.used,
             is_grid=is_grid and tile is None,
         )
         return with_names(recipe, [prompt.name for prompt in prompts])

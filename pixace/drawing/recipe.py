@@ -35,6 +35,8 @@ _TILE = 100  # of them that the recipe of a single picture has more than that of
 _MAX_NAME, _MAX_PATH = 255, 4096  # characters, of files and of prompts
 _MAX_STEP = 2**31
 _MAX_REASON = 200
+# Files besides prompts: what messages call them, by the names of flags and fields.
+USED_FILES = {"mask": "a mask", "init": "a sketch", "overlay": "an overlay"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Recipe:
       drawing: how it was drawn; the seed is never None.
       prompts: what was completed, as named; None for a picture without a name.
       mask: which parts of them were drawn; None where the settings say it.
+      init: the sketch that was followed.
+      overlay: what was kept besides.
       pixace_version: that drew it.
       tile: row and column, from 0, of the only one of all these results that the picture shows;
         None shows them all.
@@ -89,6 +93,8 @@ class Recipe:
     drawing: DrawingSettings
     prompts: tuple[str | None, ...] = ()
     mask: UsedFile | None = None
+    init: UsedFile | None = None
+    overlay: UsedFile | None = None
     pixace_version: str = __version__
     tile: tuple[int, int] | None = None
     is_grid: bool = False
@@ -133,7 +139,7 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Returns the recipe as plain JSON values."""
         values = dataclasses.asdict(self)
-        for name in ("tile", "mask"):
+        for name in ("tile", *USED_FILES):
             if values[name] is None:
                 del values[name]
         if values.pop("is_grid"):
@@ -191,16 +197,16 @@ class Recipe:
             drawing[name] = _tuple(name, drawing[name])
         config = ModelConfig.from_dict(_object("config", values.get("config")))
         tile = None if "tile" not in values else _tuple("tile", values["tile"])
-        mask = None if "mask" not in values else _used_file("mask", values["mask"])
+        used = {name: _used_file(name, values[name]) for name in USED_FILES if name in values}
         try:
             return cls(
                 **{
                     **values,
+                    **used,
                     "config": config,
                     "drawing": DrawingSettings(**drawing),
                     "prompts": _tuple("prompts", values.get("prompts")),
                     "tile": tile,
-                    "mask": mask,
                     "is_grid": is_grid,
                 }
             )

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from PIL import Image
 
+from pixace.drawing.overlay import Overlay
 from pixace.drawing.recipe import UsedFile
+from pixace.drawing.used_files import PictureSource, local_picture, used_as
 from pixace.errors import UsageError
 from pixace.pictures.fitting import fitted_mask
 from pixace.pictures.reading import read_image
 from pixace.settings.checks import require_int
 from pixace.settings.drawing import DrawingSettings
-from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.sweep import frames_of
-from pixace.system.files import file_sha256
 from pixace.tokens.order import order_of
-
-MaskSource: TypeAlias = Path | str | Image.Image
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,7 +33,7 @@ class Mask:
     is_drawn: np.ndarray
 
 
-def open_mask(source: MaskSource, pictures: PictureSettings) -> Mask:
+def open_mask(source: PictureSource, pictures: PictureSettings) -> Mask:
     """Reads a mask: white or transparent is drawn, black is kept; a grey is what it is nearer to.
 
     Args:
@@ -49,12 +44,12 @@ def open_mask(source: MaskSource, pictures: PictureSettings) -> Mask:
       UsageError: it is no picture and names none.
       ImageError: it cannot be read.
     """
+    source = local_picture("mask", source)
     if isinstance(source, Image.Image):
         is_drawn = _is_white(source, pictures)
-        return Mask(UsedFile(None, hashlib.sha256(is_drawn.tobytes()).hexdigest()), is_drawn)
-    source = local_path("mask", source)
-    is_drawn = read_image(source, lambda img: _is_white(img, pictures))
-    return Mask(UsedFile(source, file_sha256(Path(source))), is_drawn)
+    else:
+        is_drawn = read_image(source, lambda img: _is_white(img, pictures))
+    return Mask(used_as(source, is_drawn), is_drawn)
 
 
 def _is_white(img: Image.Image, pictures: PictureSettings) -> np.ndarray:
@@ -62,15 +57,22 @@ def _is_white(img: Image.Image, pictures: PictureSettings) -> np.ndarray:
 
 
 def kept_of_prompts(
-    settings: DrawingSettings, pictures: PictureSettings, n_prompts: int, mask: Mask | None = None
+    settings: DrawingSettings,
+    pictures: PictureSettings,
+    n_prompts: int,
+    mask: Mask | None = None,
+    overlay: Overlay | None = None,
 ) -> np.ndarray:
-    """Returns which pixels of each prompt are kept, bool (L,); none where there is no prompt.
+    """Returns which pixels are kept of each prompt, and of what lies over them, bool (L,).
+
+    Where there is neither, none are.
 
     Args:
       settings: how to draw.
       pictures: of the model.
       n_prompts: how many prompts there are.
       mask: what to draw of them; None goes by the settings.
+      overlay: what is kept whatever these say, also where there is no prompt.
 
     Raises:
       UsageError: what is kept is said twice, or without a prompt, or there is not so much; or
@@ -89,10 +91,12 @@ def kept_of_prompts(
     if said and not n_prompts:
         raise UsageError(f"{said[0]} needs a prompt to keep pixels of")
     kept = _kept(settings, pictures, n_prompts, mask)
+    if overlay is not None:
+        kept = kept | overlay.kept
     if (settings.particles or 1) > 1 and not has_islands(kept):
         raise UsageError(
             "particles are weighed by kept pixels that come after drawn ones, and here none do; "
-            "see --mask and --keep"
+            "see --mask, --keep and --overlay"
         )
     return kept
 

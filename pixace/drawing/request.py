@@ -108,6 +108,7 @@ def draw_to_files(
         progress,
         plan.tile,
         mask=plan.mask,
+        canvas=plan.canvas,
         is_grid=plan.is_grid,
         watch=None if watch is None else _viewed(plan, model.config.pictures, watch),
     )

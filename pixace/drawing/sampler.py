@@ -22,6 +22,7 @@ from pixace.drawing.choice import choose, keep_top
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.drawing.particles import FREE, Given, Known, known_next, weighed
+from pixace.drawing.pull import Pull
 from pixace.models.conditioning import caption_length_of, no_captions, read_captions
 from pixace.models.layers.block_matrices import decoding_weights
 from pixace.models.layers.cached_attention import caches_in
@@ -141,8 +142,12 @@ class Sampler:
         picture_ids: np.typing.ArrayLike | None,
         guide: Guide | None = None,
         known: Known | None = None,
+        pull: Pull | None = None,
     ) -> Iterator[NextPixels]:
-        """As `stream`, but yields more of each pixel, and takes what is known as it comes."""
+        """As `stream`, but yields more of each pixel, takes what is known as it comes, and pulls.
+
+        What pulls changes what is drawn, and not how likely it is said to be.
+        """
         check_sampling(np.ravel(temperatures).tolist())
         require_int("seed", seed, 0, MAX_SEED)
         if len(temperatures) != self.batch_size:
@@ -168,8 +173,9 @@ class Sampler:
             given = None
             if known is not None:
                 given = known_next(known, done, _PIXELS_PER_CALL, log_weights)
+            costs = None if pull is None else pull.next_costs(done, _PIXELS_PER_CALL)
             (memory, last), drawn = self._draw(
-                self._weights, (memory, last), keys, temperature, done, count, mix, given
+                self._weights, (memory, last), keys, temperature, done, count, mix, given, costs
             )
             parts = [np.asarray(part)[:count] for part in drawn]
             yield from itertools.starmap(NextPixels, zip(*parts, strict=True))
@@ -211,6 +217,21 @@ class Sampler:
         """Returns the memory after all tokens (B, T) at once."""
         return self._forward(weights, memory, tokens)[1]
 
+    def _choice(
+        self,
+        logits: Array,
+        temperature: Array,
+        noise: Array,
+        mix: Array | None,
+        cost: Array | None,
+    ) -> Array:
+        """Returns a token for each picture, int32 (B,), from the logits (B * R, V) of its rows."""
+        if mix is not None:
+            logits = guided(logits.reshape(*mix.shape, -1), mix)
+        if cost is not None:
+            logits = logits - cost
+        return choose(logits, temperature, noise, self._filter)
+
     def _draw_pixels(
         self,
         weights: ArrayTree,
@@ -221,6 +242,7 @@ class Sampler:
         count: Array,
         mix: Array | None,
         given: Given | None,
+        costs: Array | None,
     ) -> tuple[_Start, list[Array]]:
         """Draws `count` pixels one after another.
 
@@ -233,6 +255,8 @@ class Sampler:
           count: up to `_PIXELS_PER_CALL`.
           mix: the guide's weights, float32 (B, R); None where R is 1.
           given: what is known of these pixels; None where all is drawn.
+          costs: what to take from their logits before one is drawn, float32 (_PIXELS_PER_CALL, V);
+            None where nothing pulls.
 
         Returns:
           What `start` is for the next call, and what `NextPixels` has of each pixel, of all of
@@ -244,10 +268,8 @@ class Sampler:
             memory, last, log_weights, drawn = carry
             logits, memory = self._forward(weights, memory, last)
             logits = logits[:, -1]
-            mixed = logits
-            if mix is not None:
-                mixed = guided(logits.reshape(*mix.shape, -1), mix)
-            choice = choose(mixed, temperature, noise[i], self._filter)
+            cost = None if costs is None else costs[i]
+            choice = self._choice(logits, temperature, noise[i], mix, cost)
             if given is not None:
                 choice = jnp.where(given.tokens[i] == FREE, choice, given.tokens[i])
             fed = (choice if mix is None else jnp.repeat(choice, self.n_rows))[:, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pixace.drawing.completing import complete
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.particles import FREE, Known, drawn_by_weight
+from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
 from pixace.settings.drawing import DrawingSettings
 
@@ -79,6 +80,19 @@ class BestPictures:
                 self._merit[row, column] = merit
 
 
+def known_pixels(pictures: Sequence[np.ndarray], kept: np.ndarray, n_rows: int) -> np.ndarray:
+    """Returns what is known of each of N rows, int32 (N, L): its token, or FREE.
+
+    Args:
+      pictures: int32 (L,) each, of which all rows in turn are; none where nothing is kept.
+      kept: bool (L,), which of their pixels are known.
+      n_rows: N.
+    """
+    nothing = np.full(len(kept), FREE, np.int32)
+    known = [np.where(kept, picture, nothing) for picture in pictures] or [nothing]
+    return np.tile(np.stack(known), (n_rows // len(known), 1))
+
+
 def whole_prompts(prompts: np.ndarray, n_columns: int) -> DrawingStep:
     """Returns the only step of a drawing that keeps all pixels, int32 tokens (N, L), of prompts."""
     places = np.argwhere(np.ones((len(prompts), n_columns, 1)))
@@ -92,6 +106,7 @@ def drawing_steps(
     known: np.ndarray,
     tile: tuple[int, int] | None = None,
     words: Words | None = None,
+    pull: Pull | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
 
@@ -103,6 +118,7 @@ def drawing_steps(
       tile: row and column of the only one to draw, whose places are then row 0, column 0; None
         draws them all. It is drawn in the same batches, as another one might round otherwise.
       words: what is said, to a model that knows words; None says nothing.
+      pull: what pulls every picture; None does not.
     """
     n_rows, n_pixels = known.shape
     shape = (n_rows, len(settings.columns), settings.best_of)
@@ -121,7 +137,7 @@ def drawing_steps(
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
         own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
         shown = places[own] if tile is None else places[own] - (*tile, 0)
-        for step in _batch_steps(sampler, settings, places, known, n_kept, words):
+        for step in _batch_steps(sampler, settings, places, known, n_kept, words, pull):
             yield dataclasses.replace(
                 step,
                 places=shown,
@@ -141,6 +157,7 @@ def _batch_steps(
     known: np.ndarray,
     n_kept: int,
     words: Words | None,
+    pull: Pull | None,
 ) -> Iterator[DrawingStep]:
     """Draws one batch of B pictures; see `drawing_steps`.
 
@@ -151,6 +168,7 @@ def _batch_steps(
       known: see there.
       n_kept: how many of the first pixels are known.
       words: see there.
+      pull: see there.
     """
     assert settings.seed is not None  # a new one has been chosen where none was named
     n_particles = sampler.n_particles
@@ -173,6 +191,7 @@ def _batch_steps(
         picture_ids=ids,
         guide=None if said is None else said.guide,
         known=Known(tokens, judges) if has_more else None,
+        pull=pull,
     ):
         chosen = np.arange(len(places)) * n_particles
         if state.log_weights is not None:

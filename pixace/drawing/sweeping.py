@@ -13,44 +13,33 @@ from pixace.settings.drawing import DrawingSettings
 from pixace.settings.sweep import frames_of
 
 Tile: TypeAlias = tuple[int, int]
-StepsOf: TypeAlias = Callable[[DrawingSettings, np.ndarray, Tile | None], Iterator[DrawingStep]]
-"""Draws pictures: settings, what is known of each, and the only one to draw, if not all."""
+StepsOf: TypeAlias = Callable[[DrawingSettings, Tile | None], Iterator[DrawingStep]]
+"""Draws pictures without a sweep: all of them, or only that of one row and column."""
 
 
 def frame_steps(
-    steps_of: StepsOf,
-    settings: DrawingSettings,
-    known: np.ndarray,
-    whole: np.ndarray | None,
-    tile: Tile | None,
+    steps_of: StepsOf, settings: DrawingSettings, n_pixels: int, tile: Tile | None
 ) -> Iterator[DrawingStep]:
     """Draws each picture of a sweep as if alone, in its column; without a sweep, just draws.
 
     Args:
-      steps_of: draws what has no sweep.
+      steps_of: draws one of them.
       settings: how to draw, with a seed.
-      known: int32 (N, L), what is known of each row in every picture.
-      whole: int32 (N, L), all pixels of the prompts, of which a picture may keep more; None where
-        there are none.
+      n_pixels: L of the model.
       tile: row and column of the only one to draw; None draws all.
     """
-    length = known.shape[1]
-    frames = frames_of(settings, length)
     if settings.sweep is None:
-        yield from steps_of(settings, known, tile)
+        yield from steps_of(settings, tile)
         return
+    frames = frames_of(settings, n_pixels)
     columns = range(len(frames)) if tile is None else range(tile[1], tile[1] + 1)
-    place = np.array([0, 1, 0])
     for number, column in enumerate(columns):
-        frame, of_frame = frames[column], known
-        if whole is not None and frame.cut is not None:
-            of_frame = np.where(np.arange(length) < frame.cut, whole, known)
-        for step in steps_of(frame, of_frame, None if tile is None else (tile[0], 0)):
+        for step in steps_of(frames[column], None if tile is None else (tile[0], 0)):
             share = step.n_done / step.n_total if step.n_total else 1
             yield dataclasses.replace(
                 step,
-                places=step.places + number * place,
+                places=step.places + np.array([0, number, 0]),
                 # Pictures may take different numbers of steps: each counts as if it took all.
-                n_done=number * length + round(share * length),
-                n_total=len(columns) * length,
+                n_done=number * n_pixels + round(share * n_pixels),
+                n_total=len(columns) * n_pixels,
             )

@@ -66,6 +66,12 @@ class DrawingSettings:
         unset="16 where there are such pixels, else 1",
         bounds=(1, MAX_PARTICLES),
     )
+    init_strength: float | None = setting(
+        None,
+        "How much to follow the sketch of `init`: 0 not at all, 1 in each pixel's colour.",
+        unset="0.5 where there is a sketch",
+        bounds=(0, 1),
+    )
     temperature: tuple[float, ...] = setting(
         (1.0,),
         "One column of results for each; lower is more careful, 0 takes the likeliest pixel.",
@@ -73,7 +79,7 @@ class DrawingSettings:
     sweep: str | None = setting(
         None,
         "Draw each picture several times with the same noise, while this changes: temperature, "
-        "guidance or cut; or such as temperature:0.5:1.5:9, from where to where, in 9 pictures. "
+        "guidance, cut or init_strength; or from where to where, such as temperature:0.5:1.5:9. "
         "They stand in a row; with --out=sweep.gif they are shown one after the other.",
     )
     scale: int | str = setting(  # see `_checked_scale` for its bounds

@@ -17,6 +17,7 @@ SWEPT: dict[str, tuple[float, float | None]] = {
     "cut": (0, None),
     "temperature": (0.5, 1.5),
     "guidance": (0.0, 4.0),
+    "init_strength": (0.0, 1.0),
 }
 MAX_FRAMES = 100
 _USUAL_FRAMES = 9

@@ -64,6 +64,16 @@ def test_each_cut_is_the_completion_with_it(predictor, prompts):
     np.testing.assert_array_equal(swept.tokens[2], swept.originals)
 
 
+def test_each_strength_is_the_drawing_with_it(predictor):
+    sketch = Image.new("RGB", (6, 6), "red")
+    swept = predictor.draw(init=sketch, sweep="init_strength:0:1:3", seed=3)
+    assert [tile["init_strength"] for tile in swept.tiles()] == [0, 0.5, 1]
+    for column, strength in enumerate((0, 0.5, 1)):
+        alone = predictor.draw(init=sketch, init_strength=strength, seed=3)
+        np.testing.assert_array_equal(swept.tokens[column], alone.tokens[0])
+    assert len({*swept.tokens[2][0].tolist()}) == 1, "the sketch"
+
+
 def test_files_and_their_recipes(draw, prompts, weights_dir):
     """A film shows what a row does; every file can be drawn again, a single one alone."""
     settings = {"sweep": "cut:0:36:4", "seed": 3, "scale": 24}
@@ -99,6 +109,7 @@ def test_files_and_their_recipes(draw, prompts, weights_dir):
     ("request_", "message"),
     [
         ({"drawing": {"sweep": "cut"}}, "cut needs a prompt"),
+        ({"drawing": {"sweep": "init_strength"}}, "init_strength needs a sketch"),
         (
             {"drawing": {"sweep": "temperature"}, "film": "a.gif"},
             "film and sweep exclude each other",

@@ -51,6 +51,7 @@ def test_other_words_are_refused(words):
         ({"sweep": "cut", "temperature": (0.5, 1.0)}, "sweep takes one temperature"),
         ({"sweep": "guidance"}, "guidance needs words"),
         ({"sweep": "temperature:0:9999999:3"}, "temperature must be"),
+        ({"sweep": "init_strength:0:2:3"}, "init_strength must be"),
         ({"sweep": "guidance:0:999:3", "text": ("a cat",)}, "guidance must be"),
     ],
 )

@@ -180,6 +180,9 @@ def trained(weights_dir, tmp_path_factory) -> Path:
     (folder / "zoo.json").write_text(json.dumps({"models": [published]}))
     write_worded(folder / "model-weights", "transformer", "icons")
     Image.radial_gradient("L").save(folder / "hole.png")
+    Image.radial_gradient("L").save(folder / "sketch.png")
+    grey = Image.linear_gradient("L")
+    Image.merge("LA", (grey, grey)).save(folder / "hat.png")
     (folder / "texts.txt").write_text("a red heart\nfrog\n")
     drawing = ["predict", "--model_name=faces", f"--weights_dir={folder}/model-weights"]
     assert main([*drawing, "--scale=8", f"--out={folder}/new.png"]) == 0
