@@ -169,6 +169,8 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     """
     names = {setting.name: setting.name for setting in settings_of(DrawingSettings)} | SAID
     drawing = {name: values[f].value for name, f in names.items() if values[f].present}
+    if values["quality"].present:
+        drawing["quality"] = values["quality"].value
     if "scale" in drawing:
         with contextlib.suppress(ValueError):  # such as 4x, or wrong, which the settings tell
             drawing["scale"] = int(drawing["scale"])
@@ -192,17 +194,8 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     prompts = values["prompt"].value if values["prompt"].present else None
     if prompts == []:
         raise UsageError("flag --prompt= is empty; name an image file or a URL")
-    plain = ("model_name", "weights_dir", "checkpoint", *USED_FILES, "quality")
-    others = (
-        "allow_private_urls",
-        "like",
-        "film",
-        "sheet",
-        "nearest",
-        "cache_dir",
-        "grid",
-        "frames",
-    )
+    plain = ("model_name", "weights_dir", "checkpoint", *USED_FILES, "allow_private_urls")
+    others = ("like", "film", "sheet", "nearest", "cache_dir", "grid", "frames")
     return DrawRequest(
         settings=typed_settings(values),
         drawing=drawing,

@@ -29,8 +29,8 @@ class DrawRequest:
       checkpoint: a file, a step, "latest" or "best".
       settings: the model's settings by the names of `ModelConfig`; needed only where none are
         stored beside the weights.
-      drawing: how to draw, by the names of `DrawingSettings`; what is not named is as `like` says,
-        or else as by default.
+      drawing: how to draw, by the names of `DrawingSettings`, or a `quality`, see `with_meanings`;
+        what is not named is as `like` says, or else as by default.
       prompts: files, URLs and pictures to complete, a row each, or one for each text; None
         completes those of `like`.
       mask: which parts of the prompts to draw, a file or a picture: white or transparent there, and
@@ -39,8 +39,6 @@ class DrawRequest:
         as `init_strength` of `drawing` says. None follows that of `like`, if it has one.
       overlay: what to keep in every picture, a file or a picture: its opaque pixels, over those of
         prompts, if there are some. None keeps those of `like`.
-      quality: "draft", "normal", "better" or "best": `best_of` 1, 4, 8 or 16, judged by the words,
-        or by kept pixels after drawn ones, of which one must be there.
       allow_private_urls: fetch prompts also from this machine and its own network.
       like: a file that pixace drew and that carries its recipe: draw as it was drawn. What is named
         beside it wins. What the recipe completes is used where it is a file, and never fetched.
@@ -69,7 +67,6 @@ class DrawRequest:
     mask: PictureSource | None = None
     init: PictureSource | None = None
     overlay: PictureSource | None = None
-    quality: str | None = None
     allow_private_urls: bool = False
     like: Path | str | None = None
     out: Path | str | None = None

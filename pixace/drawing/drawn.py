@@ -97,11 +97,6 @@ class Drawing:
         frames = Sweep.of(sweep).frames(self.recipe.config.n_pixels)
         return [frames[column] for column in layout.columns]
 
-    def _n_drawn(self) -> list[int]:
-        """Returns how many pixels were drawn of each picture of a column of results."""
-        cuts = [frame.get("cut", 0) for frame in self._swept()]
-        return [int((~self.kept[cut:]).sum()) for cut in cuts]
-
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
 
@@ -185,7 +180,8 @@ class Drawing:
         Args:
           n_more_columns: how many more the collage shows at the right of each row.
         """
-        n_drawn, swept = self._n_drawn(), self._swept()
+        is_drawn, swept = ~self.kept, self._swept()
+        n_drawn = [int(is_drawn[values.get("cut", 0) :].sum()) for values in swept]
         first, n_each = len(self.columns) - len(self.tokens), len(self.columns) + n_more_columns
         layout = self.recipe.layout_with(n_more_columns)
         places = [layout.place(row, n_each) for row in range(len(self.log_likelihood))]

@@ -17,7 +17,7 @@ from pixace.drawing.canvas import Canvas, followed, open_canvas
 from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.known_words import require_words
 from pixace.drawing.layout import Layout, is_grid_usual, layout_of
-from pixace.drawing.meanings import check_quality, with_candidates, with_meanings
+from pixace.drawing.meanings import check_quality, with_meanings
 from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
 from pixace.drawing.recipe import USED_FILES, Recipe, read_recipe
@@ -97,7 +97,7 @@ def plan_of(request: DrawRequest) -> Plan:
     canvas = open_canvas(used.get("init"), used.get("overlay"), pictures)
     drawing, canvas = followed(drawing, canvas)
     kept = kept_of_prompts(drawing, pictures, len(sources), mask, canvas.overlay)
-    check_quality(request.quality, drawing, kept)
+    check_quality(request.drawing, drawing, kept)
     tile = _tile(request, recipe)
     is_grid = _is_grid(request, recipe, drawing.n_rows(len(sources)), len(sources))
     layout = layout_of(
@@ -178,7 +178,7 @@ def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
     Raises:
       UsageError: a setting is wrong.
     """
-    named = with_meanings(request.drawing)
+    named = request.drawing
     like = {} if recipe is None else without_swept(recipe.drawing.to_dict(), named)
     if request.mask is not None or _names_parts(named):  # the recipe's are of other parts
         like = {name: value for name, value in like.items() if name not in _OF_PARTS}
@@ -188,7 +188,7 @@ def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
     if said:
         dropped = {"text", "class_name"} | (set() if any(said) else NEEDS_WORDS)
         like = {name: value for name, value in like.items() if name not in dropped}
-    return DrawingSettings.of(**with_candidates(named, request.quality, like))
+    return DrawingSettings.of(**with_meanings(named, like))
 
 
 def _names_parts(drawing: Mapping[str, Any]) -> bool:

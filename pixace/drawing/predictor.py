@@ -20,7 +20,7 @@ from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
 from pixace.drawing.layout import is_grid_usual
-from pixace.drawing.meanings import check_quality, with_candidates, with_meanings
+from pixace.drawing.meanings import check_quality, with_meanings
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.particles import FREE
 from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
@@ -83,7 +83,6 @@ class Predictor:
         mask: PictureSource | None = None,
         init: PictureSource | None = None,
         overlay: PictureSource | None = None,
-        quality: str | None = None,
         allow_private_urls: bool = False,
         progress: Progress | None = None,
         **settings: Any,
@@ -105,12 +104,11 @@ class Predictor:
             white or transparent there, and black where they are kept.
           init: a rough sketch to follow, a file or a picture, as much as `init_strength` says.
           overlay: what to keep over prompts, or without: the opaque pixels of a file or a picture.
-          quality: "draft", "normal", "better" or "best": `best_of` 1, 4, 8 or 16, by what is said.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
-          **settings: the other fields of `DrawingSettings`, such as `seed`, `text` or `best_of`;
-            `text`, `class_name` and `guidance` are one value or several, `palette` may be a
-            file of one, or a name such as "pico-8", and `seed` may be words.
+          **settings: the other fields of `DrawingSettings`, such as `text` or `best_of`; `text`,
+            `class_name` and `guidance` are one value or several, `palette` may be a file of one, or
+            a name such as "pico-8", and `seed` words. Or a `quality`, one of `QUALITIES`.
 
         Raises:
           UsageError: a setting is unknown or out of range, a palette cannot be read, or there are
@@ -118,7 +116,7 @@ class Predictor:
           ImageError: a prompt or another picture that cannot be read.
         """
         named = DrawingSettings.of(
-            **with_candidates(with_meanings(settings), quality),
+            **with_meanings(settings),
             batch_size=batch_size,
             cut=cut,
             temperature=temperature,
@@ -129,7 +127,7 @@ class Predictor:
         where = None if mask is None else open_mask(mask, pictures)
         canvas = open_canvas(init, overlay, pictures)
         kept = kept_of_prompts(named, pictures, len(sources), where, canvas.overlay)
-        check_quality(quality, named, kept)
+        check_quality(settings, named, kept)
         opened = open_prompts(sources, pictures, kept, allow_private_urls=allow_private_urls)
         return self.draw_as(named, opened, progress, mask=where, canvas=canvas)
 
@@ -158,7 +156,6 @@ class Predictor:
         mask: Mask | None = None,
         canvas: Canvas = EMPTY,
         is_grid: bool | None = None,
-        watch: Callable[[DrawingStep], None] | None = None,
     ) -> Drawing:
         """Draws what `draw` does, from checked settings and prompts that are open already.
 
@@ -170,7 +167,6 @@ class Predictor:
           mask: what to draw of the prompts; None is what `settings` say.
           canvas: what to follow and to keep in every picture.
           is_grid: see `Recipe.is_grid`; None decides as for a new drawing.
-          watch: called with each step.
 
         Raises:
           UsageError: prompts that do not fit the model, or do not keep what mask or settings say;
@@ -180,8 +176,6 @@ class Predictor:
         for step in self.stream(settings, prompts, tile, mask=mask, canvas=canvas, is_grid=is_grid):
             if progress is not None and step.n_total:
                 progress(step.n_done, step.n_total)
-            if watch is not None:
-                watch(step)
             drawing = step.drawing
         assert drawing is not None  # the last step has it
         return drawing
@@ -231,14 +225,9 @@ class Predictor:
         whole = [prompt.tokens for prompt in prompts]
         if not prompts and overlay is not None:
             whole = [overlay.tokens]
-        n_rows = settings.n_rows(len(prompts))
-
-        def steps_of(frame: DrawingSettings, part: tuple[int, int] | None) -> Iterator[DrawingStep]:
-            of_frame = wanted | (np.arange(len(wanted)) < (frame.cut or 0))
-            known = known_pixels(whole, of_frame, n_rows)
-            return self._steps(frame, known, part, canvas.pull(frame.init_strength))
-
-        for step in each_computing(frame_steps(steps_of, settings, self.config.n_pixels, tile)):
+        known = known_pixels(whole, wanted, settings.n_rows(len(prompts)))
+        steps = frame_steps(self._steps, settings, known, whole, canvas, tile)
+        for step in each_computing(steps):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(

@@ -22,11 +22,10 @@ from pixace.drawing.draw_request import DrawRequest, with_local_paths
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.live import LiveView
 from pixace.drawing.plan import Plan, plan_of, weights_of
-from pixace.settings.pictures import PictureSettings
 
 if TYPE_CHECKING:
     from pixace.drawing.nearest import Nearest
-    from pixace.drawing.stream import DrawingStep
+    from pixace.drawing.predictor import Predictor
 
 _log = logging.getLogger(__name__)
 
@@ -102,16 +101,7 @@ def draw_to_files(
             request.nearest, model.config, cache_dir=request.cache_dir, reading=plan.reading
         )
     predictor = Predictor(model, plan.model_name)
-    drawing = predictor.draw_as(
-        plan.drawing,
-        plan.prompts,
-        progress,
-        plan.tile,
-        mask=plan.mask,
-        canvas=plan.canvas,
-        is_grid=plan.is_grid,
-        watch=None if watch is None else _viewed(plan, model.config.pictures, watch),
-    )
+    drawing = _drawn(predictor, plan, progress, watch)
     nearest = None
     if images is not None:
         nearest = find_nearest(drawing, images)
@@ -129,18 +119,32 @@ def draw_to_files(
     )
 
 
-def _viewed(
-    plan: Plan, pictures: PictureSettings, watch: Callable[[LiveView], None]
-) -> Callable[[DrawingStep], None]:
-    """Returns what shows each step of a drawing to `watch`."""
+def _drawn(
+    predictor: Predictor,
+    plan: Plan,
+    progress: Callable[[int, int], None] | None,
+    watch: Callable[[LiveView], None] | None,
+) -> Drawing:
+    """Draws what is planned; for the rest, see `draw_to_files`."""
     first_row = 0 if plan.tile is None else plan.tile[0]
-    view = LiveView(pictures, plan.prompts, plan.drawing.palette, first_row)
-
-    def see(step: DrawingStep) -> None:
-        view.add(step)
-        watch(view)
-
-    return see
+    view = LiveView(predictor.config.pictures, plan.prompts, plan.drawing.palette, first_row)
+    drawing = None
+    for step in predictor.stream(
+        plan.drawing,
+        plan.prompts,
+        plan.tile,
+        mask=plan.mask,
+        canvas=plan.canvas,
+        is_grid=plan.is_grid,
+    ):
+        if progress is not None and step.n_total:
+            progress(step.n_done, step.n_total)
+        if watch is not None:
+            view.add(step)
+            watch(view)
+        drawing = step.drawing
+    assert drawing is not None  # the last step has it
+    return drawing
 
 
 def known_words(request: DrawRequest) -> WordsRecord:

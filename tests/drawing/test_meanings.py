@@ -6,7 +6,7 @@ from PIL import Image
 
 import pixace
 from pixace.cli import main
-from pixace.drawing.meanings import QUALITIES, check_quality, with_candidates, with_meanings
+from pixace.drawing.meanings import QUALITIES, check_quality, with_meanings
 from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
 
@@ -24,41 +24,40 @@ def test_words_are_a_seed_and_a_palette():
 
 @pytest.mark.parametrize(("quality", "n"), QUALITIES.items())
 def test_a_quality_is_a_number_of_candidates(quality, n):
-    assert with_candidates({}, quality) == {"best_of": n}
+    assert with_meanings({"quality": quality}) == {"best_of": n}
     by_words = {"text": ["a cat"], "best_of": n, "best_of_by": "caption"}
-    assert with_candidates({"text": ["a cat"]}, quality) == by_words
-    assert with_candidates({}, quality, {"text": ["a cat"], "best_of": 3}) == by_words
+    assert with_meanings({"text": ["a cat"], "quality": quality}) == by_words
+    assert with_meanings({"quality": quality}, {"text": ["a cat"], "best_of": 3}) == by_words
     named = {"class_name": ["cat"], "best_of_by": "picture"}
-    assert with_candidates(named, quality) == {**named, "best_of": n}
+    assert with_meanings({**named, "quality": quality}) == {**named, "best_of": n}
 
 
-def test_without_a_quality_nothing_changes():
-    assert with_candidates({"best_of": 2}, None, {"best_of": 3, "top_k": 1}) == {
-        "best_of": 2,
-        "top_k": 1,
-    }
+def test_what_is_named_wins_over_a_recipe():
+    like = {"best_of": 3, "top_k": 1, "seed": 7}
+    assert with_meanings({"best_of": 2}, like) == {"best_of": 2, "top_k": 1, "seed": 7}
+    assert with_meanings({"seed": "a cat"}, like)["seed"] == A_CAT
 
 
 @pytest.mark.parametrize(
-    ("named", "quality", "message"),
+    ("named", "message"),
     [
-        ({"best_of": 4}, "normal", "quality and best_of exclude each other"),
-        ({}, "supreme", "quality must be one of draft, normal, better, best, not 'supreme'"),
-        ({}, 4, "quality must be one of"),
+        ({"best_of": 4, "quality": "normal"}, "quality and best_of exclude each other"),
+        ({"quality": "supreme"}, "quality must be one of draft, normal, better, best, not 'supr"),
+        ({"quality": 4}, "quality must be one of"),
     ],
 )
-def test_contradictions(named, quality, message):
+def test_contradictions(named, message):
     with pytest.raises(UsageError, match=message):
-        with_candidates(named, quality)
+        with_meanings(named)
 
 
 def test_there_must_be_something_to_judge_by():
-    plain, worded = DrawingSettings(), DrawingSettings(text=("a cat",))
-    check_quality("best", worded, ISLANDS[:2])
-    check_quality("best", plain, ISLANDS)
-    check_quality(None, plain, ISLANDS[:2])
+    plain, worded, best = DrawingSettings(), DrawingSettings(text=("a cat",)), {"quality": "best"}
+    check_quality(best, worded, ISLANDS[:2])
+    check_quality(best, plain, ISLANDS)
+    check_quality({}, plain, ISLANDS[:2])
     with pytest.raises(UsageError, match="the likeliest of others is the dullest"):
-        check_quality("best", plain, ISLANDS[:2])
+        check_quality(best, plain, ISLANDS[:2])
 
 
 def test_in_python_and_from_the_command_line(weights_dir, painted, tmp_path, capsys):
