@@ -30,8 +30,8 @@ class DrawRequest:
       checkpoint: a file, a step, "latest" or "best".
       settings: the model's settings by the names of `ModelConfig`; needed only where none are
         stored beside the weights.
-      drawing: how to draw, by the names of `DrawingSettings`; what is not named is as `like` says,
-        or else as by default.
+      drawing: how to draw, by the names of `DrawingSettings`, or a `quality`, see `with_meanings`;
+        what is not named is as `like` says, or else as by default.
       prompts: files, URLs and pictures to complete, a row each, or one for each text; None
         completes those of `like`.
       mask: which parts of the prompts to draw, a file or a picture: white or transparent there, and

@@ -19,6 +19,7 @@ from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.labels import labelled
 from pixace.pictures.metadata import RECIPE_KEY
+from pixace.settings.sweep import Sweep
 from pixace.tokens.tiles import recoloured, token_rows
 from pixace.tokens.vocabulary import PAD_ID
 
@@ -92,6 +93,14 @@ class Drawing:
         columns = self.recipe.drawing.columns
         return [columns[column] for column in self.recipe.layout.columns]
 
+    def _swept(self) -> list[dict[str, Any]]:
+        """Returns what a sweep sets in each column of results, by the names of settings."""
+        sweep, layout = self.recipe.drawing.sweep, self.recipe.layout
+        if sweep is None:
+            return [{}] * len(self.tokens)
+        frames = Sweep.of(sweep).frames(self.recipe.config.n_pixels)
+        return [frames[column] for column in layout.columns]
+
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
 
@@ -131,6 +140,10 @@ class Drawing:
             [*row[:first], *result, *row[last:]] for row, result in zip(rows, results, strict=True)
         ]
 
+    def results(self) -> list[list[Image.Image]]:
+        """Returns the results themselves at the model's size, as N rows of C pictures."""
+        return [row[len(self.columns) - len(self.tokens) :] for row in self.tile_pictures()]
+
     def pictures(self) -> list[list[Image.Image]]:
         """Returns the results themselves, without prompts, as N rows of C pictures.
 
@@ -138,9 +151,8 @@ class Drawing:
         such as "4x"; each has the text of a recipe of its own in `info["pixace"]`. They are RGB, or
         RGBA where pixels can be transparent.
         """
-        rows = [row[len(self.columns) - len(self.tokens) :] for row in self.tile_pictures()]
         times = self.recipe.drawing.times or 1
-        results = [[enlarged(picture, times) for picture in row] for row in rows]
+        results = [[enlarged(picture, times) for picture in row] for row in self.results()]
         layout = self.recipe.layout
         for row, pictures in zip(layout.rows, results, strict=True):
             for column, picture in zip(layout.columns, pictures, strict=True):
@@ -166,15 +178,17 @@ class Drawing:
 
         `row` and `column` count the collage's tiles from 0 at the top left. `log_likelihood` is in
         nats, for all drawn pixels; `bits_per_pixel` is -log2 p of one of them, None if there is
-        none. `text` and `guidance` are there where something is said, and `kept_log_likelihood`
-        where kept pixels come after drawn ones.
+        none. `cut` and `init_strength` are there where they are swept, `text` and `guidance` where
+        something is said, and `kept_log_likelihood` where kept pixels come after drawn ones.
 
         Args:
           n_more_columns: how many more the collage shows at the right of each row.
         """
         symmetry = self.recipe.drawing.symmetry, self.recipe.config.pictures
         known = also_mirrored(self.kept, *symmetry)
-        n_drawn = int((~known & (copied_places(known, *symmetry) == DRAWN)).sum())
+        is_drawn = ~known & (copied_places(known, *symmetry) == DRAWN)
+        swept = self._swept()
+        n_drawn = [int(is_drawn[values.get("cut", 0) :].sum()) for values in swept]
         first, n_each = len(self.columns) - len(self.tokens), len(self.columns) + n_more_columns
         layout = self.recipe.layout_with(n_more_columns)
         places = [layout.place(row, n_each) for row in range(len(self.log_likelihood))]
@@ -183,10 +197,13 @@ class Drawing:
             {
                 "row": line,
                 "column": left + first + column,
+                **swept[column],
                 "temperature": temperature,
                 **({**words, "guidance": guidance} if words else {}),
                 "log_likelihood": float(nats),
-                "bits_per_pixel": float(-nats / math.log(2) / n_drawn) if n_drawn else None,
+                "bits_per_pixel": float(-nats / math.log(2) / n_drawn[column])
+                if n_drawn[column]
+                else None,
                 **({"kept_log_likelihood": float(of_kept)} if has_islands(known) else {}),
             }
             for (line, left), words, *row in zip(

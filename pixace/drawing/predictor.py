@@ -21,6 +21,7 @@ from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import Words
 from pixace.drawing.known_words import check_known
 from pixace.drawing.layout import is_grid_usual
+from pixace.drawing.meanings import check_quality, with_meanings
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.particles import FREE
 from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
@@ -37,6 +38,7 @@ from pixace.drawing.stream import (
     known_pixels,
     whole_prompts,
 )
+from pixace.drawing.sweeping import frame_steps
 from pixace.drawing.symmetry import copied_places, with_mirrored
 from pixace.drawing.used_files import PictureSource
 from pixace.errors import UsageError
@@ -46,7 +48,6 @@ from pixace.settings.drawing import NONE, DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.system.files import file_sha256
-from pixace.tokens.palette_names import with_palette
 
 _log = logging.getLogger(__name__)
 
@@ -104,15 +105,13 @@ class Predictor:
             exactly, without borders.
           mask: which parts of the prompts to draw, in the place of `cut`: a file or a picture,
             white or transparent there, and black where they are kept.
-          init: a rough sketch that every picture follows by its colours, a file or a picture; how
-            much is said by `init_strength`.
-          overlay: what to keep in every picture, a file or a picture: its opaque pixels, over those
-            of prompts, if there are some.
+          init: a rough sketch to follow, a file or a picture, as much as `init_strength` says.
+          overlay: what to keep over prompts, or without: the opaque pixels of a file or a picture.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
-          **settings: the other fields of `DrawingSettings`, such as `seed`, `text` or `best_of`;
-            `text`, `class_name` and `guidance` are one value or several, and `palette` may be a
-            file of one, or a name such as "pico-8".
+          **settings: the other fields of `DrawingSettings`, such as `text` or `best_of`; `text`,
+            `class_name` and `guidance` are one value or several, `palette` may be a file of one, or
+            a name such as "pico-8", and `seed` words. Or a `quality`, one of `QUALITIES`.
 
         Raises:
           UsageError: a setting is unknown or out of range, a palette cannot be read, or there are
@@ -120,7 +119,7 @@ class Predictor:
           ImageError: a prompt or another picture that cannot be read.
         """
         named = DrawingSettings.of(
-            **with_palette(settings),
+            **with_meanings(settings),
             batch_size=batch_size,
             cut=cut,
             temperature=temperature,
@@ -131,6 +130,7 @@ class Predictor:
         where = None if mask is None else open_mask(mask, pictures)
         canvas = open_canvas(init, overlay, pictures)
         kept = kept_of_prompts(named, pictures, len(sources), where, canvas.overlay)
+        check_quality(settings, named, kept)
         opened = open_prompts(sources, pictures, kept, allow_private_urls=allow_private_urls)
         return self.draw_as(named, opened, progress, mask=where, canvas=canvas)
 
@@ -231,8 +231,8 @@ class Predictor:
         known = known_pixels(whole, wanted, settings.n_rows(len(prompts)))
         names = [prompt.name for prompt in prompts]
         known = with_mirrored(known, settings.symmetry, self.config.pictures, names)
-        pull = canvas.pull(settings.init_strength)
-        for step in each_computing(self._steps(settings, known, tile, pull)):
+        steps = frame_steps(self._steps, settings, known, whole, canvas, tile)
+        for step in each_computing(steps):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(

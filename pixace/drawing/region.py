@@ -18,6 +18,7 @@ from pixace.pictures.reading import read_image
 from pixace.settings.checks import require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.sweep import frames_of
 from pixace.tokens.order import order_of
 
 
@@ -83,8 +84,12 @@ def kept_of_prompts(
       UsageError: what is kept is said twice, or without a prompt, or there is not so much; or
         there are particles, and nothing that weighs them.
     """
-    if settings.cut is not None:
-        require_int("cut", settings.cut, 0, pictures.n_pixels)
+    frames = frames_of(settings, pictures.n_pixels)
+    cuts = [frame.cut for frame in frames if frame.cut is not None]
+    for cut in cuts:
+        require_int("cut", cut, 0, pictures.n_pixels)
+    # What a sweep keeps in each of its pictures.
+    settings = dataclasses.replace(frames[0], cut=min(cuts, default=None))
     named = {"cut": settings.cut, "keep": settings.keep, "mask": mask}
     said = [name for name, value in named.items() if value is not None]
     if len(said) > 1:

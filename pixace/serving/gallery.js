@@ -25,8 +25,8 @@ function spelled(bits) {
 // One tile of a drawing: a canvas that grows, and its words below.
 class Tile {
   constructor(width, height, number, choose) {
-    this.canvas = element("canvas", { width, height, className: "pixels" });
-    this.image = element("img", { className: "pixels", hidden: true, alt: "" });
+    this.canvas = element("canvas", { width, height, className: "pixels chequered" });
+    this.image = element("img", { className: "pixels chequered", hidden: true, alt: "" });
     this.words = element("span");
     this.button = element("button", { type: "button", className: "tile", onclick: choose },
       this.canvas, this.image, this.words);

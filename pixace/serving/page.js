@@ -44,7 +44,7 @@ function showSwatches() {
     button.role = "radio";
     button.title = button.ariaLabel = colour;
     button.style.background = colour === "transparent" ? "" : colour;
-    if (colour === "transparent") button.className = "pixels";
+    if (colour === "transparent") button.className = "chequered";
     button.addEventListener("click", () => takeColour(numbers(colour)));
     return button;
   }));

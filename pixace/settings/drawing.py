@@ -14,6 +14,7 @@ from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.settings.colours import palette_colours
 from pixace.settings.fields import check_settings, setting, stored_values
 from pixace.settings.pictures import tile_size
+from pixace.settings.sweep import checked_sweep, frames_of
 from pixace.settings.text_prompts import TextPrompt, check_guidance, check_words, text_prompts
 from pixace.wording import quoted
 
@@ -78,13 +79,19 @@ class DrawingSettings:
         (1.0,),
         "One column of results for each; lower is more careful, 0 takes the likeliest pixel.",
     )
+    sweep: str | None = setting(
+        None,
+        "Draw each picture several times with the same noise, while this changes: temperature, "
+        "guidance, cut or init_strength; or from where to where, such as temperature:0.5:1.5:9. "
+        "They stand in a row; with --out=sweep.gif they are shown one after the other.",
+    )
     scale: int | str = setting(  # see `_checked_scale` for its bounds
         256,
         "Longer edge of a tile in pixels; or 4x: each pixel four times as large, without borders.",
     )
     seed: int | None = setting(
         None,
-        "The same seed draws the same picture, whatever is drawn beside it.",
+        "The same seed draws the same picture, whatever is drawn beside it; a number, or words.",
         unset="a new one",
         bounds=(0, MAX_SEED),
     )
@@ -158,6 +165,7 @@ class DrawingSettings:
         object.__setattr__(self, "top_k", int(self.top_k))
         object.__setattr__(self, "top_p", float(self.top_p))
         self._check_words()
+        object.__setattr__(self, "sweep", checked_sweep(self))
 
     def _check_kept(self) -> None:
         """Checks which part of a prompt is kept, as far as that can be without its size.
@@ -235,10 +243,11 @@ class DrawingSettings:
             return tuple((TextPrompt(name),) for name in self.class_name)
         return tuple(map(text_prompts, self.text))
 
-    @property
+    @functools.cached_property
     def columns(self) -> list[tuple[float, float]]:
         """Temperature and guidance of each column of results: by temperatures first."""
-        return [*itertools.product(self.temperature, self.guidance)]
+        columns = ((each.temperature, each.guidance) for each in frames_of(self, 0))
+        return [pair for each in columns for pair in itertools.product(*each)]
 
     def n_rows(self, n_prompts: int) -> int:
         """Returns how many rows of results there are: every prompt, or new picture, of each text.
