@@ -96,10 +96,16 @@ def test_again_is_the_same_and_stays_after_a_reload(browser) -> None:
 
 def test_painting_by_keyboard_alone(browser, tmp_path) -> None:
     """What is painted is kept in the picture, and travels in its recipe; undo takes it back."""
+    browser.run("document.querySelector('#swatches [tabindex=\"0\"]').focus()")
+    before = browser.run("document.activeElement.title")
+    browser.press("ArrowLeft")
+    chosen = browser.run("document.activeElement.title")
+    assert chosen != before and browser.run("document.activeElement.ariaChecked") == "true"
     browser.run("document.getElementById('painting').focus()")
     for key in (" ", "ArrowRight", " ", "ArrowDown", " "):
         browser.press(key)
-    assert "row 2, column 2: #" in browser.run("document.getElementById('cursor').textContent")
+    cursor = browser.run("document.getElementById('cursor').textContent")
+    assert cursor == f"row 2, column 2: {chosen}"
     browser.press("z", control=True)
     assert not browser.run("document.getElementById('redo').disabled")
     draw(browser)
