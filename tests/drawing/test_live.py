@@ -15,7 +15,8 @@ NOISE = np.random.default_rng(0)
 
 def step(places, tokens, n_done=1, n_total=6) -> DrawingStep:
     nothing = np.zeros(len(places))
-    return DrawingStep(np.array(places), np.array(tokens), nothing, nothing, n_done, n_total)
+    drawn, log_probs = np.array(tokens), np.zeros(np.shape(tokens))
+    return DrawingStep(np.array(places), drawn, nothing, nothing, log_probs, n_done, n_total)
 
 
 def pixels(picture) -> list:

@@ -190,7 +190,9 @@ def test_the_command_and_its_recipe(
     np.testing.assert_array_equal(first, last, "it is there from the start")
 
     again = DrawRequest(like=tmp_path / "a.png", weights_dir=weights_dir, out=tmp_path / "b.png")
-    draw_to_files(again)
+    seen: list[np.ndarray] = []
+    draw_to_files(again, watch=lambda view: seen.append(np.asarray(view.pictures(1)[0])))
+    np.testing.assert_array_equal(seen[0][2:4, 2:5], seen[-1][2:4, 2:5], "also in the terminal")
     assert (tmp_path / "b.png").read_bytes() == (tmp_path / "a.png").read_bytes()
     with pytest.raises(UsageError, match="would replace the overlay"):
         plan_of(with_local_paths(dataclasses.replace(again, out=path)))
