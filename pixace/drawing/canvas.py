@@ -33,7 +33,7 @@ class Canvas(NamedTuple):
         return None if self.sketch is None or strength == 0 else self.sketch.pull(strength)
 
     def laid_over(self, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
-        """Returns what is kept: of prompts, under the overlay, or of the overlay where are none."""
+        """Returns prompts under the overlay, or where there are none the overlay itself."""
         if self.overlay is None:
             return prompts
         return self.overlay.over_prompts(prompts) or [self.overlay.as_prompt()]
