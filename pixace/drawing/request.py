@@ -127,7 +127,8 @@ def _drawn(
 ) -> Drawing:
     """Draws what is planned; for the rest, see `draw_to_files`."""
     first_row = 0 if plan.tile is None else plan.tile[0]
-    view = LiveView(predictor.config.pictures, plan.prompts, plan.drawing.palette, first_row)
+    kept = plan.canvas.laid_over(plan.prompts)
+    view = LiveView(predictor.config.pictures, kept, plan.drawing.palette, first_row)
     drawing = None
     for step in predictor.stream(
         plan.drawing,

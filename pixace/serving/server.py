@@ -16,7 +16,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from pixace.errors import PixaceError, UsageError
 from pixace.serving.app import App
 from pixace.serving.events import Studio
-from pixace.serving.guard import LOOPBACK, Guard
+from pixace.serving.guard import HEADERS, LOOPBACK, Guard
 from pixace.serving.models import Models
 from pixace.serving.orders import read_order
 from pixace.settings.checks import require_int
@@ -156,6 +156,13 @@ class _Handler(WSGIRequestHandler):
     timeout = _SECONDS
     server_version = "pixace"
     sys_version = ""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuses what is not even a request, without the page that Python would write for it."""
+        self.send_response(code, message)
+        for name, value in {**HEADERS, "Content-Length": "0", "Connection": "close"}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     def log(self, type: str, message: str, *args: Any) -> None:
         _log.debug("%s", one_line(message % args if args else message))

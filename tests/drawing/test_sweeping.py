@@ -119,6 +119,9 @@ def test_files_and_their_recipes(draw, prompts, weights_dir):
     def planned(**named):
         return plan_of(DrawRequest(like="a.gif", weights_dir=weights_dir, drawing=named)).drawing
 
+    for named in ({"cut": 30}, {"keep": "top"}, {"sweep": None}):
+        request = DrawRequest(like="a/002-3.png", weights_dir=weights_dir, drawing=named)
+        assert plan_of(request).tile is None, "there is no third column any more"
     assert planned().sweep == "cut:0:36:4"
     assert (planned(cut=30).sweep, planned(keep="top").sweep) == (None, None)
     warm = planned(sweep="temperature:1:2:2")
