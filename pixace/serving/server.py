@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import logging
 import socket
 import threading
@@ -30,7 +31,6 @@ _MOST_THREADS = 24  # requests at a time; others wait to be accepted
 _MOST_PORTS = 100  # tried, from the one named
 _SECONDS = 10  # for which a connection may say nothing
 _LAST_SECONDS = 0.5  # for a drawing to stop at the end of the process
-_ANY = ("0.0.0.0", "::")  # noqa: S104, what a user may name
 
 
 class PageServer:
@@ -62,14 +62,15 @@ class PageServer:
         require_int("port", port, 0, 65535)
         self.studio = Studio(Models(weights_dir, model_name))
         own = host.strip("[]")
-        guard = Guard([f"[{own}]" if ":" in own else own], is_open=own in _ANY)
+        is_any = _is_any(own)
+        guard = Guard([f"[{own}]" if ":" in own else own], is_open=is_any)
         listening = _listening(own, port)
         taken = listening.getsockname()[1]
         if port and taken != port:
             _log.info("port %d is taken: this is %d", port, taken)
         with listening:  # the server has its own copy of it
             self._server = _Server(own, taken, App(self.studio, guard), listening.fileno())
-        name = "127.0.0.1" if own in _ANY else own
+        name = "127.0.0.1" if is_any else own
         name = f"[{name}]" if ":" in name else name
         self.address = f"http://{name}:{taken}/#token={guard.token}"
 
@@ -123,6 +124,14 @@ def serve(
         if opens_browser and not webbrowser.open(server.address):
             _log.warning("no browser could be opened; open the address above")
         threading.Event().wait()
+
+
+def _is_any(host: str) -> bool:
+    """Returns whether it stands for all addresses of this machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _listening(host: str, port: int) -> socket.socket:
