@@ -14,7 +14,7 @@ from pixace.drawing.overlay import Overlay
 from pixace.drawing.prompts import Prompt, kept_of_all
 from pixace.drawing.recipe import Recipe
 from pixace.drawing.region import has_islands
-from pixace.drawing.symmetry import DRAWN, also_mirrored, copied_places
+from pixace.drawing.symmetry import also_mirrored, drawn_pixels
 from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.labels import labelled
@@ -185,8 +185,7 @@ class Drawing:
           n_more_columns: how many more the collage shows at the right of each row.
         """
         symmetry = self.recipe.drawing.symmetry, self.recipe.config.pictures
-        known = also_mirrored(self.kept, *symmetry)
-        is_drawn = ~known & (copied_places(known, *symmetry) == DRAWN)
+        known, is_drawn = (f(self.kept, *symmetry) for f in (also_mirrored, drawn_pixels))
         swept = self._swept()
         n_drawn = [int(is_drawn[values.get("cut", 0) :].sum()) for values in swept]
         first, n_each = len(self.columns) - len(self.tokens), len(self.columns) + n_more_columns

@@ -35,6 +35,7 @@ from pixace.drawing.stream import (
     BestPictures,
     DrawingStep,
     drawing_steps,
+    finished,
     known_pixels,
     whole_prompts,
 )
@@ -175,13 +176,8 @@ class Predictor:
           UsageError: prompts that do not fit the model, or do not keep what mask or settings say;
             or words that the model does not know.
         """
-        drawing = None
-        for step in self.stream(settings, prompts, tile, mask=mask, canvas=canvas, is_grid=is_grid):
-            if progress is not None and step.n_total:
-                progress(step.n_done, step.n_total)
-            drawing = step.drawing
-        assert drawing is not None  # the last step has it
-        return drawing
+        steps = self.stream(settings, prompts, tile, mask=mask, canvas=canvas, is_grid=is_grid)
+        return finished(steps, progress)
 
     def stream(
         self,

@@ -26,6 +26,7 @@ from pixace.drawing.plan import Plan, plan_of, weights_of
 if TYPE_CHECKING:
     from pixace.drawing.nearest import Nearest
     from pixace.drawing.predictor import Predictor
+    from pixace.drawing.stream import DrawingStep
 
 _log = logging.getLogger(__name__)
 
@@ -126,26 +127,27 @@ def _drawn(
     watch: Callable[[LiveView], None] | None,
 ) -> Drawing:
     """Draws what is planned; for the rest, see `draw_to_files`."""
-    first_row = 0 if plan.tile is None else plan.tile[0]
-    kept = plan.canvas.laid_over(plan.prompts)
-    view = LiveView(predictor.config.pictures, kept, plan.drawing.palette, first_row)
-    drawing = None
-    for step in predictor.stream(
+    from pixace.drawing.stream import finished
+
+    steps = predictor.stream(
         plan.drawing,
         plan.prompts,
         plan.tile,
         mask=plan.mask,
         canvas=plan.canvas,
         is_grid=plan.is_grid,
-    ):
-        if progress is not None and step.n_total:
-            progress(step.n_done, step.n_total)
-        if watch is not None:
-            view.add(step)
-            watch(view)
-        drawing = step.drawing
-    assert drawing is not None  # the last step has it
-    return drawing
+    )
+    if watch is None:
+        return finished(steps, progress)
+    first_row = 0 if plan.tile is None else plan.tile[0]
+    kept = plan.canvas.laid_over(plan.prompts)
+    view = LiveView(predictor.config.pictures, kept, plan.drawing.palette, first_row)
+
+    def show(step: DrawingStep) -> None:
+        view.add(step)
+        watch(view)
+
+    return finished(steps, progress, show)
 
 
 def known_words(request: DrawRequest) -> WordsRecord:

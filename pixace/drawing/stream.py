@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -82,6 +82,29 @@ class BestPictures:
                 self.of_known[row, column] = step.of_known[number]
                 self.log_probs[row, column] = step.log_probs[number]
                 self._merit[row, column] = merit
+
+
+def finished(
+    steps: Iterator[DrawingStep],
+    progress: Callable[[int, int], None] | None = None,
+    watch: Callable[[DrawingStep], None] | None = None,
+) -> Drawing:
+    """Draws to the end, and returns what has been drawn.
+
+    Args:
+      steps: of which the last one has the drawing.
+      progress: called after each pixel with those that are drawn and those that there are to draw.
+      watch: called with each step.
+    """
+    drawing = None
+    for step in steps:
+        if progress is not None and step.n_total:
+            progress(step.n_done, step.n_total)
+        if watch is not None:
+            watch(step)
+        drawing = step.drawing
+    assert drawing is not None
+    return drawing
 
 
 def known_pixels(pictures: Sequence[np.ndarray], kept: np.ndarray, n_rows: int) -> np.ndarray:

@@ -63,6 +63,18 @@ def copied_places(known: np.ndarray, symmetry: str, pictures: PictureSettings) -
     return np.where(known | (first == places[0]), DRAWN, first).astype(np.int32)
 
 
+def drawn_pixels(kept: np.ndarray, symmetry: str, pictures: PictureSettings) -> np.ndarray:
+    """Returns which pixels are neither known nor copied, bool (L,), where these are kept.
+
+    Args:
+      kept: bool (L,).
+      symmetry: see `DrawingSettings`.
+      pictures: of the model.
+    """
+    known = also_mirrored(kept, symmetry, pictures)
+    return ~known & (copied_places(known, symmetry, pictures) == DRAWN)
+
+
 def with_mirrored(
     known: np.ndarray, symmetry: str, pictures: PictureSettings, names: Sequence[object] = ()
 ) -> np.ndarray:

@@ -69,6 +69,9 @@ class App:
             response = _refusal(503, str(error))
         except PixaceError as error:
             response = _refusal(400, str(error))
+        except Exception as error:
+            _log_failure(f"answering {request.path}", error)
+            response = _refusal(500, "this failed; the terminal says why")
         response.headers.update(HEADERS)
         return response(environ, start_response)
 
@@ -112,9 +115,14 @@ def _lines(first: Event, events: Iterator[Event]) -> Iterator[str]:
         for event in events:
             yield _line(event)
     except Exception as error:  # the page would wait for ever
-        _log.error("a drawing failed: %s", one_line(f"{type(error).__name__}: {error}"))
-        _log.debug("a drawing failed", exc_info=True)
+        _log_failure("a drawing", error)
         yield _line({"error": "the drawing failed; the terminal says why"})
+
+
+def _log_failure(what: str, error: Exception) -> None:
+    """Tells in a line of a fault of ours, and where it is if somebody looks closer."""
+    _log.error("%s failed: %s", one_line(what), one_line(f"{type(error).__name__}: {error}"))
+    _log.debug("it failed here", exc_info=True)
 
 
 def _line(event: Event) -> str:

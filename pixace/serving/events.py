@@ -25,6 +25,7 @@ from pixace.drawing.drawn import Drawing
 from pixace.drawing.outputs import Outputs
 from pixace.drawing.prompts import open_prompts
 from pixace.drawing.region import kept_of_prompts, open_mask
+from pixace.drawing.symmetry import drawn_pixels
 from pixace.errors import PixaceError, UsageError
 from pixace.insight.surprise import heat_map
 from pixace.serving.models import Models
@@ -87,7 +88,8 @@ class Studio:
         prompts = open_prompts(sources, pictures, kept)
         canvas = open_canvas(order.sketch, None, pictures)
         n_rows = order.settings.n_rows(len(prompts))
-        view = _View(pictures, n_rows, len(order.settings.columns), kept)
+        is_drawn = drawn_pixels(kept, order.settings.symmetry, pictures)
+        view = _View(pictures, n_rows, len(order.settings.columns), kept, is_drawn)
         if prompts:
             yield view.start(prompts[0].tokens)
         for step in predictor.stream(order.settings, prompts, mask=mask, canvas=canvas):
@@ -149,13 +151,19 @@ class _View:
       pictures: of the model.
       n_rows: N.
       n_columns: C.
-      kept: bool (L,), which pixels are not drawn.
+      kept: bool (L,), which pixels are there from the start.
+      is_drawn: bool (L,), which the model draws; the others are known, or copied.
     """
 
     def __init__(
-        self, pictures: PictureSettings, n_rows: int, n_columns: int, kept: np.ndarray
+        self,
+        pictures: PictureSettings,
+        n_rows: int,
+        n_columns: int,
+        kept: np.ndarray,
+        is_drawn: np.ndarray,
     ) -> None:
-        self._codec, self._kept = codec_of(pictures), kept
+        self._codec, self._kept, self._is_drawn = codec_of(pictures), kept, is_drawn
         self._seen = np.full((n_rows * n_columns, pictures.n_pixels), -1)
         self._n_columns = n_columns
         places = np.arange(pictures.n_pixels).reshape(pictures.shape)
@@ -176,7 +184,7 @@ class _View:
             step.places[:, 0] * self._n_columns + step.places[:, 1], return_index=True
         )
         n_pixels = step.tokens.shape[1]
-        n_drawn = int((~self._kept[:n_pixels]).sum())
+        n_drawn = int(self._is_drawn[:n_pixels].sum())
         pixels, bits = [], {}
         for tile, number in zip(tiles.tolist(), firsts, strict=True):
             tokens = step.tokens[number]

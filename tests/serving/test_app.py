@@ -5,10 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
+from werkzeug.test import Client
 
 from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.recipe import read_recipe
 from pixace.drawing.request import draw_to_files
+from pixace.serving.app import App
+from pixace.serving.guard import HEADERS, OWN_HEADER, Guard
 from tests.tools.browser import Browser
 
 STATUS = "document.getElementById('status').textContent"
@@ -29,6 +32,26 @@ NAMELESS = """
   .filter((e) => !(e.ariaLabel || e.labels?.length || e.textContent.trim()
     || e.closest('button')?.textContent))
   .map((e) => e.outerHTML)"""
+
+
+class Broken:
+    """A studio in which something goes wrong that nobody has foreseen."""
+
+    @property
+    def models(self):
+        raise ZeroDivisionError("nobody knows")
+
+
+def test_what_nobody_foresaw_is_told_in_a_line_under_the_strict_headers(caplog) -> None:
+    guard = Guard()
+    asking = Client(App(Broken(), guard))
+    answer = asking.get("/models", headers={"Host": "localhost", OWN_HEADER: guard.token})
+    assert (answer.status_code, answer.json) == (
+        500,
+        {"error": "this failed; the terminal says why"},
+    )
+    assert HEADERS.items() <= dict(answer.headers).items()
+    assert caplog.messages[0] == "answering /models failed: ZeroDivisionError: nobody knows"
 
 
 @pytest.fixture(scope="module")

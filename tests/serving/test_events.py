@@ -27,8 +27,14 @@ def picture(tile) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("asked", "n_steps"),
-    [({}, 37), (painting(8), 29), ({"best_of": 3}, 37), (painting(36), 1)],
-    ids=["new", "painted", "best of three", "all painted"],
+    [
+        ({}, 37),
+        (painting(8), 29),
+        ({"best_of": 3}, 37),
+        (painting(36), 1),
+        ({"symmetry": "left-right"}, 37),
+    ],
+    ids=["new", "painted", "best of three", "all painted", "symmetric"],
 )
 def test_pixels_come_one_after_the_other_and_make_the_picture(page, asked, n_steps) -> None:
     answer = page.draw(**asked)
