@@ -17,6 +17,7 @@ from pixace.tokens.text import text_tokens
 
 # What is drawn by lot for each position of a stream, besides its picture.
 _MIRRORING, _ALTERNATIVE, _DROPPING = range(3)
+_ORDERING = 7
 
 
 class Batch(NamedTuple):
@@ -26,8 +27,8 @@ class Batch(NamedTuple):
       tokens: int32 (B, L).
       weights: of the tokens in the loss, float32 (B, L), from 0 for one that does not count; None
         lets all count alike.
-      captions: text tokens of each, int32 (B, P), see `tokens.text`; None for a model that knows no
-        words.
+      captions: text tokens of each, int32 (B, P), see `tokens.text`; or the number of the order in
+        which its pixels come, (B, 1); None for a model that reads neither.
     """
 
     tokens: np.ndarray
@@ -43,6 +44,7 @@ def training_batches(
     start: int = 0,
     mirror: PixelOrder | None = None,
     captions: ShownCaptions | None = None,
+    orders: np.ndarray | None = None,
 ) -> Iterator[Batch]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
 
@@ -60,6 +62,8 @@ def training_batches(
         half; None flips none.
       captions: of the pictures; one that tells left from right keeps its picture from being
         flipped. None for a model that knows no words.
+      orders: int (K, L), see `tokens.order.all_orders`, for a model that learns them all, each
+        picture in one by lot; it reads no captions. None leaves pixels in theirs.
 
     Yields:
       B pictures.
@@ -68,14 +72,14 @@ def training_batches(
     dataset = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
         .map(
-            _choices(len(tokens), seed, mirror is not None, captions is not None),
+            _choices(len(tokens), seed, mirror is not None, captions is not None, orders),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
-    for rows, flips, *draws in dataset.as_numpy_iterator():
+    for rows, flips, numbers, *draws in dataset.as_numpy_iterator():
         pictures = tokens[rows].astype(np.int32)
         texts = None
         if captions is not None:
@@ -84,10 +88,15 @@ def training_batches(
             texts = text_tokens(shown, captions.length)
         if mirrored is not None:
             pictures[flips] = pictures[flips][:, mirrored]
+        if orders is not None:
+            pictures = np.take_along_axis(pictures, orders[numbers], axis=1)
+            texts = numbers[:, None].astype(np.int32)
         yield Batch(pictures, captions=texts)
 
 
-def _choices(n_images: int, seed: int, has_mirror: bool, has_captions: bool) -> Callable[..., Any]:
+def _choices(
+    n_images: int, seed: int, has_mirror: bool, has_captions: bool, orders: np.ndarray | None
+) -> Callable[..., Any]:
     """Returns what makes of a position in the stream all that is drawn by lot for it.
 
     Args:
@@ -95,6 +104,7 @@ def _choices(n_images: int, seed: int, has_mirror: bool, has_captions: bool) -> 
       seed: of the stream.
       has_mirror: whether pictures are flipped.
       has_captions: whether captions are shown.
+      orders: of pixels, of which each picture has one; None is always the same.
     """
 
     def drawn(purpose: int, position: tf.Tensor) -> tf.Tensor:
@@ -107,9 +117,12 @@ def _choices(n_images: int, seed: int, has_mirror: bool, has_captions: bool) -> 
         key = tf.stack([tf.constant(seed, tf.int64), passes])
         row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
         flip = has_mirror and drawn(_MIRRORING, position) < 0.5
+        number: Any = ()
+        if orders is not None:
+            number = tf.cast(drawn(_ORDERING, position) * len(orders), tf.int64)
         if not has_captions:
-            return row, flip
-        return row, flip, drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
+            return row, flip, number
+        return row, flip, number, drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
 
     return choose
 

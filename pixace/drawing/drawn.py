@@ -117,7 +117,7 @@ class Drawing:
         Args:
           more_columns: see `collage`.
         """
-        rows = token_rows([*self.columns, *more_columns], self.recipe.config.pictures)
+        rows = token_rows([*self.columns, *more_columns], self.recipe.pictures)
         colours = self.recipe.drawing.palette
         if colours is None:
             return rows

@@ -156,3 +156,26 @@ class Words:
         guide = Guide(self._captions[kinds], self._weights[kinds])
         merits = None if self._merits is None else self._merits[kinds]
         return Said(guide, self._judges[kinds], merits)
+
+
+class OrderTold:
+    """What a drawing says in the place of words to a model that knows all orders of pixels.
+
+    Args:
+      number: of the order, see `tokens.order.all_orders`.
+
+    Attributes:
+      n_rows: 1, as there is nothing to guide.
+    """
+
+    n_rows = 1
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def said(self, rows: np.ndarray, columns: np.ndarray, n_rows: int) -> Said:
+        """Returns what is said of some pictures; see `Words.said`."""
+        n_pictures = len(rows)
+        numbers = np.full((n_pictures, 1, 1), self._number, np.int32)
+        guide = Guide(numbers, np.zeros((n_pictures, 1), np.float32))
+        return Said(guide, np.zeros(n_pictures, int), None)

@@ -17,7 +17,7 @@ from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
 from pixace.drawing.canvas import EMPTY, Canvas, followed, open_canvas
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.guidance import Words
+from pixace.drawing.guidance import OrderTold, Words
 from pixace.drawing.known_words import check_known
 from pixace.drawing.layout import is_grid_usual
 from pixace.drawing.opening import open_to_draw
@@ -41,8 +41,11 @@ from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
+from pixace.settings.pictures import ANY
+from pixace.settings.scans import drawn_pictures
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.system.files import file_sha256
+from pixace.tokens.order import SCAN_NUMBERS
 from pixace.tokens.palette_names import with_palette
 
 _log = logging.getLogger(__name__)
@@ -124,7 +127,7 @@ class Predictor:
             scale=scale,
         )
         sources = listed(prompts)
-        pictures = dataclasses.replace(self.config.pictures, unscale=named.unscale)
+        pictures = dataclasses.replace(drawn_pictures(self.config, named), unscale=named.unscale)
         where = None if mask is None else open_mask(mask, pictures)
         canvas = open_canvas(init, overlay, pictures)
         kept = kept_of_prompts(named, pictures, len(sources), where, canvas.overlay)
@@ -209,7 +212,9 @@ class Predictor:
         check_known(settings, self.config, self._stored.words)
         settings, canvas = followed(settings, canvas)
         overlay = canvas.overlay
-        wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask, overlay)
+        wanted = kept_of_prompts(
+            settings, drawn_pictures(self.config, settings), len(prompts), mask, overlay
+        )
         kept = kept_of_all(prompts, self.config.n_pixels)
         if prompts and (kept != wanted).any():  # the recipe would say something else
             raise UsageError("prompts keep other pixels than the settings, or the mask, say")
@@ -257,7 +262,10 @@ class Predictor:
             whole = (known, n_columns) if tile is None else (known[tile[0] :][:1], 1)
             yield whole_prompts(*whole)
             return
-        words = None
+        words: Words | OrderTold | None = None
+        number = SCAN_NUMBERS[drawn_pictures(self.config, settings).scan]
+        if self.config.scan == ANY and number:  # else nothing is said, which is row by row
+            words = OrderTold(number)
         if self.config.caption_length is not None:
             words = Words(settings, self.config.caption_length)
         rows_each = 1 if words is None else words.n_rows

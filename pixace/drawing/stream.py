@@ -10,7 +10,7 @@ import numpy as np
 
 from pixace.drawing.completing import complete
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.guidance import Words
+from pixace.drawing.guidance import OrderTold, Words
 from pixace.drawing.particles import FREE, Known, drawn_by_weight
 from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
@@ -105,7 +105,7 @@ def drawing_steps(
     settings: DrawingSettings,
     known: np.ndarray,
     tile: tuple[int, int] | None = None,
-    words: Words | None = None,
+    words: Words | OrderTold | None = None,
     pull: Pull | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
@@ -156,7 +156,7 @@ def _batch_steps(
     places: np.ndarray,
     known: np.ndarray,
     n_kept: int,
-    words: Words | None,
+    words: Words | OrderTold | None,
     pull: Pull | None,
 ) -> Iterator[DrawingStep]:
     """Draws one batch of B pictures; see `drawing_steps`.
