@@ -138,8 +138,8 @@ class ModelConfig:
     )
     scan: str = setting(
         ROWS,
-        "In which order a model learns and draws the pixels: row by row from the top left; column "
-        "by column from there; reversed, row by row from the bottom right; or any of eight orders, "
+        "In which order a model learns and draws pixels: by rows from the top left; by columns "
+        "from there; reversed, row by row from the bottom right; or any of eight orders, "
         "which the model is told, so that any side of a prompt may come first.",
         choices=(*SCANS, ANY),
     )

@@ -114,6 +114,7 @@ LATER = (
         "keep",
         "particles",
         "init_strength",
+        "scan",
     ),
 )
 
