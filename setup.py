@@ -19,7 +19,9 @@ setup(
     # nor jaxlib has any for Macs with Intel processors.
     classifiers=["Operating System :: POSIX :: Linux", "Operating System :: MacOS :: MacOS X"],
     packages=find_packages(include=["pixace", "pixace.*"]),
-    package_data={"pixace": ["py.typed", "weights/*/*"]},
+    package_data={
+        "pixace": ["py.typed", "weights/*/*", "pages/*.css", "serving/page.*", "serving/*.js"]
+    },
     python_requires=">=3.11,<3.14",
     # Lower bounds are the oldest versions the test suite has passed with, upper bounds the first
     # that it has not seen.
@@ -36,6 +38,7 @@ setup(
         "requests>=2.34,<3",
         "tqdm>=4.70,<5",
         "urllib3>=2.8,<3",
+        "werkzeug>=3.1,<4",  # TensorBoard's
     ],
     extras_require={
         "cuda12": ["jax[cuda12]>=0.10.2,<0.13"],

@@ -22,6 +22,7 @@ class TrainingRecord:
       config: the model's settings, None where there are none.
       settings: of the training, as text by name.
       train: mean loss of each epoch's steps, in bits per pixel.
+      within: mean loss of the steps between points within epochs, likewise; none in older files.
       val: loss of each epoch's validation, in bits per pixel.
       held_out: whether the validation images were others than those trained on; None if unknown.
       images_per_second: in the last epoch, without validation and drawing; None if unknown.
@@ -33,10 +34,17 @@ class TrainingRecord:
     config: ModelConfig | None
     settings: dict[str, str]
     train: Curve
+    within: Curve
     val: Curve
     held_out: bool | None
     images_per_second: float | None
     words: WordsRecord
+
+    @property
+    def training(self) -> Curve:
+        """The training curve as fine as it is known: of epochs where there is nothing finer."""
+        first = self.within[0][0] if self.within else math.inf
+        return [point for point in self.train if point[0] < first] + self.within
 
     @property
     def validation(self) -> str:
@@ -61,6 +69,7 @@ def read_record(path: Path) -> TrainingRecord:
         stored_config(path, checkpoint),
         resume.settings,
         _bits(history.trainings()),
+        _bits(history.within_epochs()),
         _bits(history.validations()),
         resume.held_out,
         resume.curves.images_per_second if resume.curves else None,

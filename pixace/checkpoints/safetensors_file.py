@@ -109,7 +109,7 @@ def write_safetensors(
         _name(number): array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
         for number, array in enumerate(weights)
     }
-    data = require_safetensors().save(arrays, metadata)
+    data = _in_order(require_safetensors().save(arrays, metadata))
     try:
         with replacing(written_path(path)) as file:
             file.write(data)
@@ -146,6 +146,16 @@ def read_safetensors(path: Path, limits: Limits) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or str(error)
         raise CheckpointError(f"{shown(path)}: refused: {reason}") from None
     return {**metadata, "weights": weights}
+
+
+def _in_order(data: bytes) -> bytes:
+    """Returns a file with its texts by name: the library's order is another one each time."""
+    start = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    header = json.loads(data[_LENGTH_BYTES:start])
+    header[_METADATA] = dict(sorted(header[_METADATA].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)  # so that arrays begin at whole words
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text + data[start:]
 
 
 def _name(number: int) -> str:

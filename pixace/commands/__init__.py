@@ -7,6 +7,7 @@ COMMANDS = {
     "train": "Train a model on a folder of images, or go on with an interrupted training.",
     "plan": "Say what batch fits into memory and how long an epoch takes, without training.",
     "predict": "Complete pictures, or draw new ones, with a trained model.",
+    "serve": "Draw in the browser: a page of this machine, to paint, complete and describe.",
     "evaluate": "Measure how well a model predicts the images of a folder.",
     "score": "Rank the images of a folder by how much they surprise a model.",
     "plot": "Plot the curves of one or more trainings as PNG or SVG.",

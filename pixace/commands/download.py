@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -10,8 +11,11 @@ from absl import flags
 from pixace.commands.flags import define_location_flags, define_texts
 from pixace.errors import UsageError
 from pixace.web.progress import download_progress
+from pixace.wording import shown_url
 from pixace.zoo.download import download_model
 from pixace.zoo.zoo_file import published_models
+
+_log = logging.getLogger(__name__)
 
 ZOO_VARIABLE = "PIXACE_ZOO"
 
@@ -36,6 +40,8 @@ def run(values: flags.FlagValues) -> None:
     name, url, zoo = (values[flag].value for flag in ("model_name", "url", "zoo"))
     if zoo is None and url is None:
         zoo = os.environ.get(ZOO_VARIABLE) or None
+        if zoo is not None:  # which what is wrong with it does not tell
+            _log.info("zoo %s, as %s says", shown_url(zoo), ZOO_VARIABLE)
     if name is None:
         if url is not None:
             raise UsageError("--url needs a --model_name to install the model under")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import sys
 
 from absl import flags
 
@@ -18,9 +19,11 @@ from pixace.commands.flags import (
     numbers,
     typed_settings,
 )
+from pixace.commands.preview import can_preview, live_pictures, show_pictures
 from pixace.drawing.known_words import known_lines
+from pixace.drawing.meanings import QUALITIES
 from pixace.drawing.recipe import USED_FILES
-from pixace.drawing.request import DrawRequest, draw_to_files, known_words
+from pixace.drawing.request import DrawnFiles, DrawRequest, draw_to_files, known_words
 from pixace.drawing.texts_file import read_texts
 from pixace.errors import UsageError
 from pixace.settings.drawing import SAID, DrawingSettings
@@ -55,19 +58,34 @@ def define_flags(values: flags.FlagValues) -> None:
         overlay="Picture that is kept in all of them: its opaque pixels, over those of a --prompt "
         "or without one. Transparent ones are drawn.",
     )
+    flags.DEFINE_enum(
+        "quality",
+        None,
+        list(QUALITIES),
+        "Candidates of each picture, as many as --best_of of 1 (draft), 4 (normal), 8 (better) or "
+        "16 (best) draws. Words judge them, or kept pixels after drawn ones: one must be there.",
+        flag_values=values,
+    )
     define_switches(
         values,
         allow_private_urls="Fetch prompts also from this machine and its own network, not only "
         "from the internet.",
     )
     abouts = {about.name: about for about in settings_of(DrawingSettings)}
-    define_settings(values, DrawingSettings, abouts.keys() - SAID.keys())
+    define_settings(values, DrawingSettings, abouts.keys() - SAID.keys() - {"seed"})
+    define_texts(values, seed=abouts["seed"].full_help)  # a number, or words
     for name, flag in SAID.items():
         flags.DEFINE_multi_string(flag, None, abouts[name].full_help, flag_values=values)
     define_texts(
         values, texts="File of texts to draw, one in each line, in the place of several --text."
     )
     flags.DEFINE_alias("n_images", "batch_size", flag_values=values)
+    _define_output_flags(values)
+    define_settings(values, ModelConfig)
+
+
+def _define_output_flags(values: flags.FlagValues) -> None:
+    """Registers the flags that say what becomes of the pictures."""
     define_picture_file_flag(
         values,
         "collage.png",
@@ -90,9 +108,9 @@ def define_flags(values: flags.FlagValues) -> None:
     define_settings(values, ReadingSettings, ("grid", "frames"))
     define_switches(
         values,
+        preview="Show the pictures in the terminal while they are drawn, and leave them there.",
         json="Print the recipe and the likelihood of every picture as JSON, instead of the path.",
     )
-    define_settings(values, ModelConfig)
 
 
 def run(values: flags.FlagValues) -> None:
@@ -105,9 +123,19 @@ def run(values: flags.FlagValues) -> None:
     if asking:
         _list_words(request, asking[0], as_json=values["json"].value)
         return
-    with progress_bar("px", "drawing") as progress:
-        drawn = draw_to_files(request, progress)
+    drawn = _drawn(request, values["preview"].value and can_preview(sys.stderr))
     print(json.dumps(drawn.to_dict()) if values["json"].value else shown(drawn.path))
+
+
+def _drawn(request: DrawRequest, is_shown: bool) -> DrawnFiles:
+    """Draws, and shows on a terminal how far that is, or the pictures themselves."""
+    if not is_shown:
+        with progress_bar("px", "drawing") as progress:
+            return draw_to_files(request, progress)
+    with live_pictures() as watch:
+        drawn = draw_to_files(request, watch=watch)
+    show_pictures(drawn.drawing.results())
+    return drawn
 
 
 def _list_words(request: DrawRequest, flag: str, as_json: bool) -> None:
@@ -141,6 +169,8 @@ def _request(values: flags.FlagValues) -> DrawRequest:
     """
     names = {setting.name: setting.name for setting in settings_of(DrawingSettings)} | SAID
     drawing = {name: values[f].value for name, f in names.items() if values[f].present}
+    if values["quality"].present:
+        drawing["quality"] = values["quality"].value
     if "scale" in drawing:
         with contextlib.suppress(ValueError):  # such as 4x, or wrong, which the settings tell
             drawing["scale"] = int(drawing["scale"])
@@ -158,8 +188,9 @@ def _request(values: flags.FlagValues) -> DrawRequest:
         outputs = {name: optional_path(name, values[name].value) for name in ("out", "film")}
         refuse_to_replace(outputs, [("the file of --texts", texts)])
         drawing["text"] = read_texts(texts)
-    if drawing.get("palette") == "":  # where a recipe names one
-        drawing["palette"] = None
+    for name in ("palette", "sweep"):
+        if drawing.get(name) == "":  # where a recipe names one
+            drawing[name] = None
     prompts = values["prompt"].value if values["prompt"].present else None
     if prompts == []:
         raise UsageError("flag --prompt= is empty; name an image file or a URL")

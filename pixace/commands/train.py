@@ -21,6 +21,7 @@ from pixace.commands.flags import (
     define_texts,
     typed_settings,
 )
+from pixace.commands.preview import can_preview
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import require_images
 from pixace.pictures.labels import SAID_KEY
@@ -43,7 +44,6 @@ from pixace.system.terminal import (
     columns,
     half_blocks,
     has_all_colours,
-    why_no_pictures,
 )
 from pixace.training.start import training_folder
 from pixace.wording import shown
@@ -131,12 +131,8 @@ def run(values: flags.FlagValues) -> None:
 def _shown_on_terminal(wants_preview: bool, background: str) -> Iterator[dict[str, Any]]:
     """Yields the arguments of `Trainer.train` that show a training where there is a terminal."""
     stream, display = sys.stderr, dict[str, Any]()
-    if wants_preview:
-        obstacle = why_no_pictures(stream)
-        if obstacle is None:
-            display["preview"] = functools.partial(_preview, background)
-        else:
-            _log.warning("--preview needs a terminal with colours, and %s", obstacle)
+    if wants_preview and can_preview(stream):
+        display["preview"] = functools.partial(_preview, background)
     if not can_redraw(stream):
         yield display
         return

@@ -16,8 +16,7 @@ from pixace.tokens.order import PixelOrder
 from pixace.tokens.text import text_tokens
 
 # What is drawn by lot for each position of a stream, besides its picture.
-_MIRRORING, _ALTERNATIVE, _DROPPING = range(3)
-_ORDERING = 7
+_MIRRORING, _ALTERNATIVE, _DROPPING, _ROLL_DOWN, _ROLL_RIGHT, _ORDERING = range(6)
 
 
 class Batch(NamedTuple):
@@ -44,6 +43,7 @@ def training_batches(
     start: int = 0,
     mirror: PixelOrder | None = None,
     captions: ShownCaptions | None = None,
+    roll: PixelOrder | None = None,
     orders: np.ndarray | None = None,
 ) -> Iterator[Batch]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
@@ -56,12 +56,14 @@ def training_batches(
     Args:
       tokens: unsigned integers (N, L).
       batch_size: B; may be larger than N.
-      seed: of the shuffle and of the mirroring.
+      seed: of the shuffle, and of all else that is drawn by lot.
       start: number of images that the stream has already yielded.
       mirror: the order of their pixels, to flip every picture left to right with probability one
         half; None flips none.
       captions: of the pictures; one that tells left from right keeps its picture from being
         flipped. None for a model that knows no words.
+      roll: the order of their pixels, to shift every picture, after that, by any number of rows and
+        columns; what leaves it at a side comes in at the opposite one. None shifts none.
       orders: int (K, L), see `tokens.order.all_orders`, for a model that learns them all, each
         picture in one by lot; it reads no captions. None leaves pixels in theirs.
 
@@ -72,14 +74,21 @@ def training_batches(
     dataset = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
         .map(
-            _choices(len(tokens), seed, mirror is not None, captions is not None, orders),
+            _choices(
+                len(tokens),
+                seed,
+                mirror is not None,
+                captions is not None,
+                roll,
+                None if orders is None else len(orders),
+            ),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
-    for rows, flips, numbers, *draws in dataset.as_numpy_iterator():
+    for rows, flips, shifts, numbers, *draws in dataset.as_numpy_iterator():
         pictures = tokens[rows].astype(np.int32)
         texts = None
         if captions is not None:
@@ -88,6 +97,8 @@ def training_batches(
             texts = text_tokens(shown, captions.length)
         if mirrored is not None:
             pictures[flips] = pictures[flips][:, mirrored]
+        if roll is not None:
+            pictures = roll.rolled(pictures, *shifts.T)
         if orders is not None:
             pictures = np.take_along_axis(pictures, orders[numbers], axis=1)
             texts = numbers[:, None].astype(np.int32)
@@ -95,7 +106,12 @@ def training_batches(
 
 
 def _choices(
-    n_images: int, seed: int, has_mirror: bool, has_captions: bool, orders: np.ndarray | None
+    n_images: int,
+    seed: int,
+    has_mirror: bool,
+    has_captions: bool,
+    roll: PixelOrder | None,
+    n_orders: int | None,
 ) -> Callable[..., Any]:
     """Returns what makes of a position in the stream all that is drawn by lot for it.
 
@@ -104,12 +120,15 @@ def _choices(
       seed: of the stream.
       has_mirror: whether pictures are flipped.
       has_captions: whether captions are shown.
-      orders: of pixels, of which each picture has one; None is always the same.
+      roll: the order of the pixels of pictures that are shifted.
+      n_orders: of pixels, of which each picture has one; None for pictures that have the same.
     """
 
-    def drawn(purpose: int, position: tf.Tensor) -> tf.Tensor:
+    def drawn(purpose: int, position: tf.Tensor, n_numbers: int | None = None) -> tf.Tensor:
         key = tf.stack([tf.constant(seed + purpose * (MAX_SEED + 1), tf.int64), position])
-        return tf.random.stateless_uniform([], key)
+        if n_numbers is None:
+            return tf.random.stateless_uniform([], key)
+        return tf.random.stateless_uniform([], key, 0, n_numbers, tf.int32)
 
     def choose(position: tf.Tensor) -> tuple[tf.Tensor, ...]:
         passes, place = position // n_images, position % n_images
@@ -117,12 +136,15 @@ def _choices(
         key = tf.stack([tf.constant(seed, tf.int64), passes])
         row = tf.random.experimental.index_shuffle(place, key, n_images - 1)
         flip = has_mirror and drawn(_MIRRORING, position) < 0.5
-        number: Any = ()
-        if orders is not None:
-            number = tf.cast(drawn(_ORDERING, position) * len(orders), tf.int64)
+        shift: Any = ()
+        if roll is not None:
+            down = drawn(_ROLL_DOWN, position, roll.height)
+            shift = tf.stack([down, drawn(_ROLL_RIGHT, position, roll.width)])
+        number = () if n_orders is None else drawn(_ORDERING, position, n_orders)
         if not has_captions:
-            return row, flip, number
-        return row, flip, number, drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
+            return row, flip, shift, number
+        captions = drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
+        return row, flip, shift, number, *captions
 
     return choose
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -43,6 +44,7 @@ def pictures_per_batch(n_pictures: int, row_bytes: int, n_rows: int = 1) -> int:
     return math.ceil(n_pictures / math.ceil(n_pictures / most))
 
 
+@functools.lru_cache  # it traces the model
 def bytes_per_row(config: ModelConfig, n_kept: int) -> int:
     """Returns the bytes that drawing one row needs besides the weights.
 

@@ -12,6 +12,7 @@ from pixace.drawing.used_files import PictureSource
 from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.sweep import frames_of
 
 
 class Canvas(NamedTuple):
@@ -26,8 +27,8 @@ class Canvas(NamedTuple):
     overlay: Overlay | None = None
 
     def pull(self, strength: float | None) -> Pull | None:
-        """Returns what draws pixels towards the sketch so much; see `Sketch.pull`."""
-        return None if self.sketch is None else self.sketch.pull(strength)
+        """Returns what draws pixels towards the sketch so much; see `Sketch.pull`. 0 is nothing."""
+        return None if self.sketch is None or strength == 0 else self.sketch.pull(strength)
 
 
 EMPTY = Canvas()
@@ -54,7 +55,8 @@ def followed(settings: DrawingSettings, canvas: Canvas) -> tuple[DrawingSettings
     Raises:
       UsageError: there is a strength, and no sketch.
     """
-    if settings.init_strength is not None and canvas.sketch is None:
+    is_named = any(frame.init_strength is not None for frame in frames_of(settings, 0))
+    if is_named and canvas.sketch is None:
         raise UsageError("init_strength needs a sketch to follow, by --init")
     if settings.init_strength != 0:
         return settings, canvas

@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from pixace.drawing.painted import Painted
 from pixace.drawing.prompts import PromptSource
 from pixace.drawing.recipe import USED_FILES
 from pixace.drawing.used_files import PictureSource
@@ -29,8 +30,8 @@ class DrawRequest:
       checkpoint: a file, a step, "latest" or "best".
       settings: the model's settings by the names of `ModelConfig`; needed only where none are
         stored beside the weights.
-      drawing: how to draw, by the names of `DrawingSettings`; what is not named is as `like` says,
-        or else as by default.
+      drawing: how to draw, by the names of `DrawingSettings`, or a `quality`, see `with_meanings`;
+        what is not named is as `like` says, or else as by default.
       prompts: files, URLs and pictures to complete, a row each, or one for each text; None
         completes those of `like`.
       mask: which parts of the prompts to draw, a file or a picture: white or transparent there, and
@@ -86,7 +87,9 @@ def with_local_paths(request: DrawRequest) -> DrawRequest:
     """
     values = {name: getattr(request, name) for name in _PATHS}
     named = {
-        k: value for k, value in values.items() if value and not isinstance(value, Image.Image)
+        k: value
+        for k, value in values.items()
+        if value and not isinstance(value, Image.Image | Painted)
     }
     local: dict[str, Any] = {name: local_path(name, value) for name, value in named.items()}
     return dataclasses.replace(request, **local)

@@ -14,10 +14,12 @@ from pixace.drawing.overlay import Overlay
 from pixace.drawing.prompts import Prompt, kept_of_all
 from pixace.drawing.recipe import Recipe
 from pixace.drawing.region import has_islands
+from pixace.drawing.symmetry import DRAWN, also_mirrored, copied_places
 from pixace.pictures.collage import collage
 from pixace.pictures.exact import enlarged, tiled
 from pixace.pictures.labels import labelled
 from pixace.pictures.metadata import RECIPE_KEY
+from pixace.settings.sweep import Sweep
 from pixace.tokens.tiles import recoloured, token_rows
 from pixace.tokens.vocabulary import PAD_ID
 
@@ -35,6 +37,8 @@ class Drawing:
       recipe: what draws them again.
       kept_log_likelihood: float64 (N, C), ln p likewise of those kept pixels that come after drawn
         ones, each given all before it.
+      log_probs: float32 (N, C, L), ln p likewise of each pixel that the model has told of: 0 of
+        those kept before all drawn ones.
       overlay: what was kept in all of them besides; None where there was none.
     """
 
@@ -43,6 +47,7 @@ class Drawing:
     prompts: tuple[Prompt, ...]
     recipe: Recipe
     kept_log_likelihood: np.ndarray
+    log_probs: np.ndarray
     overlay: Overlay | None = None
 
     @property
@@ -88,6 +93,14 @@ class Drawing:
         columns = self.recipe.drawing.columns
         return [columns[column] for column in self.recipe.layout.columns]
 
+    def _swept(self) -> list[dict[str, Any]]:
+        """Returns what a sweep sets in each column of results, by the names of settings."""
+        sweep, layout = self.recipe.drawing.sweep, self.recipe.layout
+        if sweep is None:
+            return [{}] * len(self.tokens)
+        frames = Sweep.of(sweep).frames(self.recipe.config.n_pixels)
+        return [frames[column] for column in layout.columns]
+
     def collage(self, more_columns: Sequence[np.ndarray] = ()) -> Image.Image:
         """Returns the pictures as one, with the recipe's text in `info["pixace"]`.
 
@@ -127,6 +140,10 @@ class Drawing:
             [*row[:first], *result, *row[last:]] for row, result in zip(rows, results, strict=True)
         ]
 
+    def results(self) -> list[list[Image.Image]]:
+        """Returns the results themselves at the model's size, as N rows of C pictures."""
+        return [row[len(self.columns) - len(self.tokens) :] for row in self.tile_pictures()]
+
     def pictures(self) -> list[list[Image.Image]]:
         """Returns the results themselves, without prompts, as N rows of C pictures.
 
@@ -134,9 +151,8 @@ class Drawing:
         such as "4x"; each has the text of a recipe of its own in `info["pixace"]`. They are RGB, or
         RGBA where pixels can be transparent.
         """
-        rows = [row[len(self.columns) - len(self.tokens) :] for row in self.tile_pictures()]
         times = self.recipe.drawing.times or 1
-        results = [[enlarged(picture, times) for picture in row] for row in rows]
+        results = [[enlarged(picture, times) for picture in row] for row in self.results()]
         layout = self.recipe.layout
         for row, pictures in zip(layout.rows, results, strict=True):
             for column, picture in zip(layout.columns, pictures, strict=True):
@@ -162,13 +178,17 @@ class Drawing:
 
         `row` and `column` count the collage's tiles from 0 at the top left. `log_likelihood` is in
         nats, for all drawn pixels; `bits_per_pixel` is -log2 p of one of them, None if there is
-        none. `text` and `guidance` are there where something is said, and `kept_log_likelihood`
-        where kept pixels come after drawn ones.
+        none. `cut` and `init_strength` are there where they are swept, `text` and `guidance` where
+        something is said, and `kept_log_likelihood` where kept pixels come after drawn ones.
 
         Args:
           n_more_columns: how many more the collage shows at the right of each row.
         """
-        n_drawn = int((~self.kept).sum())
+        symmetry = self.recipe.drawing.symmetry, self.recipe.config.pictures
+        known = also_mirrored(self.kept, *symmetry)
+        is_drawn = ~known & (copied_places(known, *symmetry) == DRAWN)
+        swept = self._swept()
+        n_drawn = [int(is_drawn[values.get("cut", 0) :].sum()) for values in swept]
         first, n_each = len(self.columns) - len(self.tokens), len(self.columns) + n_more_columns
         layout = self.recipe.layout_with(n_more_columns)
         places = [layout.place(row, n_each) for row in range(len(self.log_likelihood))]
@@ -177,11 +197,14 @@ class Drawing:
             {
                 "row": line,
                 "column": left + first + column,
+                **swept[column],
                 "temperature": temperature,
                 **({**words, "guidance": guidance} if words else {}),
                 "log_likelihood": float(nats),
-                "bits_per_pixel": float(-nats / math.log(2) / n_drawn) if n_drawn else None,
-                **({"kept_log_likelihood": float(of_kept)} if has_islands(self.kept) else {}),
+                "bits_per_pixel": float(-nats / math.log(2) / n_drawn[column])
+                if n_drawn[column]
+                else None,
+                **({"kept_log_likelihood": float(of_kept)} if has_islands(known) else {}),
             }
             for (line, left), words, *row in zip(
                 places, said, self.log_likelihood, self.kept_log_likelihood, strict=True

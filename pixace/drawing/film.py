@@ -1,4 +1,4 @@
-"""The film of a drawing: its collage appears pixel by pixel, as an animated GIF."""
+"""Films of a drawing, as animated GIFs: its collage appears pixel by pixel, or a sweep passes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.layout import Layout
+from pixace.drawing.layout import Layout, layout_of
 from pixace.errors import UsageError
 from pixace.pictures.metadata import RECIPE_KEY
 from pixace.pictures.writing import check_output, write_picture
@@ -27,14 +27,16 @@ _MAX_PIXELS = 300_000_000  # of all frames: Pillow keeps them in memory, a byte 
 _DRAWING = 8000
 _SHORTEST, _LONGEST = 20, 100  # of a frame; browsers slow down what is shorter
 _PAUSE = 3000  # on the last frame
+_OF_SWEEP, _PAUSE_OF_SWEEP = 300, 1000  # each of its frames, and the first and last one
 
 
-def check_film(path: Path, size: tuple[int, int]) -> None:
+def check_film(path: Path, size: tuple[int, int], n_frames: int = _MIN_FRAMES) -> None:
     """Checks that a film can be written, before hours go into drawing it.
 
     Args:
       path: its name; the folder is created.
       size: width and height of the collage.
+      n_frames: how many it has at least.
 
     Raises:
       UsageError: the suffix is not .gif, or the collage is too large for a film.
@@ -42,7 +44,7 @@ def check_film(path: Path, size: tuple[int, int]) -> None:
     """
     if path.suffix.lower() != ".gif":
         raise UsageError(f"film must end in .gif, not {shown(path.name)!r}")
-    if size[0] * size[1] * _MIN_FRAMES > _MAX_PIXELS:
+    if size[0] * size[1] * n_frames > _MAX_PIXELS:
         raise UsageError(
             f"a film of {size[0]}x{size[1]} pixels is too large; choose a smaller scale or fewer "
             "pictures"
@@ -75,6 +77,52 @@ def write_film(drawing: Drawing, path: Path, n_more_columns: int = 0) -> None:
     write_picture(first, path, save_all=True, append_images=frames, duration=durations, loop=0)
 
 
+def write_sweep(drawing: Drawing, path: Path) -> None:
+    """Writes the pictures of a sweep as a film, with its recipe inside; no half file is left.
+
+    Each frame shows one column of results.
+
+    Args:
+      drawing: what was drawn.
+      path: its name.
+
+    Raises:
+      ImageError: it cannot be written.
+    """
+    recipe, n_frames = drawing.recipe, len(drawing.tokens)
+    layout = sweep_layout(recipe.layout, recipe.config.pictures.size)
+    tiles = [[np.asarray(tile) for tile in row] for row in drawing.results()]
+    blank = np.zeros_like(tiles[0][0])
+    collages = [
+        _with_borders(layout.lines([[row[number]] for row in tiles], blank), 0, _border(drawing))
+        for number in range(n_frames)
+    ]
+    indices, palette = _indexed(np.vstack(collages))  # one palette for them all
+    first, *frames = (_frame(drawing, part, palette) for part in np.split(indices, n_frames))
+    first.info[RECIPE_KEY] = recipe.to_text()
+    ends = [_PAUSE_OF_SWEEP] * (2 if frames else 1)
+    durations = [ends[0], *[_OF_SWEEP] * (n_frames - 2), *ends[1:]]
+    write_picture(
+        first,
+        path,
+        save_all=True,
+        append_images=frames,
+        duration=durations,
+        loop=0,
+        disposal=2 if recipe.config.alpha else 0,  # or the frames before would shine through
+    )
+
+
+def sweep_layout(layout: Layout, picture_size: tuple[int, int]) -> Layout:
+    """Returns the layout of each frame of a sweep: its rows side by side, about square.
+
+    Args:
+      layout: of all results.
+      picture_size: width and height of one.
+    """
+    return layout_of(len(layout.rows), 1, picture_size, is_grid=True)
+
+
 def frame_times(drawing: Drawing, n_more_columns: int = 0) -> list[int]:
     """Returns how many pixels of each picture are there in each frame, the kept ones included.
 
@@ -94,30 +142,43 @@ def frame_times(drawing: Drawing, n_more_columns: int = 0) -> list[int]:
 def _frames(drawing: Drawing, layout: Layout, times: list[int]) -> Iterator[Image.Image]:
     """Yields one picture with a palette for each time; all have the same palette."""
     pictures = drawing.recipe.pictures
-    width, height = drawing.recipe.drawing.tile_size(pictures.size)
-    border = _border(drawing)
     # As small as it can be: one pixel of the collage for each pixel that was drawn.
     tiles = [[np.asarray(tile) for tile in row] for row in drawing.tile_pictures()]
     lines = layout.lines(tiles, np.zeros_like(tiles[0][0]))
-    indices, palette = _indexed(_with_borders(lines, 0, border))
+    indices, palette = _indexed(_with_borders(lines, 0, _border(drawing)))
     appears = _first_times(drawing, layout)
-    rows, columns = (
-        ((np.arange(small_edge // tile * edge) + 0.5) * tile / edge).astype(int)
-        for small_edge, tile, edge in zip(
-            indices.shape, np.add(pictures.shape, 2 * border), (height, width), strict=True
-        )
-    )
     # A GIF cannot take a pixel back: those that may come out transparent are so from the start.
     before = np.full_like(indices, _BLACK)
     if pictures.alpha:
         before[appears < pictures.n_pixels] = _TRANSPARENT
     for time in times:
-        visible = np.where(appears < time, indices, before)
-        frame = Image.fromarray(visible[rows][:, columns])
-        frame.putpalette(palette)
-        if pictures.alpha:
-            frame.info["transparency"] = _TRANSPARENT
-        yield frame
+        yield _frame(drawing, np.where(appears < time, indices, before), palette)
+
+
+def _frame(drawing: Drawing, indices: np.ndarray, palette: list[int]) -> Image.Image:
+    """Returns a frame with tiles as large as the collage has them.
+
+    Args:
+      drawing: what was drawn.
+      indices: uint8 (H, W), the colours of the small collage.
+      palette: see `_indexed`.
+    """
+    pictures = drawing.recipe.config.pictures
+    width, height = drawing.recipe.drawing.tile_size(pictures.size)
+    rows, columns = (
+        ((np.arange(small_edge // tile * edge) + 0.5) * tile / edge).astype(int)
+        for small_edge, tile, edge in zip(
+            indices.shape,
+            np.add(pictures.shape, 2 * _border(drawing)),
+            (height, width),
+            strict=True,
+        )
+    )
+    frame = Image.fromarray(indices[rows][:, columns])
+    frame.putpalette(palette)
+    if pictures.alpha:
+        frame.info["transparency"] = _TRANSPARENT
+    return frame
 
 
 def _indexed(pixels: np.ndarray) -> tuple[np.ndarray, list[int]]:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.film import check_film, write_film
+from pixace.drawing.film import check_film, sweep_layout, write_film, write_sweep
 from pixace.drawing.layout import Layout
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.exact import indexed
@@ -112,7 +112,14 @@ class Outputs:
         """
         width, height = drawing.tile_size(picture_size)
         n_columns = n_prompt_columns + len(layout.columns)
-        if self.collage is not None:
+        if drawing.sweep is not None and self.film is not None:
+            raise UsageError("film and sweep exclude each other; --out=sweep.gif shows a sweep")
+        if self._shows_sweep(drawing):
+            assert self.collage is not None
+            each = sweep_layout(layout, picture_size)
+            size = (each.across * width, each.n_lines * height)
+            check_film(self.collage, size, len(layout.columns))
+        elif self.collage is not None:
             all_width = layout.across * (n_columns + n_last_columns) * width
             line_height = height
             if drawing.labels:
@@ -146,7 +153,10 @@ class Outputs:
           UsageError: a file of the folder or of the sheet has come meanwhile.
           ImageError: one cannot be written.
         """
-        if self.collage is not None:
+        if self._shows_sweep(drawing.recipe.drawing):
+            assert self.collage is not None
+            write_sweep(drawing, self.collage)
+        elif self.collage is not None:
             background = drawing.recipe.config.background
             write_picture(drawing.collage(last_columns), self.collage, background)
         if self.folder is not None:
@@ -157,6 +167,11 @@ class Outputs:
             _write_new("sheet", _sheet_files(drawing, self.sheet))
         if self.film is not None:
             write_film(drawing, self.film, len(last_columns))
+
+    def _shows_sweep(self, drawing: DrawingSettings) -> bool:
+        """Returns whether the collage is a film of a sweep."""
+        is_gif = self.collage is not None and self.collage.suffix.lower() == ".gif"
+        return drawing.sweep is not None and is_gif
 
     def pictures(self, layout: Layout) -> list[Path]:
         """Returns the files of single pictures, none where there is no folder for them."""

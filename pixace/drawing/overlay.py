@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from pixace.drawing.painted import Painted
 from pixace.drawing.prompts import Prompt
 from pixace.drawing.recipe import UsedFile
 from pixace.drawing.used_files import PictureSource, local_picture, used_as
@@ -16,8 +17,10 @@ from pixace.pictures.fitting import fitted
 from pixace.pictures.reading import read_image
 from pixace.pictures.rgb import OPAQUE
 from pixace.settings.pictures import PictureSettings
+from pixace.tokens.codec import codec_of
 from pixace.tokens.order import order_of
 from pixace.tokens.reading import tokens_of_each
+from pixace.tokens.vocabulary import PAD_ID
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -28,12 +31,12 @@ class Overlay:
     """What to keep in each picture.
 
     Attributes:
-      used: the file, as recipes name it.
+      used: the file, as recipes name it, or what was painted.
       tokens: int32 (L,), of its pixels.
       kept: bool (L,), where it is opaque; what is elsewhere is no matter.
     """
 
-    used: UsedFile
+    used: UsedFile | Painted
     tokens: np.ndarray
     kept: np.ndarray
 
@@ -52,7 +55,8 @@ def open_overlay(source: PictureSource, pictures: PictureSettings) -> Overlay:
     A pixel that is kept has its own colour, also where something would shine through.
 
     Args:
-      source: a file, or a picture, of any size.
+      source: a file, or a picture, of any size; or the tokens that were painted, and PAD_ID where
+        nothing was.
       pictures: of the model that draws the rest.
 
     Raises:
@@ -60,6 +64,9 @@ def open_overlay(source: PictureSource, pictures: PictureSettings) -> Overlay:
       ImageError: it cannot be read.
     """
     source = local_picture("overlay", source)
+    if isinstance(source, Painted):
+        numbers = source.numbers(pictures.n_pixels, codec_of(pictures).n_tokens)
+        return Overlay(source, numbers, numbers != PAD_ID)
     of_alpha = dataclasses.replace(pictures, alpha=True)
     if isinstance(source, Image.Image):
         picture = fitted(source, of_alpha)

@@ -17,10 +17,13 @@ from pixace.drawing.canvas import Canvas, followed, open_canvas
 from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.known_words import require_words
 from pixace.drawing.layout import Layout, is_grid_usual, layout_of
+from pixace.drawing.meanings import check_quality, with_meanings
 from pixace.drawing.outputs import Outputs
+from pixace.drawing.painted import Painted
 from pixace.drawing.prompts import Prompt, PromptSource, listed, local_prompt, open_prompts
 from pixace.drawing.recipe import USED_FILES, Recipe, read_recipe
 from pixace.drawing.region import Mask, kept_of_prompts, open_mask
+from pixace.drawing.symmetry import check_symmetry
 from pixace.drawing.used_files import PictureSource, file_of_recipe
 from pixace.errors import UsageError
 from pixace.pictures.cutting import find_pictures
@@ -30,6 +33,7 @@ from pixace.settings.drawing import NEEDS_WORDS, DrawingSettings
 from pixace.settings.model import resolve_config
 from pixace.settings.reading import ONE_EACH, ReadingSettings
 from pixace.settings.scans import drawn_pictures
+from pixace.settings.sweep import Sweep, without_swept
 from pixace.system.results import FileName, refuse_to_replace
 from pixace.tokens.palette_names import palette_file, with_palette
 from pixace.wording import shown
@@ -96,6 +100,7 @@ def plan_of(request: DrawRequest) -> Plan:
     canvas = open_canvas(used.get("init"), used.get("overlay"), pictures)
     drawing, canvas = followed(drawing, canvas)
     kept = kept_of_prompts(drawing, pictures, len(sources), mask, canvas.overlay)
+    check_quality(request.drawing, drawing, kept)
     tile = _tile(request, recipe)
     is_grid = _is_grid(request, recipe, drawing.n_rows(len(sources)), len(sources))
     layout = layout_of(
@@ -109,6 +114,7 @@ def plan_of(request: DrawRequest) -> Plan:
     outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
     reading = _reading(request, drawing)
     prompts = open_prompts(sources, pictures, kept, allow_private_urls=request.allow_private_urls)
+    check_symmetry(prompts, drawing.symmetry, pictures)
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
     return Plan(
@@ -156,7 +162,7 @@ def _inputs(
     for what, source in pictures:
         if isinstance(source, Image.Image):
             source = getattr(source, "filename", "")  # Pillow's, where it has opened a file
-        if not is_url(source):
+        if not isinstance(source, Painted) and not is_url(source):
             yield what, source
     if request.like is not None:
         yield "the picture that --like names", request.like
@@ -176,15 +182,27 @@ def _drawing(request: DrawRequest, recipe: Recipe | None) -> DrawingSettings:
     Raises:
       UsageError: a setting is wrong.
     """
-    named = with_palette(request.drawing)
-    like = {} if recipe is None else recipe.drawing.to_dict()
-    if request.mask is not None or {"cut", "keep"} & {*named}:  # the recipe's are of other parts
+    named = request.drawing
+    like = {} if recipe is None else without_swept(recipe.drawing.to_dict(), named)
+    if request.mask is not None or _names_parts(named):  # the recipe's are of other parts
         like = {name: value for name, value in like.items() if name not in _OF_PARTS}
+        if "sweep" in like and _names_parts(like):
+            del like["sweep"]
+    if "tile" in named:  # which says how many candidates there are, unless they are named, too
+        like.pop("best_of", None)
     said = [named[name] for name in ("text", "class_name") if name in named]
     if said:
         dropped = {"text", "class_name"} | (set() if any(said) else NEEDS_WORDS)
         like = {name: value for name, value in like.items() if name not in dropped}
-    return DrawingSettings.of(**{**like, **named})
+    return DrawingSettings.of(**with_meanings(named, like))
+
+
+def _names_parts(drawing: Mapping[str, Any]) -> bool:
+    """Returns whether settings say which part of a prompt is kept."""
+    sweep = drawing.get("sweep")
+    return bool({"cut", "keep"} & {*drawing}) or (
+        sweep is not None and Sweep.of(sweep).name == "cut"
+    )
 
 
 def _model(request: DrawRequest, recipe: Recipe | None) -> tuple[str | None, Path]:
@@ -211,6 +229,9 @@ def _prompts(request: DrawRequest, recipe: Recipe | None) -> list[PromptSource]:
         return [local_prompt("prompt", source) for source in listed(request.prompts)]
     names: list[PromptSource] = []
     for name in recipe.prompts if recipe is not None else ():
+        if isinstance(name, Painted):
+            names.append(name)
+            continue
         if name is None or is_url(name) or not os.path.isfile(name):
             prompt = "a picture without a name" if name is None else shown(name)
             why = "not fetched unasked" if name and is_url(name) else "not here"
@@ -233,7 +254,7 @@ def _used_files(request: DrawRequest, recipe: Recipe | None) -> dict[str, Pictur
     """
     used: dict[str, PictureSource | None] = {flag: getattr(request, flag) for flag in USED_FILES}
     if recipe is not None:
-        is_other = bool({"cut", "keep"} & {*request.drawing})
+        is_other = _names_parts(request.drawing)
         for flag, source in used.items():
             if source is None and not (flag == "mask" and is_other):
                 used[flag] = file_of_recipe(flag, recipe, request.like or "")
@@ -242,7 +263,7 @@ def _used_files(request: DrawRequest, recipe: Recipe | None) -> dict[str, Pictur
 
 def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None:
     """Returns the only result to draw: that of a recipe to which no other results are named."""
-    others = {"batch_size", "temperature", "text", "class_name", "guidance"}
+    others = {"batch_size", "temperature", "text", "class_name", "guidance", "sweep"}
     is_other = request.prompts is not None or others & {*request.drawing}
     return None if recipe is None or is_other else recipe.tile
 

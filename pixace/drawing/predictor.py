@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import OrderTold, Words
 from pixace.drawing.known_words import check_known
 from pixace.drawing.layout import is_grid_usual
+from pixace.drawing.meanings import check_quality, with_meanings
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.particles import FREE
 from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, open_prompts
@@ -27,6 +29,7 @@ from pixace.drawing.pull import Pull
 from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.region import Mask, has_islands, kept_of_prompts, open_mask
 from pixace.drawing.sampler import Sampler
+from pixace.drawing.seams import SeamJudge
 from pixace.drawing.signature import with_signature_of
 from pixace.drawing.stream import (
     BestPictures,
@@ -35,18 +38,19 @@ from pixace.drawing.stream import (
     known_pixels,
     whole_prompts,
 )
+from pixace.drawing.sweeping import frame_steps
+from pixace.drawing.symmetry import copied_places, with_mirrored
 from pixace.drawing.used_files import PictureSource
 from pixace.errors import UsageError
 from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
-from pixace.settings.drawing import DrawingSettings
+from pixace.settings.drawing import NONE, DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import ANY
 from pixace.settings.scans import drawn_pictures
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.system.files import file_sha256
 from pixace.tokens.order import SCAN_NUMBERS
-from pixace.tokens.palette_names import with_palette
 
 _log = logging.getLogger(__name__)
 
@@ -104,15 +108,13 @@ class Predictor:
             exactly, without borders.
           mask: which parts of the prompts to draw, in the place of `cut`: a file or a picture,
             white or transparent there, and black where they are kept.
-          init: a rough sketch that every picture follows by its colours, a file or a picture; how
-            much is said by `init_strength`.
-          overlay: what to keep in every picture, a file or a picture: its opaque pixels, over those
-            of prompts, if there are some.
+          init: a rough sketch to follow, a file or a picture, as much as `init_strength` says.
+          overlay: what to keep over prompts, or without: the opaque pixels of a file or a picture.
           allow_private_urls: fetch prompts also from this machine and its own network.
           progress: called after each pixel.
-          **settings: the other fields of `DrawingSettings`, such as `seed`, `text` or `best_of`;
-            `text`, `class_name` and `guidance` are one value or several, and `palette` may be a
-            file of one, or a name such as "pico-8".
+          **settings: the other fields of `DrawingSettings`, such as `text` or `best_of`; `text`,
+            `class_name` and `guidance` are one value or several, `palette` may be a file of one, or
+            a name such as "pico-8", and `seed` words. Or a `quality`, one of `QUALITIES`.
 
         Raises:
           UsageError: a setting is unknown or out of range, a palette cannot be read, or there are
@@ -120,7 +122,7 @@ class Predictor:
           ImageError: a prompt or another picture that cannot be read.
         """
         named = DrawingSettings.of(
-            **with_palette(settings),
+            **with_meanings(settings),
             batch_size=batch_size,
             cut=cut,
             temperature=temperature,
@@ -131,6 +133,7 @@ class Predictor:
         where = None if mask is None else open_mask(mask, pictures)
         canvas = open_canvas(init, overlay, pictures)
         kept = kept_of_prompts(named, pictures, len(sources), where, canvas.overlay)
+        check_quality(settings, named, kept)
         opened = open_prompts(sources, pictures, kept, allow_private_urls=allow_private_urls)
         return self.draw_as(named, opened, progress, mask=where, canvas=canvas)
 
@@ -231,13 +234,15 @@ class Predictor:
         if not prompts and overlay is not None:
             whole = [overlay.tokens]
         known = known_pixels(whole, wanted, settings.n_rows(len(prompts)))
-        pull = canvas.pull(settings.init_strength)
-        for step in each_computing(self._steps(settings, known, tile, pull)):
+        names = [prompt.name for prompt in prompts]
+        known = with_mirrored(known, settings.symmetry, self.config.pictures, names)
+        steps = frame_steps(self._steps, settings, known, whole, canvas, tile)
+        for step in each_computing(steps):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
                     pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known,
-                    overlay,
+                    pictures.log_probs, overlay,
                 )  # fmt: skip
                 step = dataclasses.replace(step, drawing=drawing)
             yield step
@@ -276,7 +281,17 @@ class Predictor:
         sampler = self._sampler(
             size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
         )
-        yield from drawing_steps(sampler, settings, known, tile, words, pull)
+        copied = None
+        if settings.symmetry != NONE:
+            copied = copied_places(kept, settings.symmetry, self.config.pictures)
+        steps = drawing_steps(sampler, settings, known, tile, words, copied, pull)
+        if settings.seamless_axes and settings.best_of > 1:
+            steps = self._seam_judge.judged(steps, settings, words, len(known), tile)
+        yield from steps
+
+    @functools.cached_property
+    def _seam_judge(self) -> SeamJudge:
+        return SeamJudge(self._stored)
 
     def _recipe(
         self,

@@ -11,14 +11,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
+from pixace.drawing.painted import Painted
 from pixace.errors import UsageError
 from pixace.pictures.reading import is_url
 from pixace.settings.paths import local_path
 from pixace.settings.pictures import PictureSettings
+from pixace.tokens.codec import codec_of
 from pixace.tokens.reading import tokens_of
 from pixace.wording import shown
 
-PromptSource: TypeAlias = Path | str | Image.Image
+PromptSource: TypeAlias = Path | str | Image.Image | Painted
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,7 +28,8 @@ class Prompt:
     """A picture to complete.
 
     Attributes:
-      name: what a recipe calls it; None for a picture without a name.
+      name: what a recipe calls it, or itself where it was painted; None for a picture without a
+        name.
       tokens: int32 (L,), all of it.
       kept: bool (L,), which of its pixels are kept; the others are drawn.
 
@@ -34,7 +37,7 @@ class Prompt:
       ValueError: there are not as many of the one as of the other.
     """
 
-    name: str | None
+    name: str | Painted | None
     tokens: np.ndarray
     kept: np.ndarray
 
@@ -61,7 +64,7 @@ def open_prompts(
     """Reads prompts, which are checked so, and makes tokens of them: once, and without trax.
 
     Args:
-      sources: files, URLs and pictures.
+      sources: files, URLs and pictures, or tokens that were painted.
       pictures: what they are to the model that completes them.
       kept: bool (L,), which pixels to keep of each.
       allow_private_urls: fetch also from this machine and its own network.
@@ -72,7 +75,10 @@ def open_prompts(
     """
     sources = [local_prompt("prompts", source) for source in sources]
     tokens = (
-        tokens_of(source, pictures, allow_private_urls=allow_private_urls) for source in sources
+        source.numbers(pictures.n_pixels, codec_of(pictures).n_tokens)
+        if isinstance(source, Painted)
+        else tokens_of(source, pictures, allow_private_urls=allow_private_urls)
+        for source in sources
     )
     return tuple(
         Prompt(name_of(source), row, kept) for source, row in zip(sources, tokens, strict=True)
@@ -80,7 +86,7 @@ def open_prompts(
 
 
 def local_prompt(flag: str, source: PromptSource) -> PromptSource:
-    """Returns a picture or an address as it is, and a file as the system calls it.
+    """Returns a picture, a painting or an address as it is, and a file as the system calls it.
 
     Args:
       flag: which named it.
@@ -89,15 +95,19 @@ def local_prompt(flag: str, source: PromptSource) -> PromptSource:
     Raises:
       UsageError: it is no picture and names none.
     """
-    if isinstance(source, Image.Image) or (isinstance(source, str | Path) and is_url(source)):
+    if isinstance(source, Image.Image | Painted) or (
+        isinstance(source, str | Path) and is_url(source)
+    ):
         return source
     return local_path(flag, source)
 
 
-def name_of(source: PromptSource) -> str | None:
+def name_of(source: PromptSource) -> str | Painted | None:
     """Returns what a recipe calls a prompt: a file or an address as named, without passwords."""
     if isinstance(source, Image.Image):
         return None
+    if isinstance(source, Painted):
+        return source
     name = os.fspath(source)
     return shown(name) if is_url(name) else name
 

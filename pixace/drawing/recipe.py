@@ -19,6 +19,7 @@ from typing import Any
 from pixace import __version__
 from pixace.checkpoints.folder import check_model_name, epoch_path, find_checkpoint, locate
 from pixace.drawing.layout import GRID, Layout, layout_of
+from pixace.drawing.painted import Painted
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.metadata import look_inside, text_inside
 from pixace.settings.checks import require_choice, require_int
@@ -27,6 +28,7 @@ from pixace.settings.model import ModelConfig
 from pixace.settings.pictures import PictureSettings
 from pixace.settings.scans import drawn_pictures
 from pixace.system.files import file_sha256
+from pixace.tokens.codec import codec_of
 from pixace.wording import shown
 
 _log = logging.getLogger(__name__)
@@ -73,7 +75,8 @@ class Recipe:
       step: training steps behind the weights.
       config: the model's settings.
       drawing: how it was drawn; the seed is never None.
-      prompts: what was completed, as named; None for a picture without a name.
+      prompts: what was completed, as named, or itself where it was painted; None for a picture
+        without a name.
       mask: which parts of them were drawn; None where the settings say it.
       init: the sketch that was followed.
       overlay: what was kept besides.
@@ -93,10 +96,10 @@ class Recipe:
     step: int
     config: ModelConfig
     drawing: DrawingSettings
-    prompts: tuple[str | None, ...] = ()
-    mask: UsedFile | None = None
-    init: UsedFile | None = None
-    overlay: UsedFile | None = None
+    prompts: tuple[str | Painted | None, ...] = ()
+    mask: UsedFile | Painted | None = None
+    init: UsedFile | Painted | None = None
+    overlay: UsedFile | Painted | None = None
     pixace_version: str = __version__
     tile: tuple[int, int] | None = None
     is_grid: bool = False
@@ -111,8 +114,13 @@ class Recipe:
         require_int("step", self.step, 0, _MAX_STEP)
         require_int("seed", self.drawing.seed, 0)
         for prompt in self.prompts:
-            if prompt is not None:
+            if not isinstance(prompt, Painted | None):
                 _string("prompts", prompt, _MAX_PATH)
+        n_tokens = codec_of(self.config.pictures).n_tokens
+        for painted in (*self.prompts, self.mask, self.init, self.overlay):
+            if isinstance(painted, Painted):
+                n_kinds = 2 if painted is self.mask else n_tokens
+                painted.numbers(self.config.n_pixels, n_kinds)
         _string("pixace_version", self.pixace_version)
         if self.tile is not None:
             if len(self.tile) != 2:
@@ -204,7 +212,7 @@ class Recipe:
             drawing[name] = _tuple(name, drawing[name])
         config = ModelConfig.from_dict(_object("config", values.get("config")))
         tile = None if "tile" not in values else _tuple("tile", values["tile"])
-        used = {name: _used_file(name, values[name]) for name in USED_FILES if name in values}
+        used = {name: _used(name, values[name]) for name in USED_FILES if name in values}
         try:
             return cls(
                 **{
@@ -212,7 +220,7 @@ class Recipe:
                     **used,
                     "config": config,
                     "drawing": DrawingSettings(**drawing),
-                    "prompts": _tuple("prompts", values.get("prompts")),
+                    "prompts": _prompts(values.get("prompts")),
                     "tile": tile,
                     "is_grid": is_grid,
                 }
@@ -221,19 +229,24 @@ class Recipe:
             raise UsageError("it is not complete") from None
 
 
-def with_names(recipe: Recipe, names: Sequence[str | None]) -> Recipe:
+def with_names(recipe: Recipe, names: Sequence[str | Painted | None]) -> Recipe:
     """Returns a recipe that names its prompts, or the same where a file could not carry all names.
+
+    What was painted is nowhere else, and always carried.
 
     Args:
       recipe: whose prompts have no names.
       names: as many.
 
     Raises:
-      UsageError: a file could not even carry what is said in words.
+      UsageError: a file could not even carry what is said in words, or was painted.
     """
     named = dataclasses.replace(recipe, prompts=tuple(names))
-    if len(json.dumps(names)) <= _MAX_NAMES and len(named.to_text()) <= _MAX_TEXT - _TILE:
+    of_files = [name for name in names if not isinstance(name, Painted)]
+    if len(json.dumps(of_files)) <= _MAX_NAMES and len(named.to_text()) <= _MAX_TEXT - _TILE:
         return named
+    if len(of_files) < len(names) or isinstance(recipe.mask, Painted):
+        raise UsageError("what was painted is too much for a picture's file; paint less of it")
     if recipe.drawing.text_prompts and len(recipe.to_text()) > _MAX_TEXT - _TILE:
         raise UsageError("so many words and colours go into no picture's file; name fewer texts")
     return recipe
@@ -266,10 +279,21 @@ def _check_sha256(value: Any) -> None:
         raise UsageError("sha256 must be 64 hexadecimal digits")
 
 
-def _used_file(name: str, value: Any) -> UsedFile:
+def _used(name: str, value: Any) -> UsedFile | Painted:
     values = _object(name, value)
+    if "painted" in values:
+        _refuse_unknown(name, values, Painted)
+        return Painted(values["painted"])
     _refuse_unknown(name, values, UsedFile)
     return UsedFile(values.get("name"), values.get("sha256", ""))
+
+
+def _prompts(value: Any) -> tuple[Any, ...]:
+    prompts = _tuple("prompts", value)
+    return tuple(
+        _used("prompts", prompt) if isinstance(prompt, dict) and "painted" in prompt else prompt
+        for prompt in prompts
+    )
 
 
 def _object(name: str, value: Any) -> Mapping[str, Any]:

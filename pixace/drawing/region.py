@@ -8,7 +8,9 @@ import numpy as np
 from PIL import Image
 
 from pixace.drawing.overlay import Overlay
+from pixace.drawing.painted import Painted
 from pixace.drawing.recipe import UsedFile
+from pixace.drawing.symmetry import also_mirrored
 from pixace.drawing.used_files import PictureSource, local_picture, used_as
 from pixace.errors import UsageError
 from pixace.pictures.fitting import fitted_mask
@@ -16,6 +18,7 @@ from pixace.pictures.reading import read_image
 from pixace.settings.checks import require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.sweep import frames_of
 from pixace.tokens.order import order_of
 
 
@@ -24,11 +27,11 @@ class Mask:
     """What to draw of each prompt.
 
     Attributes:
-      used: the file, as recipes name it.
+      used: the file, as recipes name it, or what was painted.
       is_drawn: bool (H, W): where it is white or transparent.
     """
 
-    used: UsedFile
+    used: UsedFile | Painted
     is_drawn: np.ndarray
 
 
@@ -36,7 +39,8 @@ def open_mask(source: PictureSource, pictures: PictureSettings) -> Mask:
     """Reads a mask: white or transparent is drawn, black is kept; a grey is what it is nearer to.
 
     Args:
-      source: a file, or a picture; of any size, which is scaled to the nearest pixel.
+      source: a file, or a picture; of any size, which is scaled to the nearest pixel. Or what was
+        painted: 1 for each pixel to be drawn.
       pictures: what prompts are to the model that completes them.
 
     Raises:
@@ -44,6 +48,9 @@ def open_mask(source: PictureSource, pictures: PictureSettings) -> Mask:
       ImageError: it cannot be read.
     """
     source = local_picture("mask", source)
+    if isinstance(source, Painted):
+        is_drawn = source.numbers(pictures.n_pixels, 2) > 0
+        return Mask(source, order_of(pictures).picture(is_drawn))
     if isinstance(source, Image.Image):
         is_drawn = _is_white(source, pictures)
     else:
@@ -77,8 +84,12 @@ def kept_of_prompts(
       UsageError: what is kept is said twice, or without a prompt, or there is not so much; or
         there are particles, and nothing that weighs them.
     """
-    if settings.cut is not None:
-        require_int("cut", settings.cut, 0, pictures.n_pixels)
+    frames = frames_of(settings, pictures.n_pixels)
+    cuts = [frame.cut for frame in frames if frame.cut is not None]
+    for cut in cuts:
+        require_int("cut", cut, 0, pictures.n_pixels)
+    # What a sweep keeps in each of its pictures.
+    settings = dataclasses.replace(frames[0], cut=min(cuts, default=None))
     named = {"cut": settings.cut, "keep": settings.keep, "mask": mask}
     said = [name for name, value in named.items() if value is not None]
     if len(said) > 1:
@@ -88,7 +99,8 @@ def kept_of_prompts(
     kept = _kept(settings, pictures, n_prompts, mask)
     if overlay is not None:
         kept = kept | overlay.kept
-    if (settings.particles or 1) > 1 and not has_islands(kept):
+    known = also_mirrored(kept, settings.symmetry, pictures)
+    if (settings.particles or 1) > 1 and not has_islands(known):
         raise UsageError(
             "particles are weighed by kept pixels that come after drawn ones, and here none do; "
             "see --mask, --keep and --overlay"

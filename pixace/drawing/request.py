@@ -20,10 +20,12 @@ from pixace.checkpoints.words import WordsRecord
 from pixace.dataset.reading import load_images
 from pixace.drawing.draw_request import DrawRequest, with_local_paths
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.plan import plan_of, weights_of
+from pixace.drawing.live import LiveView
+from pixace.drawing.plan import Plan, plan_of, weights_of
 
 if TYPE_CHECKING:
     from pixace.drawing.nearest import Nearest
+    from pixace.drawing.predictor import Predictor
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +69,9 @@ class DrawnFiles:
 
 
 def draw_to_files(
-    request: DrawRequest, progress: Callable[[int, int], None] | None = None
+    request: DrawRequest,
+    progress: Callable[[int, int], None] | None = None,
+    watch: Callable[[LiveView], None] | None = None,
 ) -> DrawnFiles:
     """Draws what is asked for, and writes it into all files that are.
 
@@ -75,6 +79,7 @@ def draw_to_files(
       request: what to draw.
       progress: called after each pixel with how many pixels of each picture are drawn, and how many
         there are to draw, of all batches.
+      watch: called after each pixel with all pictures so far.
 
     Raises:
       UsageError: what is asked for is wrong, or contradicts itself or the model.
@@ -96,15 +101,7 @@ def draw_to_files(
             request.nearest, model.config, cache_dir=request.cache_dir, reading=plan.reading
         )
     predictor = Predictor(model, plan.model_name)
-    drawing = predictor.draw_as(
-        plan.drawing,
-        plan.prompts,
-        progress,
-        plan.tile,
-        mask=plan.mask,
-        canvas=plan.canvas,
-        is_grid=plan.is_grid,
-    )
+    drawing = _drawn(predictor, plan, progress, watch)
     nearest = None
     if images is not None:
         nearest = find_nearest(drawing, images)
@@ -120,6 +117,34 @@ def draw_to_files(
         sheet=None if outputs.sheet is None else outputs.sheet.picture,
         pictures=tuple(outputs.pictures(drawing.recipe.layout)),
     )
+
+
+def _drawn(
+    predictor: Predictor,
+    plan: Plan,
+    progress: Callable[[int, int], None] | None,
+    watch: Callable[[LiveView], None] | None,
+) -> Drawing:
+    """Draws what is planned; for the rest, see `draw_to_files`."""
+    first_row = 0 if plan.tile is None else plan.tile[0]
+    view = LiveView(predictor.config.pictures, plan.prompts, plan.drawing.palette, first_row)
+    drawing = None
+    for step in predictor.stream(
+        plan.drawing,
+        plan.prompts,
+        plan.tile,
+        mask=plan.mask,
+        canvas=plan.canvas,
+        is_grid=plan.is_grid,
+    ):
+        if progress is not None and step.n_total:
+            progress(step.n_done, step.n_total)
+        if watch is not None:
+            view.add(step)
+            watch(view)
+        drawing = step.drawing
+    assert drawing is not None  # the last step has it
+    return drawing
 
 
 def known_words(request: DrawRequest) -> WordsRecord:

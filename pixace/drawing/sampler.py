@@ -12,13 +12,14 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
 from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
+from pixace.drawing.copying import next_places, tokens_so_far, with_copies
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.drawing.particles import FREE, Given, Known, known_next, weighed
@@ -37,7 +38,19 @@ PROMPT_PER_CALL = 1024  # pixels read at once, which bounds the memory that atte
 # that 512 take as long as 1024.
 _CACHE_LENGTHS = (256, 768, 1536, 3072)
 
-_Start: TypeAlias = tuple[ArrayTree, Array]  # the model's memory, and the last token, int32 (B, 1)
+
+class _Start(NamedTuple):
+    """What the next pixels are drawn after.
+
+    Attributes:
+      memory: the model's.
+      last: token of each row, int32 (B * R, 1).
+      so_far: all tokens of the pictures, int32 (B, L); None where none is copied.
+    """
+
+    memory: ArrayTree
+    last: Array
+    so_far: Array | None
 
 
 class NextPixels(NamedTuple):
@@ -142,11 +155,13 @@ class Sampler:
         picture_ids: np.typing.ArrayLike | None,
         guide: Guide | None = None,
         known: Known | None = None,
+        copied: np.ndarray | None = None,
         pull: Pull | None = None,
     ) -> Iterator[NextPixels]:
         """As `stream`, but yields more of each pixel, takes what is known as it comes, and pulls.
 
-        What pulls changes what is drawn, and not how likely it is said to be.
+        What pulls changes what is drawn, and not how likely it is said to be. Of a picture some
+        pixels may be copies, see `symmetry.copied_places`; `copied` says which.
         """
         check_sampling(np.ravel(temperatures).tolist())
         require_int("seed", seed, 0, MAX_SEED)
@@ -154,8 +169,8 @@ class Sampler:
             raise ValueError(f"{len(temperatures)} temperatures for {self.batch_size} rows")
         if prompt is not None and prompt.shape[1] > self._full_length:
             raise ValueError(f"a prompt of {prompt.shape[1]}, the model holds {self._full_length}")
-        start = np.full((self.batch_size, 1), PAD_ID, np.int32)
-        fed = start if prompt is None else np.concatenate([start, prompt], axis=1)
+        begin = np.full((self.batch_size, 1), PAD_ID, np.int32)
+        fed = begin if prompt is None else np.concatenate([begin, prompt], axis=1)
         fed = np.repeat(fed, self.n_rows, axis=0)
         done = fed.shape[1] - 1
         ids = np.arange(self.batch_size) if picture_ids is None else np.asarray(picture_ids)
@@ -164,6 +179,7 @@ class Sampler:
         mix = None if guide is None or self.n_rows == 1 else jnp.asarray(guide.weights)
         memory, room = self._memory_after(fed[:, :-1], guide)
         last = jnp.asarray(fed[:, -1:])
+        so_far = None if copied is None else tokens_so_far(prompt, self.batch_size, len(copied))
         log_weights = jnp.zeros((self.batch_size // self.n_particles, self.n_particles))
         while done < self._full_length:
             if done == room:
@@ -173,9 +189,11 @@ class Sampler:
             given = None
             if known is not None:
                 given = known_next(known, done, _PIXELS_PER_CALL, log_weights)
+            places = None if copied is None else next_places(copied, done, _PIXELS_PER_CALL)
             costs = None if pull is None else pull.next_costs(done, _PIXELS_PER_CALL)
-            (memory, last), drawn = self._draw(
-                self._weights, (memory, last), keys, temperature, done, count, mix, given, costs
+            start = _Start(memory, last, so_far)
+            (memory, last, so_far), drawn = self._draw(
+                self._weights, start, keys, temperature, done, count, mix, given, places, costs
             )
             parts = [np.asarray(part)[:count] for part in drawn]
             yield from itertools.starmap(NextPixels, zip(*parts, strict=True))
@@ -242,19 +260,22 @@ class Sampler:
         count: Array,
         mix: Array | None,
         given: Given | None,
+        places: Array | None,
         costs: Array | None,
     ) -> tuple[_Start, list[Array]]:
         """Draws `count` pixels one after another.
 
         Args:
           weights: of the model.
-          start: its memory, and the last token of each row, int32 (B * R, 1).
+          start: its memory, and what has been drawn.
           keys: uint32 (B, 2), one per picture.
           temperature: float32 (B, 1).
           done: pixels there already.
           count: up to `_PIXELS_PER_CALL`.
           mix: the guide's weights, float32 (B, R); None where R is 1.
           given: what is known of these pixels; None where all is drawn.
+          places: from which place of the picture each is copied, int32 (_PIXELS_PER_CALL,), or
+            DRAWN; None where none is.
           costs: what to take from their logits before one is drawn, float32 (_PIXELS_PER_CALL, V);
             None where nothing pulls.
 
@@ -265,30 +286,36 @@ class Sampler:
         noise = pixel_noise(keys, done + jnp.arange(_PIXELS_PER_CALL))
 
         def draw(i: Array, carry: ArrayTree) -> ArrayTree:
-            memory, last, log_weights, drawn = carry
+            (memory, last, so_far), log_weights, drawn = carry
             logits, memory = self._forward(weights, memory, last)
             logits = logits[:, -1]
             cost = None if costs is None else costs[i]
             choice = self._choice(logits, temperature, noise[i], mix, cost)
             if given is not None:
                 choice = jnp.where(given.tokens[i] == FREE, choice, given.tokens[i])
+            if places is not None:
+                choice, so_far = with_copies(choice, so_far, done + i, places[i])
             fed = (choice if mix is None else jnp.repeat(choice, self.n_rows))[:, None]
             chosen = jnp.take_along_axis(logits, fed, axis=-1)[:, 0]
             pixels: tuple[Array, ...] = choice, chosen - jax.nn.logsumexp(logits, axis=-1)
             if given is not None:
                 parents, log_weights = weighed(log_weights, pixels[1], noise[i], given, i)
                 memory = in_place_of(memory, parents, self.n_rows)
+                so_far = jax.tree.map(lambda tokens: tokens[parents], so_far)
                 pixels = (*pixels, parents, log_weights)
             drawn = [all_.at[i].set(one) for all_, one in zip(drawn, pixels, strict=True)]
-            return memory, fed, log_weights, drawn
+            return _Start(memory, fed, so_far), log_weights, drawn
 
-        n_pictures, n_calls = self.batch_size, _PIXELS_PER_CALL
-        drawn = [
-            jnp.zeros((n_calls, n_pictures), jnp.int32),
-            jnp.zeros((n_calls, len(start[1])), jnp.float32),
-        ]
-        if given is not None:
-            drawn += [drawn[0], jnp.zeros((n_calls, *given.log_weights.shape), jnp.float32)]
         log_weights = None if given is None else given.log_weights
-        memory, last, _, drawn = jax.lax.fori_loop(0, count, draw, (*start, log_weights, drawn))
-        return (memory, last), drawn
+        drawn = self._unset(len(start.last), log_weights)
+        start, _, drawn = jax.lax.fori_loop(0, count, draw, (start, log_weights, drawn))
+        return start, drawn
+
+    def _unset(self, n_model_rows: int, log_weights: Array | None) -> list[Array]:
+        """Returns what `NextPixels` has of each of _PIXELS_PER_CALL pixels, before any is drawn."""
+        n_pixels = _PIXELS_PER_CALL
+        tokens = jnp.zeros((n_pixels, self.batch_size), jnp.int32)
+        pixels = [tokens, jnp.zeros((n_pixels, n_model_rows), jnp.float32)]
+        if log_weights is not None:
+            pixels += [tokens, jnp.zeros((n_pixels, *log_weights.shape), jnp.float32)]
+        return pixels

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from pixace.drawing.painted import Painted
 from pixace.drawing.pull import Pull
 from pixace.drawing.recipe import UsedFile
 from pixace.drawing.used_files import PictureSource, local_picture, used_as
@@ -22,12 +23,12 @@ class Sketch:
     """What to follow in each picture.
 
     Attributes:
-      used: the file, as recipes name it.
+      used: the file, as recipes name it, or what was painted.
       pixels: uint8 (L, C), RGB or RGBA, in all its colours.
       colours: uint8 (V, C), those of the model's tokens.
     """
 
-    used: UsedFile
+    used: UsedFile | Painted
     pixels: np.ndarray
     colours: np.ndarray
 
@@ -40,14 +41,16 @@ def open_sketch(source: PictureSource, pictures: PictureSettings) -> Sketch:
     """Reads a sketch as prompts are read: of any size, on the background where it is transparent.
 
     Args:
-      source: a file, or a picture.
+      source: a file, a picture, or the tokens that were painted.
       pictures: of the model that follows it.
 
     Raises:
       UsageError: it is no picture and names none.
       ImageError: it cannot be read.
     """
-    source = local_picture("init", source)
+    source, colours = local_picture("init", source), codec_of(pictures).colours()
+    if isinstance(source, Painted):
+        return Sketch(source, colours[source.numbers(pictures.n_pixels, len(colours))], colours)
     channels = np.moveaxis(pixels_of(source, pictures), -1, 0)
     pixels = np.ascontiguousarray(order_of(pictures).sequence(channels).T)
-    return Sketch(used_as(source, pixels), pixels, codec_of(pictures).colours())
+    return Sketch(used_as(source, pixels), pixels, colours)

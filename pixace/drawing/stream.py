@@ -26,6 +26,7 @@ class DrawingStep:
       tokens: int32 (B, t), its pixels so far, those of the prompt included.
       log_likelihood: float64 (B,), ln p in nats of those that were drawn.
       of_known: float64 (B,), of those that were known and came after some that were drawn.
+      log_probs: float32 (B, t), ln p of each pixel, and 0 of copies and of those known at first.
       n_done: pixels drawn so far of one picture of each batch, all batches together.
       n_total: pixels to draw, likewise.
       drawing: all that has been drawn, with the last step; None before.
@@ -36,6 +37,7 @@ class DrawingStep:
     tokens: np.ndarray
     log_likelihood: np.ndarray
     of_known: np.ndarray
+    log_probs: np.ndarray
     n_done: int
     n_total: int
     drawing: Drawing | None = None
@@ -55,6 +57,7 @@ class BestPictures:
         self._tokens = np.zeros((n_rows, n_columns, n_pixels), np.int32)
         self.log_likelihood = np.zeros((n_rows, n_columns))
         self.of_known = np.zeros((n_rows, n_columns))
+        self.log_probs = np.zeros((n_rows, n_columns, n_pixels), np.float32)
         self._merit = np.zeros((n_rows, n_columns))
 
     @property
@@ -77,6 +80,7 @@ class BestPictures:
                 self._tokens[row, column] = step.tokens[number]
                 self.log_likelihood[row, column] = step.log_likelihood[number]
                 self.of_known[row, column] = step.of_known[number]
+                self.log_probs[row, column] = step.log_probs[number]
                 self._merit[row, column] = merit
 
 
@@ -96,8 +100,8 @@ def known_pixels(pictures: Sequence[np.ndarray], kept: np.ndarray, n_rows: int) 
 def whole_prompts(prompts: np.ndarray, n_columns: int) -> DrawingStep:
     """Returns the only step of a drawing that keeps all pixels, int32 tokens (N, L), of prompts."""
     places = np.argwhere(np.ones((len(prompts), n_columns, 1)))
-    nothing = np.zeros(len(places))
-    return DrawingStep(places, prompts[places[:, 0]], nothing, nothing, 0, 0)
+    tokens, nothing = prompts[places[:, 0]], np.zeros(len(places))
+    return DrawingStep(places, tokens, nothing, nothing, np.zeros(tokens.shape, np.float32), 0, 0)
 
 
 def drawing_steps(
@@ -106,6 +110,7 @@ def drawing_steps(
     known: np.ndarray,
     tile: tuple[int, int] | None = None,
     words: Words | OrderTold | None = None,
+    copied: np.ndarray | None = None,
     pull: Pull | None = None,
 ) -> Iterator[DrawingStep]:
     """Draws all candidates for every tile in batches, and yields a step for each pixel of a batch.
@@ -118,6 +123,7 @@ def drawing_steps(
       tile: row and column of the only one to draw, whose places are then row 0, column 0; None
         draws them all. It is drawn in the same batches, as another one might round otherwise.
       words: what is said, to a model that knows words; None says nothing.
+      copied: see `complete`.
       pull: what pulls every picture; None does not.
     """
     n_rows, n_pixels = known.shape
@@ -137,13 +143,14 @@ def drawing_steps(
         places = np.stack(np.unravel_index(pictures, shape), axis=1)
         own = slice(max(0, wanted[0] - start), wanted[-1] + 1 - start)
         shown = places[own] if tile is None else places[own] - (*tile, 0)
-        for step in _batch_steps(sampler, settings, places, known, n_kept, words, pull):
+        for step in _batch_steps(sampler, settings, places, known, n_kept, words, copied, pull):
             yield dataclasses.replace(
                 step,
                 places=shown,
                 tokens=step.tokens[own],
                 log_likelihood=step.log_likelihood[own],
                 of_known=step.of_known[own],
+                log_probs=step.log_probs[own],
                 n_done=number * n_steps + step.n_done,
                 n_total=len(starts) * n_steps,
                 merit=None if step.merit is None else step.merit[own],
@@ -157,6 +164,7 @@ def _batch_steps(
     known: np.ndarray,
     n_kept: int,
     words: Words | OrderTold | None,
+    copied: np.ndarray | None,
     pull: Pull | None,
 ) -> Iterator[DrawingStep]:
     """Draws one batch of B pictures; see `drawing_steps`.
@@ -168,6 +176,7 @@ def _batch_steps(
       known: see there.
       n_kept: how many of the first pixels are known.
       words: see there.
+      copied: see there.
       pull: see there.
     """
     assert settings.seed is not None  # a new one has been chosen where none was named
@@ -191,18 +200,20 @@ def _batch_steps(
         picture_ids=ids,
         guide=None if said is None else said.guide,
         known=Known(tokens, judges) if has_more else None,
+        copied=copied,
         pull=pull,
     ):
         chosen = np.arange(len(places)) * n_particles
         if state.log_weights is not None:
             chosen = chosen + drawn_by_weight(state.log_weights, np.array(quantiles))
         nats, of_known, merit = state.log_likelihood, state.of_known, None
+        log_probs = state.log_probs[chosen, judges[chosen]]
         if said is not None:
             nats, merit = said.judged(nats)
             of_known, _ = said.judged(of_known)
         if merit is None and has_more:
             merit = of_known
         yield DrawingStep(
-            places, state.tokens[chosen], nats[chosen], of_known[chosen],
+            places, state.tokens[chosen], nats[chosen], of_known[chosen], log_probs,
             state.tokens.shape[1] - n_kept, 0, merit=None if merit is None else merit[chosen],
         )  # fmt: skip

@@ -40,12 +40,17 @@ def check_plot(path: Path) -> None:
         raise UsageError(f"out must end in .{' or .'.join(FORMATS)}, not {shown(path.name)!r}")
 
 
-def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> bytes:
+def plot_curves(
+    records: Mapping[str, TrainingRecord],
+    kind: str = "png",
+    size: tuple[float, float] = (8, 4.5),
+) -> bytes:
     """Draws training and validation loss of one or more models over each other.
 
     Args:
       records: by the name of the model; each has its colour.
       kind: "png" or "svg".
+      size: width and height in inches; letters are as large in any.
 
     Returns:
       The contents of a file: bits per pixel by training step.
@@ -53,19 +58,20 @@ def plot_curves(records: Mapping[str, TrainingRecord], kind: str = "png") -> byt
     Raises:
       PixaceError: no model has a curve.
     """
-    told = {name: record for name, record in records.items() if record.train or record.val}
+    told = {name: record for name, record in records.items() if record.training or record.val}
     if not told:
         names = ", ".join(map(shown, records))
         raise PixaceError(f"{names}: no curves in this model, so nothing to plot; train adds them")
 
-    with _figure(8, 4.5, kind) as (figure, contents):
+    with _figure(*size, kind) as (figure, contents):
         title = next(iter(told)) if len(told) == 1 else None  # the legend names several
         axes = figure.add_subplot(title=title, xlabel="step", ylabel="bits per pixel")
         axes.locator_params(axis="x", integer=True)  # there are no half steps
         axes.grid(alpha=0.3)
         for number, (name, record) in enumerate(told.items()):
             suffix = f": {name}" if len(told) > 1 else ""
-            _draw(axes, record.train, f"training (epoch's mean){suffix}", f"C{number}", "--")
+            training = "training" if record.within else "training (epoch's mean)"
+            _draw(axes, record.training, f"{training}{suffix}", f"C{number}", "--")
             _draw(axes, record.val, f"{record.validation}{suffix}", f"C{number}", "-")
         axes.legend()
     return contents.getvalue()

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import base64
 import html
-import io
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pixace.checkpoints.folder import picture_path, picture_steps
 from pixace.checkpoints.record import TrainingRecord
-from pixace.errors import ImageError
 from pixace.insight.plots import plot_curves
-from pixace.pictures.reading import open_image
-from pixace.settings.pictures import BACKGROUND
+from pixace.insight.sheets import Sheet, sheets
+from pixace.pages.style import style
 from pixace.wording import spell
 
-_log = logging.getLogger(__name__)
-
-MAX_SHEETS = 12  # of a kind: a long training has drawn thousands
-
-_MAX_EDGE = 2048  # pixels of a sheet; those of a training are smaller
-
-_SHEETS = {
-    "samples": ("Samples", "New pictures after an epoch, with the same noise every time."),
+_KINDS = {
+    "samples": ("Samples", "New pictures, with the same noise after every epoch."),
     "completions": (
         "Completions",
-        "Validation pictures, the upper halves that the model was given, and what it drew.",
+        "From above: validation pictures, what the model was given of them, and two completions.",
+    ),
+    "captioned": (
+        "Captioned",
+        "New pictures for captions of validation images, with the same noise after every epoch.",
     ),
 }
-_CAPTIONED = "New pictures for captions of validation images, with the same noise every time."
+_WIDE, _NARROW = (9, 4.5), (4.5, 4)  # inches of the curves; a telephone would make letters tiny
+
+_STYLE = """
+.newest, .earlier { display: grid; gap: 1.5rem var(--gap); }
+.newest { grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
+.earlier { grid-template-columns: repeat(auto-fill, minmax(min(14rem, 45%), 1fr)); }
+.newest h3 { margin-top: 0; }
+/* The largest whole number of times that fits. */
+.exact { width: var(--unit); width: max(var(--unit), round(down, 100%, var(--unit))); }
+.tables { display: grid; gap: var(--gap) 3rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); }
+/* The plot is black on white. */
+@media (prefers-color-scheme: dark) {
+  .plot { filter: invert(1) hue-rotate(180deg); mix-blend-mode: screen; }
+}
+"""
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -41,21 +50,7 @@ _PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto;
- padding: 0 1rem; }}
-h1, td, li {{ overflow-wrap: anywhere; }}
-table {{ border-collapse: collapse; }}
-th {{ text-align: left; font-weight: normal; opacity: 0.7; padding-right: 2rem; }}
-th, td {{ vertical-align: top; }}
-.sheets {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr));
- gap: 1rem; }}
-#captioned .sheets {{ grid-template-columns: repeat(auto-fill, minmax(min(32rem, 100%), 1fr)); }}
-.tables {{ display: flex; flex-wrap: wrap; gap: 1rem 4rem; }}
-figure {{ margin: 0; }}
-img {{ max-width: 100%; border-radius: 4px; image-rendering: pixelated; }}
-#captioned img {{ image-rendering: auto; }}
-</style>
+{style}</style>
 </head>
 <body>
 <h1>{title}</h1>
@@ -66,28 +61,65 @@ img {{ max-width: 100%; border-radius: 4px; image-rendering: pixelated; }}
 
 
 def report(name: str, record: TrainingRecord, folder: Path) -> str:
-    """Writes a page about a model: figures, curves, pictures by step, words, settings.
+    """Writes a page about a model: its newest pictures, figures, curves, earlier ones, settings.
 
     Args:
       name: of the model.
       record: what its checkpoint tells.
-      folder: the model's folder, whose `pictures` are shown, up to MAX_SHEETS of a kind; one that
-        cannot be read is named in the log and left out.
+      folder: the model's folder, whose `pictures` are shown, up to `sheets.MAX_SHEETS` of a kind;
+        one that cannot be read is named in the log and left out.
 
     Returns:
       HTML with all pictures inside. What is not known is said to be so.
     """
+    found = {kind: sheets(folder, kind, record.step, record.config) for kind in _kinds(record)}
     sections = [
+        _section("Pictures", _newest(found)),
         _section("Figures", _table(_figures(record))),
         _section("Curves", _curves(name, record)),
-        *(
-            _section(title, _sheets(folder, kind, record, explanation))
-            for kind, (title, explanation) in _SHEETS.items()
-        ),
-        *_words(record, folder),
+        *_earlier(found),
+        *_words(record),
         _section("Settings", _settings(record)),
     ]
-    return _PAGE.format(title=html.escape(name), sections="\n".join(sections))
+    return _PAGE.format(
+        title=html.escape(name), style=style() + _STYLE, sections="\n".join(sections)
+    )
+
+
+def _kinds(record: TrainingRecord) -> list[str]:
+    """Returns the kinds of pictures that a model draws while it learns."""
+    return [kind for kind in _KINDS if kind != "captioned" or _knows_words(record)]
+
+
+def _knows_words(record: TrainingRecord) -> bool:
+    return record.config is not None and record.config.caption_length is not None
+
+
+def _newest(found: Mapping[str, Sequence[Sheet]]) -> str:
+    """Returns the last sheet of each kind, large."""
+    parts = []
+    for kind, (newest, *_) in ((kind, some) for kind, some in found.items() if some):
+        title, explanation = _KINDS[kind]
+        parts.append(f"<div><h3>{title}</h3>{_figure(kind, newest, f'. {explanation}')}</div>")
+    if not parts:
+        return "<p>There are none in this model's folder.</p>"
+    return f'<div class="newest">{"".join(parts)}</div>'
+
+
+def _earlier(found: Mapping[str, Sequence[Sheet]]) -> list[str]:
+    """Returns the section of the other sheets; none where there are none."""
+    parts = []
+    for kind, some in found.items():
+        if figures := "".join(_figure(kind, sheet) for sheet in some[1:]):
+            parts.append(f'<h3>{_KINDS[kind][0]}</h3>\n<div class="earlier">{figures}</div>')
+    return [_section("Earlier pictures", "\n".join(parts))] if parts else []
+
+
+def _figure(kind: str, sheet: Sheet, explanation: str = "") -> str:
+    """Returns a sheet and what it is."""
+    exact = "" if sheet.unit is None else f'class="pixels exact" style="--unit:{sheet.unit}px"'
+    image = _image(sheet.kind, sheet.data, f"{kind} at step {sheet.step}", exact)
+    return f"<figure>{image}<figcaption>Step {sheet.step:,}{explanation}</figcaption></figure>"
 
 
 def _figures(record: TrainingRecord) -> dict[str, str]:
@@ -107,67 +139,42 @@ def _figures(record: TrainingRecord) -> dict[str, str]:
 
 
 def _curves(name: str, record: TrainingRecord) -> str:
-    if not (record.train or record.val):
-        return "<p>None: this model was not trained to the end of an epoch.</p>"
-    return _image("image/svg+xml", plot_curves({name: record}, "svg"), "training and validation")
+    if not (record.training or record.val):
+        return "<p>None: this model was not trained long enough.</p>"
+    wide, narrow = (plot_curves({name: record}, "svg", size) for size in (_WIDE, _NARROW))
+    image = _image("image/svg+xml", wide, "training and validation", 'class="plot"')
+    source = f'<source media="(max-width: 40rem)" srcset="{_address("image/svg+xml", narrow)}">'
+    return f"<picture>{source}{image}</picture>"
 
 
-def _sheets(folder: Path, kind: str, record: TrainingRecord, explanation: str) -> str:
-    """Returns the sheets of a kind from the first epoch to the last, at even distances."""
-    # A training that went back may have left later ones behind.
-    steps = [step for step in picture_steps(folder, kind) if step <= record.step]
-    background = BACKGROUND if record.config is None else record.config.background
-    figures = []
-    for step in _spread(steps):
-        path = picture_path(folder, kind, step)
-        try:
-            sheet = open_image(path, background)
-        except ImageError as error:
-            _log.warning("left out a picture: %s", error)
-            continue
-        buffer = io.BytesIO()
-        sheet.thumbnail((_MAX_EDGE, _MAX_EDGE))
-        sheet.save(buffer, "WEBP", quality=90)  # a tenth of the PNG
-        image = _image("image/webp", buffer.getvalue(), f"{kind} at step {step}")
-        figures.append(f"<figure>{image}<figcaption>step {step:,}</figcaption></figure>")
-    if not figures:
-        return "<p>There are none in this model's folder.</p>"
-    return f'<p>{explanation}</p>\n<div class="sheets">{"".join(figures)}</div>'
-
-
-def _words(record: TrainingRecord, folder: Path) -> list[str]:
-    """Returns the sections about the words of a model, none where it knows no words."""
-    if record.config is None or record.config.caption_length is None:
+def _words(record: TrainingRecord) -> list[str]:
+    """Returns the section about the words of a model, none where it knows no words."""
+    if not _knows_words(record):
         return []
     known = record.words.listed()
     return [
-        _section("Captioned", _sheets(folder, "captioned", record, _CAPTIONED)),
-        _section("Words", _table(known) if known else "<p>None are stored with this model.</p>"),
+        _section("Words", _table(known) if known else "<p>None are stored with this model.</p>")
     ]
-
-
-def _spread(steps: list[int]) -> Iterable[int]:
-    """Returns at most MAX_SHEETS steps, with the first and the last one."""
-    if len(steps) <= MAX_SHEETS:
-        return steps
-    return [steps[round(i * (len(steps) - 1) / (MAX_SHEETS - 1))] for i in range(MAX_SHEETS)]
 
 
 def _settings(record: TrainingRecord) -> str:
     tables = []
     if record.config is not None:
-        names = record.config.to_dict()
-        model = {name: spell(getattr(record.config, name)) for name in names}
+        values = {name: getattr(record.config, name) for name in record.config.to_dict()}
+        model = {name: spell(value) for name, value in values.items() if value is not None}
         tables.append(f"<div><h3>Model</h3>{_table(model)}</div>")
     if record.settings:
-        tables.append(f"<div><h3>Training</h3>{_table(record.settings)}</div>")
+        named = {name: value for name, value in record.settings.items() if value != spell(None)}
+        tables.append(f"<div><h3>Training</h3>{_table(named)}</div>")
     if not tables:
         return "<p>None are stored with this model.</p>"
     return f'<div class="tables">{"".join(tables)}</div>'
 
 
 def _section(title: str, content: str) -> str:
-    return f'<section id="{title.lower()}">\n<h2>{title}</h2>\n{content}\n</section>'
+    return (
+        f'<section id="{title.lower().replace(" ", "-")}">\n<h2>{title}</h2>\n{content}\n</section>'
+    )
 
 
 def _table(values: Mapping[str, str]) -> str:
@@ -178,6 +185,9 @@ def _table(values: Mapping[str, str]) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def _image(kind: str, data: bytes, description: str) -> str:
-    text = base64.b64encode(data).decode()
-    return f'<img alt="{html.escape(description)}" src="data:{kind};base64,{text}">'
+def _image(kind: str, data: bytes, description: str, attributes: str) -> str:
+    return f'<img alt="{html.escape(description)}" {attributes} src="{_address(kind, data)}">'
+
+
+def _address(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

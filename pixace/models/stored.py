@@ -32,6 +32,7 @@ class StoredModel:
       step: training steps behind them.
       path: the file they came from.
       words: that the model was taught.
+      is_rolled: whether it was last trained on rolled pictures, as far as the file tells.
     """
 
     config: ModelConfig
@@ -39,6 +40,7 @@ class StoredModel:
     step: int
     path: Path
     words: WordsRecord
+    is_rolled: bool = False
 
     @computing()
     def build(self, mode: Mode, batch_size: int) -> Layer:
@@ -68,4 +70,6 @@ def open_model(
     config = resolve_config(stored_config(path, stored), named, source=path.parent)
     # Before a model of that size is made: the settings may be a stranger's too.
     weights = fit_arrays(stored.weights, weight_shapes(config), path, config)
-    return StoredModel(config, weights, stored.step, path, stored.resume.words)
+    resume = stored.resume
+    is_rolled = resume.settings.get("roll") == str(True)
+    return StoredModel(config, weights, stored.step, path, resume.words, is_rolled)

@@ -11,6 +11,7 @@ from pixace.pictures.formats.profiles import to_srgb
 OPAQUE = 128  # least alpha of a pixel that has a colour, where it has one or is transparent
 
 _PIECE = 1 << 20
+_SQUARE, _GREYS = 2, (120, 150)  # pixels of a square's edge; light and dark around it are a page's
 
 
 def to_rgb(img: Image.Image, background: str = "black") -> Image.Image:
@@ -38,6 +39,21 @@ def on_background(img: Image.Image, background: str) -> Image.Image:
     canvas = Image.new("RGBA", img.size, (*ImageColor.getrgb(background)[:3], 255))
     canvas.alpha_composite(img.convert("RGBA"))
     return canvas.convert("RGB")
+
+
+def on_chequers(img: Image.Image) -> Image.Image:
+    """Makes it seen what is transparent, on squares in two greys, as drawing programs do.
+
+    Args:
+      img: in a mode that may have transparency; what is nearly transparent counts as that.
+
+    Returns:
+      A picture of mode RGB.
+    """
+    pixels = np.asarray(img.convert("RGBA"))
+    rows, columns = np.indices(pixels.shape[:2]) // _SQUARE
+    greys = np.where((rows + columns) % 2, *_GREYS).astype(np.uint8)[..., None]
+    return Image.fromarray(np.where(pixels[..., 3:] < OPAQUE, greys, pixels[..., :3]))
 
 
 def _eight_bits(img: Image.Image) -> Image.Image:

@@ -14,6 +14,7 @@ from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.settings.colours import palette_colours
 from pixace.settings.fields import check_settings, setting, stored_values
 from pixace.settings.pictures import tile_size
+from pixace.settings.sweep import checked_sweep, frames_of
 from pixace.settings.text_prompts import TextPrompt, check_guidance, check_words, text_prompts
 from pixace.wording import quoted
 
@@ -24,6 +25,9 @@ _MAX_TIMES = 256
 MAX_PARTICLES = 256
 SIDES = ("top", "bottom", "left", "right")
 BY_PICTURE, BY_CAPTION = "picture", "caption"
+NONE, LEFT_RIGHT, TOP_BOTTOM = "none", "left-right", "top-bottom"
+_BEST_OF = 16  # drawn of each tile, where no number is named
+_AXES = {NONE: (), "x": (1,), "y": (0,), "xy": (0, 1)}  # rows are 0, columns are 1
 # By name, with what they are where nothing is said.
 _OF_WORDS = {"guidance": (1.0,), "best_of_by": BY_PICTURE, "labels": False}
 NEEDS_WORDS = frozenset(_OF_WORDS)
@@ -75,13 +79,19 @@ class DrawingSettings:
         (1.0,),
         "One column of results for each; lower is more careful, 0 takes the likeliest pixel.",
     )
+    sweep: str | None = setting(
+        None,
+        "Draw each picture several times with the same noise, while this changes: temperature, "
+        "guidance, cut or init_strength; or from where to where, such as temperature:0.5:1.5:9. "
+        "They stand in a row; with --out=sweep.gif they are shown one after the other.",
+    )
     scale: int | str = setting(  # see `_checked_scale` for its bounds
         256,
         "Longer edge of a tile in pixels; or 4x: each pixel four times as large, without borders.",
     )
     seed: int | None = setting(
         None,
-        "The same seed draws the same picture, whatever is drawn beside it.",
+        "The same seed draws the same picture, whatever is drawn beside it; a number, or words.",
         unset="a new one",
         bounds=(0, MAX_SEED),
     )
@@ -91,8 +101,10 @@ class DrawingSettings:
         1.0, "Draw only from the fewest colours that hold this share of the probability."
     )
     best_of: int = setting(
-        1,
-        "Draw this many candidates for each tile and keep the one that the model finds likeliest.",
+        None,
+        "Draw this many candidates for each tile and keep the one that the model finds likeliest; "
+        "with --tile, the one with the least surprising seams.",
+        unset=f"1, or {_BEST_OF} with --tile",
         bounds=(1, 1000),
     )
     unscale: bool = setting(
@@ -126,9 +138,22 @@ class DrawingSettings:
         choices=(BY_PICTURE, BY_CAPTION),
     )
     labels: bool = setting(False, "Show in the collage, below each row, which words it is of.")
+    symmetry: str = setting(
+        NONE,
+        "Mirror what is drawn exactly: left-right, top-bottom or both; or none.",
+        choices=(NONE, LEFT_RIGHT, TOP_BOTTOM, "both"),
+    )
+    # Elsewhere a tile is a place of the collage: what uses this asks for `seamless_axes`.
+    tile: str = setting(
+        NONE,
+        "Draw textures that are seamless when they are repeated along x, y or xy; or none.",
+        choices=tuple(_AXES),
+    )
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if self.best_of is None:
+            object.__setattr__(self, "best_of", 1 if self.tile == NONE else _BEST_OF)
         if not isinstance(self.temperature, list | tuple) or len(self.temperature) > _MAX_COLUMNS:
             raise UsageError(f"temperature must be at most {_MAX_COLUMNS} numbers")
         check_sampling(self.temperature, top_k=self.top_k, top_p=self.top_p)
@@ -140,6 +165,7 @@ class DrawingSettings:
         object.__setattr__(self, "top_k", int(self.top_k))
         object.__setattr__(self, "top_p", float(self.top_p))
         self._check_words()
+        object.__setattr__(self, "sweep", checked_sweep(self))
 
     def _check_kept(self) -> None:
         """Checks which part of a prompt is kept, as far as that can be without its size.
@@ -174,6 +200,11 @@ class DrawingSettings:
                 f"batch_size={self.batch_size} of each of {n_words} texts is more than {_MAX_ROWS} "
                 "pictures"
             )
+        if self.tile != NONE and self.best_of_by == BY_CAPTION:
+            raise UsageError(
+                "tile keeps the candidate with the least seams, best_of_by=caption another one; "
+                "leave one of them out"
+            )
         for name, usual in _OF_WORDS.items():
             if not n_words and getattr(self, name) != usual:
                 raise UsageError(f"{name} needs words, by --text or --class")
@@ -200,6 +231,11 @@ class DrawingSettings:
         """How often each pixel is repeated both ways: 4 of "4x"; None where tiles have borders."""
         return int(self.scale[:-1]) if isinstance(self.scale, str) else None
 
+    @property
+    def seamless_axes(self) -> tuple[int, ...]:
+        """Along which axes a picture is to meet itself: 0 for the rows, 1 for the columns."""
+        return _AXES[self.tile]
+
     @functools.cached_property
     def text_prompts(self) -> tuple[tuple[TextPrompt, ...], ...]:
         """What is said: the texts, with their weights, of each row of words; () says nothing."""
@@ -207,10 +243,11 @@ class DrawingSettings:
             return tuple((TextPrompt(name),) for name in self.class_name)
         return tuple(map(text_prompts, self.text))
 
-    @property
+    @functools.cached_property
     def columns(self) -> list[tuple[float, float]]:
         """Temperature and guidance of each column of results: by temperatures first."""
-        return [*itertools.product(self.temperature, self.guidance)]
+        columns = ((each.temperature, each.guidance) for each in frames_of(self, 0))
+        return [pair for each in columns for pair in itertools.product(*each)]
 
     def n_rows(self, n_prompts: int) -> int:
         """Returns how many rows of results there are: every prompt, or new picture, of each text.

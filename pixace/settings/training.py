@@ -144,6 +144,11 @@ class TrainingSettings(ReadingSettings):
         "too.",
         bounds=(0.0, 1.0),
     )
+    roll: bool = setting(
+        False,
+        "Shift each picture by random numbers of rows and columns, and what leaves it comes in at "
+        "the opposite side: for textures without seams (predict --tile).",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""What a terminal can show: a line that changes in place, and pictures of coloured half blocks."""
+"""What a terminal can show: lines that change in place, and pictures of coloured half blocks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any, TextIO
 import numpy as np
 from PIL import Image
 
-_USUAL_COLUMNS = 80
+_USUAL_COLUMNS, _USUAL_ROWS = 80, 24
 _CLEAR_BELOW = "\r\x1b[J"  # all from the start of this line
 _HALF_BLOCK = "▀"  # its upper half has the letter's colour, its lower half the background's
 _RESET = "\x1b[0m"
+_WITH_ALL_COLOURS = ("alacritty", "foot", "ghostty", "kitty", "wezterm")
 
 # The palette of 256 colours that terminals share (that of xterm): a cube and a ramp of greys.
 _CUBE = np.array([0, 95, 135, 175, 215, 255])
@@ -46,9 +47,13 @@ def why_no_pictures(stream: TextIO | None, environ: Mapping[str, str] = os.envir
 def has_all_colours(environ: Mapping[str, str] = os.environ) -> bool:
     """Returns whether a terminal shows all 16 million colours; most others show 256.
 
-    There is no asking a terminal; COLORTERM is what those that can have agreed upon.
+    There is no asking a terminal; COLORTERM is what those that can have agreed upon. It does not
+    travel over SSH, but TERM does, which some call by their own name.
     """
-    return environ.get("COLORTERM", "").lower() in ("truecolor", "24bit")
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return True
+    name = environ.get("TERM", "").lower()
+    return name.endswith("-direct") or name.removeprefix("xterm-") in _WITH_ALL_COLOURS
 
 
 def columns(stream: TextIO) -> int:
@@ -56,6 +61,13 @@ def columns(stream: TextIO) -> int:
     with contextlib.suppress(OSError):
         return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
     return _USUAL_COLUMNS
+
+
+def rows(stream: TextIO) -> int:
+    """Returns the height of a terminal at this moment, in lines."""
+    with contextlib.suppress(OSError):
+        return os.get_terminal_size(stream.fileno()).lines or _USUAL_ROWS
+    return _USUAL_ROWS
 
 
 def half_blocks(picture: Image.Image, width: int, all_colours: bool) -> str:
@@ -109,6 +121,8 @@ def _palette_codes(pixels: np.ndarray) -> list[list[str]]:
 
 class LiveLine:
     """A terminal's last line, which changes in place while other text scrolls by above it.
+
+    It may be several lines, if the terminal is higher.
 
     It stands in for the terminal's stream: whoever writes should write here while the line lives,
     as by `contextlib.redirect_stderr(line)`. At the end of its context the line is gone. A terminal
@@ -166,7 +180,9 @@ class LiveLine:
         # some terminals go on to the next line as soon as it is full.
         if self._spell is None:
             return ""
-        return _CLEAR_BELOW + self._spell(columns(self._stream) - 1) + "\r"
+        text = self._spell(columns(self._stream) - 1)
+        n_up = text.count("\n")
+        return _CLEAR_BELOW + text + (f"\x1b[{n_up}A" if n_up else "") + "\r"
 
     def _put(self, text: str) -> None:
         # A signal's handler that writes, too, may come in the middle of this; Python's streams

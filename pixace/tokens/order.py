@@ -44,6 +44,22 @@ class PixelOrder:
         """Returns int (L,): `sequence[mirrored]` is the picture with left and right swapped."""
         return self.sequence(self.picture(np.arange(self.height * self.width))[:, ::-1])
 
+    def rolled(self, sequences: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Shifts pictures; what leaves one at a side comes in at the opposite one.
+
+        Args:
+          sequences: (B, L).
+          down: by how many rows each is shifted, int (B,).
+          right: by how many columns.
+
+        Returns:
+          (B, L).
+        """
+        rows = (np.arange(self.height) - down[:, None])[:, :, None] % self.height
+        columns = (np.arange(self.width) - right[:, None])[:, None] % self.width
+        each = np.arange(len(sequences))[:, None, None]
+        return self.sequence(self.picture(sequences)[each, rows, columns])
+
 
 def order_of(pictures: PictureSettings) -> PixelOrder:
     """Returns the order that settings name."""

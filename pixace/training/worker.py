@@ -175,6 +175,7 @@ class Worker:
             start=self.position // n_processes,
             mirror=self._order if self.settings.mirror else None,
             captions=self._shown_captions(),
+            roll=self._order if self.settings.roll else None,
             orders=all_orders(self.config.pictures.shape) if self.config.scan == ANY else None,
         ):
             self.position += n_pictures

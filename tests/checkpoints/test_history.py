@@ -50,9 +50,37 @@ def test_the_best_of_some_epochs(steps, best):
     assert validated((100, 3.0), (200, 1.0), (300, 2.0), (400, 3.0)).best(steps) == best
 
 
+@pytest.mark.parametrize("n_points", [3, 399, 400, 401, 5000])
+def test_a_long_training_has_some_points_that_tell_all_of_it(n_points):
+    """Each is the mean of its steps, all but the last of equally many, so that none is lost."""
+    losses = np.random.default_rng(0).uniform(1, 3, n_points)
+    history = History()
+    for number, loss in enumerate(losses, 1):
+        history.add_within_epoch(5 * number, float(loss))
+    curve = history.within_epochs()
+    assert min(200, n_points) <= len(curve) < 400
+    steps = [0, *(step for step, _ in curve)]
+    assert steps[-1] == 5 * n_points
+    widths = np.diff(steps)
+    assert {*widths[:-1]} == {widths[0]} and widths[-1] <= widths[0]
+    for (last, nats), width in zip(curve, widths, strict=True):
+        assert nats == pytest.approx(losses[(last - width) // 5 : last // 5].mean())
+
+
+def test_the_points_of_any_file_are_added_to():
+    odd = [(3, 1.0)] * 1000
+    history = History.from_stored({"_values": {"train": {"nats_per_pixel_within_epochs": odd}}})
+    for step in range(4, 900):
+        history.add_within_epoch(step, 2.0)
+        assert len(history.within_epochs()) < 400
+    assert history.within_epochs()[-1] == (899, 2.0)
+    assert history.trainings() == []
+
+
 def test_what_is_stored_is_read_back(tmp_path):
     history = validated((3, 2.5), (6, math.inf))
     history.add_training(3, 2.75)
+    history.add_within_epoch(2, 2.875)
     path = tmp_path / "model.pkl.gz"
     write_checkpoint(path, Checkpoint(6, [np.zeros(3, np.float32)], history=history), {})
     assert read_checkpoint(path).history == history

@@ -1,5 +1,6 @@
 """What a checkpoint tells of its training."""
 
+import dataclasses
 import gzip
 import math
 import pickle
@@ -22,9 +23,17 @@ def test_a_training_leaves_its_record(painted, weights_dir):
     assert record.settings["batch_size"] == "4"
     assert record.settings["images found"] == "20"
     history = stored.history
-    for bits, nats in ((record.train, history.trainings()), (record.val, history.validations())):
+    for bits, nats, steps in (
+        (record.train, history.trainings(), [3, 6]),
+        (record.within, history.within_epochs(), [1, 2, 3, 4, 5, 6]),
+        (record.val, history.validations(), [3, 6]),
+    ):
         assert bits == [(step, value / math.log(2)) for step, value in nats]
-        assert [step for step, _ in nats] == [3, 6]
+        assert [step for step, _ in nats] == steps
+    assert record.training == record.within
+    older = dataclasses.replace(record, within=record.within[4:])
+    assert [step for step, _ in older.training] == [3, 5, 6], "went on from an older file"
+    assert dataclasses.replace(record, within=[]).training == record.train
     assert record.held_out is True
     assert record.validation == "validation"
     assert record.images_per_second > 0

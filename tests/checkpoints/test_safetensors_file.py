@@ -50,6 +50,13 @@ def test_the_library_reads_it_too(path):
         np.testing.assert_array_equal(array, written)
 
 
+def test_the_same_model_gives_the_same_bytes(path):
+    others = [path.with_name(f"{number}.safetensors") for number in range(8)]
+    for other in others:
+        write_safetensors(other, WEIGHTS, CONFIG, WORDS, 70)
+    assert {other.read_bytes() for other in others} == {path.read_bytes()}
+
+
 def test_a_model_without_words_tells_of_none(tmp_path):
     file = tmp_path / "model.safetensors"
     write_safetensors(file, WEIGHTS, CONFIG, NO_WORDS, 0)

@@ -123,6 +123,42 @@ def test_each_picture_comes_in_one_of_all_orders_which_is_told(shape):
     np.testing.assert_array_equal(again.tokens, rows[100:110])
 
 
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_roll_shifts_pictures_by_any_number_of_rows_and_columns(mirrored):
+    order = PixelOrder(2, 3)
+    picture = np.arange(2, 8, dtype=np.uint16)
+    shifts = [
+        order.rolled(picture[None], np.array([d]), np.array([r])) for d in (0, 1) for r in (0, 1, 2)
+    ]
+    possible = {tuple(rows[0]): number for number, rows in enumerate(shifts)}
+    options = {"seed": 0, "roll": order, "mirror": order if mirrored else None}
+    stream = training_batches(picture[None], 10, **options)
+    rows = np.concatenate([next(stream).tokens for _ in range(30)])
+    plain = rows
+    if mirrored:  # the same lots as without --roll, and flipped before it is shifted
+        alone = training_batches(picture[None], 300, seed=0, mirror=order)
+        flips = (next(alone).tokens != picture).any(axis=1)
+        back = order.mirrored()
+        assert {tuple(row) for row in rows[~flips]} == {*possible}
+        plain = np.concatenate([rows[~flips], rows[flips][:, back]])
+    counts = collections.Counter(possible[tuple(row)] for row in plain)
+    assert len(counts) == 6 and min(counts.values()) > 30
+    again = training_batches(picture[None], 10, start=100, **options)
+    np.testing.assert_array_equal(next(again).tokens, rows[100:110])
+
+
+def test_rolling_is_a_lot_of_its_own_and_always_was_this_one():
+    """Neither the order nor the captions change, and trainings go on as they were begun."""
+    order, captions = PixelOrder(1, 2), ShownCaptions(CAPTIONS, 9, 0.3)
+    plain, texts = rows_shown(captions)
+    rolled, others = rows_shown(captions, roll=order)
+    assert others == texts
+    np.testing.assert_array_equal(np.sort(rolled), np.sort(plain))
+    picture = np.arange(2, 11, dtype=np.uint16)[None]
+    rows = next(training_batches(picture, 12, seed=0, roll=PixelOrder(3, 3))).tokens
+    assert rows[:, 0].tolist() == [3, 7, 10, 10, 6, 6, 4, 9, 10, 3, 5, 8]
+
+
 def test_padded_batches_hold_each_image_once():
     batches = list(padded_batches(numbered(7), 3))
     assert [batch.tokens.shape for batch, _ in batches] == [(3, 4)] * 3

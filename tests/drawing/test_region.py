@@ -219,6 +219,9 @@ def test_known_pixels_stay_token_for_token(
     pictures = [tokens[~drawing.kept].tolist() for column in drawing.tokens for tokens in column]
     assert len(set(map(tuple, pictures))) == 4, "each tile has its own noise"
     assert (drawing.kept_log_likelihood < 0).all() and (drawing.log_likelihood < 0).all()
+    of_pixels = drawing.log_probs.sum(axis=2)
+    sums = drawing.log_likelihood + drawing.kept_log_likelihood
+    np.testing.assert_allclose(of_pixels, sums, rtol=1e-5)
     shown = np.asarray(drawing.tile_pictures()[0][1])
     assert (shown[2:4, 1:5] == 0).all(), "what is drawn is black in the column of what is kept"
 

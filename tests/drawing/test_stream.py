@@ -74,16 +74,25 @@ def test_of_the_candidates_the_likeliest_is_kept_of_equals_the_first():
     nats = np.array([-3.0, -1.0, -1.0, -2.0, -2.0, -9.0])
     where = np.array(places(1, 2, 3))
     for part in (slice(2), slice(2, 6)):  # a tile's candidates may be in two batches
-        likeliest.add(DrawingStep(where[part], tokens[part], nats[part], nats[part], 1, 1))
+        log_probs = nats[part, None]
+        step = DrawingStep(where[part], tokens[part], nats[part], nats[part], log_probs, 1, 1)
+        likeliest.add(step)
     assert [column.tolist() for column in likeliest.columns] == [[[11]], [[20]]]
     assert likeliest.log_likelihood.tolist() == [[-1.0, -2.0]]
+    assert likeliest.log_probs.tolist() == [[[-1.0], [-2.0]]]
 
 
 def test_unfinished_pictures_are_not_kept():
     likeliest = BestPictures(1, 1, 2)
     likeliest.add(
         DrawingStep(
-            np.zeros((1, 3), int), np.ones((1, 1), np.int32), -np.ones(1), np.zeros(1), 1, 2
+            np.zeros((1, 3), int),
+            np.ones((1, 1), np.int32),
+            -np.ones(1),
+            np.zeros(1),
+            -np.ones((1, 1)),
+            1,
+            2,
         )
     )
     assert not likeliest.columns[0].any() and not likeliest.log_likelihood.any()

@@ -158,9 +158,12 @@ def words_for(command: str, flag: str, world: Path) -> list[str]:
         "score": [photos, *damaged],
         "plot": damaged,
         "report": real,
+        "serve": [models, "--model_name=missing"],
         "export": [*damaged, "--out=m.safetensors"],
     }
     special = {
+        # Which is no address of this machine, so that a model that there is does not serve it.
+        ("serve", "model_name"): [models, "--host=203.0.113.1"],
         ("check", "split"): [photos, "--out=split"],
         ("check", "out"): [photos, "--split=0.5"],
         ("train", "model_name"): [*words["train"], "--checkpoint=missing"],

@@ -34,6 +34,7 @@ RECORD = TrainingRecord(
     config=None,
     settings={},
     train=[(10, 4.0), (20, 2.0)],
+    within=[],
     val=[(10, 3.0), (20, 2.5)],
     held_out=True,
     images_per_second=None,

@@ -10,17 +10,18 @@ from pixace.checkpoints.bundled import ready_folder
 from pixace.checkpoints.record import read_record
 from pixace.checkpoints.words import WordsRecord
 from pixace.cli import main
-from pixace.insight.report import MAX_SHEETS, report
+from pixace.insight.report import report
 from tests.tools.browser import Browser
 
-SECTIONS = ["Figures", "Curves", "Samples", "Completions", "Settings"]
+SECTIONS = ["Pictures", "Figures", "Curves", "Settings"]
+WITH_EARLIER = [*SECTIONS[:3], "Earlier pictures", "Settings"]
 HOSTILE = """<img src="x" onerror="document.title='owned'"> & 'quotes'"""
 
 
-def look(page: Browser, path) -> dict[str, str]:
+def look(page: Browser, path, sections=SECTIONS) -> dict[str, str]:
     """Opens a page, checks what holds for all of them, returns each section's text."""
     page.open(path.as_uri())
-    assert page.run("[...document.querySelectorAll('h2')].map((e) => e.innerText)") == SECTIONS
+    assert page.run("[...document.querySelectorAll('h2')].map((e) => e.innerText)") == sections
     for number in range(page.run("document.images.length")):
         page.wait_for(f"document.images[{number}].complete")
         assert page.run(f"document.images[{number}].naturalWidth") > 0, number
@@ -29,7 +30,7 @@ def look(page: Browser, path) -> dict[str, str]:
     assert not page.complaints
     page.requests.clear()
     parts = page.run("[...document.querySelectorAll('section')].map((e) => e.innerText)")
-    return dict(zip(SECTIONS, parts, strict=True))
+    return dict(zip(sections, parts, strict=True))
 
 
 def test_pages_in_the_browser(weights_dir, tmp_path):
@@ -43,26 +44,28 @@ def test_pages_in_the_browser(weights_dir, tmp_path):
             main(["report", f"--model_name={name}", f"--weights_dir={folder}", f"--out={out}"]) == 0
         )
     with Browser() as page:
-        parts = look(page, tmp_path / "transformer.html")
+        parts = look(page, tmp_path / "transformer.html", WITH_EARLIER)
         assert page.run("document.images.length") == 5
         assert "training steps\t6" in parts["Figures"]
         assert "held-out, last" in parts["Figures"]
         assert "bits per pixel (step 6)" in parts["Figures"]
         assert "images per second" in parts["Figures"]
-        for kind in ("Samples", "Completions"):
-            assert "step 3" in parts[kind]
-            assert "step 6" in parts[kind]
+        for section, step in (("Pictures", 6), ("Earlier pictures", 3)):
+            for title in ("Samples", "Completions"):
+                assert title in parts[section]
+            assert parts[section].count("Step") == parts[section].count(f"Step {step}") == 2
         assert "image_size\t6" in parts["Settings"]
         assert "batch_size\t4" in parts["Settings"]
+        assert "None" not in parts["Settings"], "what is not set"
 
-        parts = look(page, tmp_path / "hostile.html")
+        parts = look(page, tmp_path / "hostile.html", WITH_EARLIER)
         assert page.run("document.querySelector('h1').innerText") == "<b>&amp;"
         assert page.run("document.title") == "<b>&amp;"
-        assert "step 3" not in parts["Samples"]
+        assert "Samples" not in parts["Earlier pictures"]
         assert page.run("document.images.length") == 4
 
         parts = look(page, tmp_path / "emoji.html")
-        assert "none" in parts["Samples"]
+        assert "none" in parts["Pictures"]
         assert "not measured" in parts["Figures"]
 
         record = read_record(weights_dir / "transformer" / "model.pkl.gz")
@@ -79,10 +82,11 @@ def test_a_model_that_tells_nothing():
         config=None,
         settings={},
         train=[],
+        within=[],
         val=[],
     )
     page = report("bare", record, ready_folder("emoji"))
-    assert "not trained to the end of an epoch" in page
+    assert "not trained long enough" in page
     assert "pixace evaluate" in page
     assert "None are stored with this model" in page
 
@@ -94,29 +98,27 @@ def test_validation_on_the_training_images_is_called_so(weights_dir):
     assert "held-out" not in page
 
 
-def test_a_long_training_shows_some_sheets_of_all_its_time(weights_dir, tmp_path):
-    source = weights_dir / "transformer" / "pictures" / "samples-00003.png"
-    (tmp_path / "pictures").mkdir()
-    for step in range(1, 101):
-        (tmp_path / "pictures" / f"samples-{step:05d}.png").symlink_to(source)
-    record = dataclasses.replace(read_record(weights_dir / "transformer" / "model.pkl.gz"), step=90)
-    page = report("long", record, tmp_path)
-    assert page.count("<figure>") == MAX_SHEETS
-    assert "step 1<" in page
-    assert "step 90<" in page
-    assert "step 100<" not in page, "of a training that went back"
-
-
-def test_a_picture_of_any_size_is_shown(weights_dir, tmp_path):
-    (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (20000, 10)).save(tmp_path / "pictures" / "samples-00001.png")
-    page = report("m", read_record(weights_dir / "transformer" / "model.pkl.gz"), tmp_path)
-    assert page.count("<figure>") == 1
+def test_pictures_are_exact_blocks_at_any_width(weights_dir, tmp_path):
+    """And nothing is wider than the page."""
+    record = read_record(weights_dir / "reformer" / "model.pkl.gz")
+    out = tmp_path / "report.html"
+    out.write_text(report("m" * 200, record, weights_dir / "reformer"))
+    with Browser() as page:
+        look(page, out, WITH_EARLIER)
+        for width in (360, 800, 1333):
+            page.run(f"document.body.style.width = '{width}px'")
+            boxes = "[...document.querySelectorAll('.exact')].map((e) => [e.width, e.height])"
+            for (seen_width, seen_height), n_rows in zip(
+                page.run(boxes), (2, 4, 2, 4), strict=True
+            ):
+                times, rest = divmod(seen_width, 4 * 6 + 3)
+                assert rest == 0 and times >= 4
+                assert seen_height == times * (n_rows * 7 - 1)
+            assert page.run("document.body.scrollWidth <= document.body.clientWidth"), width
 
 
 def test_a_model_that_knows_words_tells_of_them(weights_dir, tmp_path):
     plain = read_record(weights_dir / "transformer" / "model.pkl.gz")
-    assert "<h2>Captioned</h2>" not in report("m", plain, tmp_path)
     assert "<h2>Words</h2>" not in report("m", plain, tmp_path)
 
     config = dataclasses.replace(plain.config, caption_length=8)
@@ -129,6 +131,7 @@ def test_a_model_that_knows_words_tells_of_them(weights_dir, tmp_path):
     Image.new("RGB", (40, 30), "red").save(tmp_path / "pictures" / "captioned-00003.png")
     page = report("m", dataclasses.replace(record, words=words), tmp_path)
     assert page.count("<figure>") == 1
+    assert "<h3>Captioned</h3>" in page
     assert 'alt="captioned at step 3"' in page
     assert f"<td>{html.escape(HOSTILE)}, frog\\n\\x1b[2J</td>" in page
     assert f"<th>commonest of 3 words</th><td>&lt;script&gt; (3), red (2), {'x' * 100} (1)<" in page

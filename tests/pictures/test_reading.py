@@ -16,7 +16,7 @@ from PIL import Image
 from pixace.errors import ImageError, UsageError
 from pixace.pictures.folder import ImagePaths, find_images
 from pixace.pictures.reading import open_image
-from pixace.pictures.rgb import to_rgb
+from pixace.pictures.rgb import on_chequers, to_rgb
 from pixace.wording import shown
 from tests.tools.patience import PATIENCE
 
@@ -168,6 +168,16 @@ def test_wide_greys_are_scaled_to_the_white_that_holds_them(pixels, expected):
     img = Image.fromarray(pixels)
     assert img.mode in ("I", "F")
     assert np.asarray(to_rgb(img))[0, :, 0].tolist() == expected
+
+
+def test_what_is_transparent_is_seen_on_squares_of_two_greys():
+    picture = Image.new("RGBA", (5, 5), "red")
+    picture.paste((0, 0, 255, 20), (0, 0, 4, 4))
+    squares = on_chequers(picture)
+    assert squares.getpixel((4, 4)) == (255, 0, 0)
+    greys = [[squares.getpixel((x, y))[0] for x in range(4)] for y in range(4)]
+    assert greys == [[150, 150, 120, 120]] * 2 + [[120, 120, 150, 150]] * 2
+    assert on_chequers(picture.convert("RGB")).tobytes() == picture.convert("RGB").tobytes()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"])

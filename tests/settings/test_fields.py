@@ -105,17 +105,8 @@ def test_what_came_later_is_stored_only_where_it_is_not_as_by_default():
 # Settings that are left out where they are as usual.
 LATER = (
     *("kernel_size", "colours", "alpha", "fit", "caption_length", "unscale", "palette"),
-    *(
-        "text",
-        "class_name",
-        "guidance",
-        "best_of_by",
-        "labels",
-        "keep",
-        "particles",
-        "init_strength",
-        "scan",
-    ),
+    *("text", "class_name", "guidance", "best_of_by", "labels", "keep", "particles"),
+    *("symmetry", "tile", "init_strength", "sweep", "scan"),
 )
 
 

@@ -16,6 +16,7 @@ from pixace.system.terminal import (
     columns,
     half_blocks,
     has_all_colours,
+    rows,
     why_no_pictures,
 )
 from tests.tools.screens import lines_on_screen, output_until, resize, terminal
@@ -35,7 +36,7 @@ def test_what_a_stream_can_show():
     with terminal(60) as (stream, screen):
         assert can_redraw(stream, COLOURS)
         assert why_no_pictures(stream, COLOURS) is None
-        assert columns(stream) == 60
+        assert (columns(stream), rows(stream)) == (60, 24)
         resize(screen.fileno(), 33)
         assert columns(stream) == 33
         assert not can_redraw(stream, {"TERM": "dumb"})
@@ -122,6 +123,8 @@ def test_a_colour_that_stays_is_named_once():
 def test_the_number_of_colours():
     assert has_all_colours({"COLORTERM": "truecolor"})
     assert not has_all_colours({"TERM": "xterm-256color"})
+    assert has_all_colours({"TERM": "xterm-kitty"}), "which is known over SSH, too"
+    assert has_all_colours({"TERM": "xterm-direct"})
 
 
 # --- the live line ------------------------------------------------------------------------------
@@ -141,6 +144,20 @@ def test_the_line_changes_in_place_and_other_text_scrolls_by_above_it():
         line.show(lambda width: "a very long line that is cut"[:width])
         # What came before has been read: the screen begins with the line that was there.
         assert shown(stream, screen, 20) == ["a warning", "begun, ended", "a very long line th"]
+
+
+def test_several_lines_change_in_place():
+    with terminal(20) as (stream, screen):
+        with LiveLine(stream) as line:
+            line.show(lambda width: "one\ntwo\nthree")
+            line.write("above\n")
+            line.show(lambda width: "four\nfive")
+        stream.write("\a")
+        stream.flush()
+        output = output_until(screen.fileno(), lambda text: text.endswith("\a"))
+    before_the_end = output[: output.rindex("five") + 4]
+    assert lines_on_screen(before_the_end, 20) == ["above", "four", "five"]
+    assert lines_on_screen(output.removesuffix("\a"), 20) == ["above", ""], "they are gone"
 
 
 def test_the_line_is_gone_at_the_end():

@@ -83,3 +83,12 @@ def test_all_orders_begin_at_any_corner_by_rows_or_columns():
         picture = np.arange(9).reshape(3, 3)
         own = order_of(PictureSettings(3, 3, "hsv:5,4,4", scan=scan)).sequence(picture)
         np.testing.assert_array_equal(square[number], own)
+
+
+@pytest.mark.parametrize("permutation", [None, BY_COLUMNS])
+def test_rolled_brings_in_at_one_side_what_leaves_at_the_other(picture, permutation):
+    order = PixelOrder(*SHAPE, permutation)
+    sequences = order.sequence(np.stack([picture, picture + 10, picture]))
+    shifted = order.picture(order.rolled(sequences, np.array([0, 1, -1]), np.array([0, 2, -4])))
+    expected = [picture, np.roll(picture + 10, (1, 2), (0, 1)), np.roll(picture, (-1, -4), (0, 1))]
+    np.testing.assert_array_equal(shifted, expected)

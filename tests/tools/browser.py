@@ -177,6 +177,24 @@ class Browser:
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, **place, button="left", clickCount=1)
 
+    def press(self, key: str, *, control: bool = False) -> None:
+        """Presses a key and lets it go: a letter, or one by its name, such as ArrowLeft."""
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 and not control else "")
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27}
+        options = {"key": key, "modifiers": 2 if control else 0}
+        options["windowsVirtualKeyCode"] = codes.get(key, ord(key.upper()) if len(key) == 1 else 0)
+        self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **options)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **options)
+
+    def resize(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Gives the window another size, and the system a light or a dark look."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+        look = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[look])
+
     def screenshot(self, path: Path) -> None:
         """Keeps what the window shows as a PNG file."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))

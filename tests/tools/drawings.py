@@ -45,4 +45,5 @@ def a_drawing(tokens, originals=None, n_kept=0, **fields) -> Drawing:
     kept = np.arange(tokens[0].shape[1]) < n_kept
     prompts = () if originals is None else tuple(Prompt(None, row, kept) for row in originals)
     nothing = np.zeros((len(tokens[0]), len(tokens)))
-    return Drawing(tuple(tokens), nothing, prompts, recipe, nothing)
+    log_probs = np.zeros((*nothing.shape, tokens[0].shape[1]), np.float32)
+    return Drawing(tuple(tokens), nothing, prompts, recipe, nothing, log_probs)

@@ -21,11 +21,13 @@ def lines_on_screen(output: str, columns: int) -> list[str]:
     """Returns the lines that a terminal shows, without their colours."""
     lines, row, column = [""], 0, 0
     for match in ESCAPES.finditer(output):
-        _, command, character = match.groups()
+        number, command, character = match.groups()
         if command == "J":
             lines[row:] = [lines[row][:column]]
         elif command == "m":
             pass
+        elif command == "A":
+            row = max(0, row - int(number))
         elif command:
             raise AssertionError(f"{match[0]!r} is unknown to this terminal")
         elif character == "\r":

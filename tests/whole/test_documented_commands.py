@@ -29,6 +29,7 @@ DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks
 ONLY_PARSED = {
     "--coordinator": "waits for the processes of other machines",
     "--model_name=animalfaces": "fetches from the web",
+    "pixace serve": "goes on until it is stopped",
     "cifar10/train": "trains on what comes from the web",
     "fashion_mnist/train": "trains on what comes from the web",
 }
@@ -41,6 +42,7 @@ STAND_INS = {
     "https://example.com/b.png": "someone.jpg",
     "https://example.com/model.pkl.gz": "model.pkl.gz",
     "https://example.com/zoo.json": "zoo.json",
+    "page.png": "new.png",
     "sprites/003-1.png": "drawn/003-1.png",  # so that what writes into sprites/ finds it empty
     "emoji/train": "faces/train",
     "emoji/val": "faces/val",
@@ -226,6 +228,6 @@ def test_what_other_programs_are_told_is_there(line):
     elif program == "tests/docker/build_and_draw.sh":
         assert (ROOT / program).exists()
     else:
-        assert program in ("git", "cd", "nvidia-smi", "tensorboard"), (
+        assert program in ("git", "cd", "nvidia-smi", "ssh", "tensorboard"), (
             "a program that this test does not know"
         )

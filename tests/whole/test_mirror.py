@@ -47,6 +47,7 @@ TESTED_BY = {
     "pictures/test_palettes.py": "pictures.known_palettes",
     "pictures/test_reading.py": "pictures.rgb",
     "pictures/test_walking.py": "pictures.folder pictures.formats.suffixes",
+    "serving/test_server.py": "commands.serve",
     "settings/test_model.py": "checkpoints.config_file",
     "test_cli.py": "__init__ __main__ commands errors",
     "tokens/test_codec.py": "tokens.grey tokens.levels tokens.rgb",

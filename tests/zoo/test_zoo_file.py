@@ -165,7 +165,9 @@ def test_the_command_reads_the_flag_or_the_variable(
     assert "tiles          dungeon tiles" in capsys.readouterr().out
     monkeypatch.setenv("PIXACE_ZOO", str(zoo))
     assert main(["download"]) == 0
-    assert "tiles          dungeon tiles" in capsys.readouterr().out
+    listed = capsys.readouterr()
+    assert "tiles          dungeon tiles" in listed.out
+    assert f"zoo {zoo}, as PIXACE_ZOO says" in listed.err
     monkeypatch.setenv("PIXACE_ZOO", "")
     assert main(["download"]) == 0
     assert "tiles" not in capsys.readouterr().out

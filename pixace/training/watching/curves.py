@@ -21,11 +21,11 @@ class Curves(Observer):
     Args:
       settings: of the training.
       summaries: where the points are shown.
-      history: the epochs so far; added to.
+      history: the curves so far; added to.
       state: what was under way when the training was stopped.
 
     Attributes:
-      history: the mean loss of each epoch, in training and in validation.
+      history: the mean loss of each epoch, in training and in validation, and within epochs.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Curves(Observer):
             values["learning_rate"] = info.learning_rate
             self._summaries.scalars("train", values, info.step)
             self._last_point = values["nats_per_pixel"]
+            self.history.add_within_epoch(info.step, self._last_point)
 
     def on_validation(self, step: int, likelihood: Likelihood) -> None:
         """Adds a validation, and the mean loss of the epoch's steps.

@@ -46,6 +46,7 @@ def test_a_point_is_the_mean_of_the_steps_since_the_last_one(tmp_path):
     assert curves.nats_of_late() == pytest.approx(LOSSES[3:6].mean())
     curves.on_end()
     assert points(tmp_path, "train", "nats_per_pixel") == means((1, 3), (4, 6))
+    assert curves.history.within_epochs() == means((1, 3), (4, 6))
     assert points(tmp_path, "train", "learning_rate") == [
         (step, pytest.approx(step / 100)) for step in (3, 6)
     ]

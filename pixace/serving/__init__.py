@@ -1,0 +1,1 @@
+"""The local page to draw on: a server for this machine alone, its guard, and the page itself."""
