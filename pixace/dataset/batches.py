@@ -26,8 +26,9 @@ class Batch(NamedTuple):
       tokens: int32 (B, L).
       weights: of the tokens in the loss, float32 (B, L), from 0 for one that does not count; None
         lets all count alike.
-      captions: text tokens of each, int32 (B, P), see `tokens.text`; or the number of the order in
-        which its pixels come, (B, 1); None for a model that reads neither.
+      captions: text tokens of each, int32 (B, P), see `tokens.text`, behind which stands the number
+        of the order of its pixels where the model knows all of them; None for one that reads
+        neither.
     """
 
     tokens: np.ndarray
@@ -65,7 +66,7 @@ def training_batches(
       roll: the order of their pixels, to shift every picture, after that, by any number of rows and
         columns; what leaves it at a side comes in at the opposite one. None shifts none.
       orders: int (K, L), see `tokens.order.all_orders`, for a model that learns them all, each
-        picture in one by lot; it reads no captions. None leaves pixels in theirs.
+        picture in one by lot; None leaves pixels in theirs.
 
     Yields:
       B pictures.
@@ -101,7 +102,8 @@ def training_batches(
             pictures = roll.rolled(pictures, *shifts.T)
         if orders is not None:
             pictures = np.take_along_axis(pictures, orders[numbers], axis=1)
-            texts = numbers[:, None].astype(np.int32)
+            told = numbers[:, None].astype(np.int32)
+            texts = told if texts is None else np.concatenate([texts, told], axis=1)
         yield Batch(pictures, captions=texts)
 
 

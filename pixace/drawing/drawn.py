@@ -184,7 +184,7 @@ class Drawing:
         Args:
           n_more_columns: how many more the collage shows at the right of each row.
         """
-        symmetry = self.recipe.drawing.symmetry, self.recipe.config.pictures
+        symmetry = self.recipe.drawing.symmetry, self.recipe.pictures
         known = also_mirrored(self.kept, *symmetry)
         is_drawn = ~known & (copied_places(known, *symmetry) == DRAWN)
         swept = self._swept()

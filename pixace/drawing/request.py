@@ -22,6 +22,7 @@ from pixace.drawing.draw_request import DrawRequest, with_local_paths
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.live import LiveView
 from pixace.drawing.plan import Plan, plan_of, weights_of
+from pixace.settings.scans import drawn_pictures
 
 if TYPE_CHECKING:
     from pixace.drawing.nearest import Nearest
@@ -127,7 +128,8 @@ def _drawn(
 ) -> Drawing:
     """Draws what is planned; for the rest, see `draw_to_files`."""
     first_row = 0 if plan.tile is None else plan.tile[0]
-    view = LiveView(predictor.config.pictures, plan.prompts, plan.drawing.palette, first_row)
+    pictures = drawn_pictures(predictor.config, plan.drawing)
+    view = LiveView(pictures, plan.prompts, plan.drawing.palette, first_row)
     drawing = None
     for step in predictor.stream(
         plan.drawing,

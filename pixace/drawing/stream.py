@@ -10,7 +10,7 @@ import numpy as np
 
 from pixace.drawing.completing import complete
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.guidance import OrderTold, Words
+from pixace.drawing.guidance import Words
 from pixace.drawing.particles import FREE, Known, drawn_by_weight
 from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
@@ -109,7 +109,7 @@ def drawing_steps(
     settings: DrawingSettings,
     known: np.ndarray,
     tile: tuple[int, int] | None = None,
-    words: Words | OrderTold | None = None,
+    words: Words | None = None,
     copied: np.ndarray | None = None,
     pull: Pull | None = None,
 ) -> Iterator[DrawingStep]:
@@ -163,7 +163,7 @@ def _batch_steps(
     places: np.ndarray,
     known: np.ndarray,
     n_kept: int,
-    words: Words | OrderTold | None,
+    words: Words | None,
     copied: np.ndarray | None,
     pull: Pull | None,
 ) -> Iterator[DrawingStep]:

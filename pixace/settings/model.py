@@ -169,8 +169,6 @@ class ModelConfig:
         if self.scan == ANY and self.n_heads is None:
             known = ", ".join(types_with("n_heads"))
             raise UsageError(f"a {self.model_type} has one scan; scan=any is of models of {known}")
-        if self.scan == ANY and self.caption_length is not None:
-            raise UsageError("a model with scan=any reads no captions; leave one of them out")
         if self.n_heads is None and self.d_model % 2:
             raise UsageError(f"d_model must be even, not {self.d_model}")
         if self.n_heads is not None and (self.d_model % self.n_heads or self.d_model % 2):
@@ -194,8 +192,10 @@ class ModelConfig:
 
     @property
     def prefix_length(self) -> int | None:
-        """Tokens that the model reads before pixels: a caption, or one that tells their order."""
-        return 1 if self.scan == ANY else self.caption_length
+        """Tokens that the model reads before pixels: a caption, and one that tells their order."""
+        if self.scan != ANY:
+            return self.caption_length
+        return (self.caption_length or 0) + 1
 
     @property
     def n_pixels(self) -> int:

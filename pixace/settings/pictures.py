@@ -170,8 +170,12 @@ class PictureSettings:
     @property
     def raster(self) -> tuple[int, int]:
         """How many lines its pixels come in, and how many pixels each of them has."""
-        is_turned = self.scan in (COLUMNS, COLUMNS_REVERSED)
-        return (self.width, self.height) if is_turned else (self.height, self.width)
+        return (self.width, self.height) if self.is_turned else (self.height, self.width)
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether these lines are columns."""
+        return self.scan in (COLUMNS, COLUMNS_REVERSED)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -7,11 +7,9 @@ import logging
 
 from pixace.checkpoints.words import NO_WORDS, WordsRecord
 from pixace.dataset.caption_finding import FolderCaptions, find_captions
-from pixace.errors import UsageError
 from pixace.pictures.folder import FolderListing, ImageSource
 from pixace.settings.model import CAPTION_LENGTH, ModelConfig
-from pixace.settings.pictures import ANY
-from pixace.settings.training import AUTO, NONE, TrainingSettings
+from pixace.settings.training import NONE, TrainingSettings
 from pixace.training.start import StartingPoint
 from pixace.wording import shown
 
@@ -39,10 +37,6 @@ def with_words(
       ImageError: no images there, or none of them has the captions that were asked for.
     """
     kind = settings.captions
-    if config.scan == ANY:
-        if kind not in (AUTO, NONE):
-            raise UsageError(f"a model with scan=any reads no captions; leave captions={kind} out")
-        return config, None
     found = find_captions(images or settings.images, kind, config.caption_length or CAPTION_LENGTH)
     if start and config.caption_length is None:
         if found.source:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 
-import pixace
 from pixace.errors import UsageError
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
 from pixace.settings.scans import drawn_pictures
-from tests.conftest import train_tiny
 from tests.tools.drawings import a_recipe
 
 
@@ -37,33 +32,12 @@ def test_the_side_to_keep_comes_first(keep: str | None, square: str, wide: str) 
     assert a_recipe(config={"scan": "columns"}, keep=keep).pictures.scan == "columns"
 
 
-def test_what_has_one_scan_or_reads_captions_is_told() -> None:
+def test_what_has_one_scan_is_told() -> None:
     for kind in ("pixelcnn", "pixelcnn_residual"):
         with pytest.raises(UsageError, match=f"a {kind} has one scan; scan=any is of models of"):
             ModelConfig(kind, scan="any")
         assert ModelConfig(kind, scan="reversed").to_dict()["scan"] == "reversed"
-    with pytest.raises(UsageError, match="a model with scan=any reads no captions"):
-        ModelConfig("pointer", scan="any", caption_length=9)
+    worded = ModelConfig("pointer", scan="any", caption_length=9)
+    assert worded.prefix_length == 10, "a caption, and which order"
     with pytest.raises(UsageError, match="scan must be"):
         ModelConfig("pointer", scan="spiral")
-
-
-@pytest.fixture(scope="module")
-def folder(painted: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows all orders, and one that knows columns."""
-    weights_dir = tmp_path_factory.mktemp("scans")
-    train_tiny(painted, weights_dir, "any", "transformer", scan="any")
-    return weights_dir
-
-
-def test_it_draws_after_any_side(folder: Path, painted: Path) -> None:
-    predictor = pixace.get_predictor("any", weights_dir=folder)
-    prompts = sorted((painted / "val").iterdir())[:2]
-    for keep, part in (("bottom", np.s_[3:]), ("right:2", np.s_[:, 4:]), ("top", np.s_[:3])):
-        drawing = predictor.draw(prompts=prompts, keep=keep, seed=1)
-        assert drawing.kept[: drawing.kept.sum()].all() and not drawing.kept_log_likelihood.any()
-        for whole, _, result in drawing.tile_pictures():
-            np.testing.assert_array_equal(np.asarray(result)[part], np.asarray(whole)[part])
-    by_rows = predictor.draw(prompts=prompts, keep="top", seed=1)
-    by_cut = predictor.draw(prompts=prompts, seed=1)
-    np.testing.assert_array_equal(by_rows.tokens, by_cut.tokens)
