@@ -123,6 +123,19 @@ def test_each_picture_comes_in_one_of_all_orders_which_is_told(shape):
     np.testing.assert_array_equal(again.tokens, rows[100:110])
 
 
+def test_the_order_is_a_lot_of_its_own_and_told_behind_the_caption():
+    captions, orders = ShownCaptions(CAPTIONS, 9, 0.3), all_orders((1, 2))
+    plain, texts = rows_shown(captions)
+    tokens = np.array([[2, 3], [4, 5], [6, 7]], np.uint16)
+    stream = training_batches(tokens, 4, seed=5, captions=captions, orders=orders)
+    batches = [next(stream) for _ in range(30)]
+    told = np.concatenate([batch.captions for batch in batches])
+    assert told.shape == (120, 10) and told.dtype == np.int32
+    assert words_of(told[:, :9]) == texts
+    rows = np.concatenate([batch.tokens for batch in batches])
+    np.testing.assert_array_equal(rows, np.take_along_axis(plain, orders[told[:, 9]], axis=1))
+
+
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_roll_shifts_pictures_by_any_number_of_rows_and_columns(mirrored):
     order = PixelOrder(2, 3)
