@@ -72,20 +72,11 @@ def training_batches(
       B pictures.
     """
     mirrored = None if mirror is None else mirror.mirrored()
+    n_orders = None if orders is None else len(orders)
+    choices = _choices(len(tokens), seed, mirror is not None, captions is not None, roll, n_orders)
     dataset = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-        .map(
-            _choices(
-                len(tokens),
-                seed,
-                mirror is not None,
-                captions is not None,
-                roll,
-                None if orders is None else len(orders),
-            ),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+        .map(choices, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
@@ -101,10 +92,24 @@ def training_batches(
         if roll is not None:
             pictures = roll.rolled(pictures, *shifts.T)
         if orders is not None:
-            pictures = np.take_along_axis(pictures, orders[numbers], axis=1)
-            told = numbers[:, None].astype(np.int32)
-            texts = told if texts is None else np.concatenate([texts, told], axis=1)
+            pictures, texts = _in_orders(pictures, texts, orders, numbers)
         yield Batch(pictures, captions=texts)
+
+
+def _in_orders(
+    pictures: np.ndarray, texts: np.ndarray | None, orders: np.ndarray, numbers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns pictures in orders of pixels, and what is read before them, which tells the orders.
+
+    Args:
+      pictures: int32 (B, L).
+      texts: int32 (B, P), if there are any.
+      orders: int (K, L).
+      numbers: which of them each picture has, int (B,).
+    """
+    told = numbers[:, None].astype(np.int32)
+    read = told if texts is None else np.concatenate([texts, told], axis=1)
+    return np.take_along_axis(pictures, orders[numbers], axis=1), read
 
 
 def _choices(
