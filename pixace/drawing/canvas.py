@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from pixace.drawing.overlay import Overlay, open_overlay
+from pixace.drawing.prompts import Prompt
 from pixace.drawing.pull import Pull
 from pixace.drawing.sketch import Sketch, open_sketch
 from pixace.drawing.used_files import PictureSource
@@ -29,6 +31,12 @@ class Canvas(NamedTuple):
     def pull(self, strength: float | None) -> Pull | None:
         """Returns what draws pixels towards the sketch so much; see `Sketch.pull`. 0 is nothing."""
         return None if self.sketch is None or strength == 0 else self.sketch.pull(strength)
+
+    def laid_over(self, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
+        """Returns prompts under the overlay, or where there are none the overlay itself."""
+        if self.overlay is None:
+            return prompts
+        return self.overlay.over_prompts(prompts) or [self.overlay.as_prompt()]
 
 
 EMPTY = Canvas()

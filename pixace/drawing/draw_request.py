@@ -43,8 +43,8 @@ class DrawRequest:
       allow_private_urls: fetch prompts also from this machine and its own network.
       like: a file that pixace drew and that carries its recipe: draw as it was drawn. What is named
         beside it wins. What the recipe completes is used where it is a file, and never fetched.
-        A single picture is drawn alone, unless batch_size, temperature, guidance, words or prompts
-        are named.
+        A single picture is drawn alone, unless batch_size, temperature, guidance, words, prompts or
+        what is swept are named.
       out: the file of the collage, whose suffix says the format; or a folder, which is there or
         ends in a slash, for each result as a PNG of its own: 001-1.png is that of the first row and
         column. None is collage.png, or nothing where there is a sheet.
@@ -89,7 +89,8 @@ def with_local_paths(request: DrawRequest) -> DrawRequest:
     named = {
         k: value
         for k, value in values.items()
-        if value and not isinstance(value, Image.Image | Painted)
+        if not isinstance(value, Image.Image | Painted | None)
+        and (not isinstance(value, str) or value)
     }
     local: dict[str, Any] = {name: local_path(name, value) for name, value in named.items()}
     return dataclasses.replace(request, **local)

@@ -22,7 +22,7 @@ class LiveView:
 
     Args:
       settings: of the model's pictures.
-      prompts: what is completed, if anything.
+      prompts: what is completed, if anything, under an overlay, or the overlay.
       palette: see `DrawingSettings.palette`.
       first_row: that of the drawing which steps call row 0.
 

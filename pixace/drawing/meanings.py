@@ -62,6 +62,7 @@ def check_quality(named: Mapping[str, Any], settings: DrawingSettings, kept: np.
     quality = named.get("quality")
     if quality is not None and not settings.text_prompts and not has_islands(kept):
         raise UsageError(
-            f"quality={quality} needs what candidates can be judged by: --text, or a --mask with "
-            "kept pixels after drawn ones; the likeliest of others is the dullest, see --best_of"
+            f"quality={quality} needs what candidates can be judged by: --text, or kept pixels "
+            "after drawn ones, by --mask, --keep or --overlay; the likeliest of others is the "
+            "dullest, see --best_of"
         )

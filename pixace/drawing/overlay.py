@@ -48,6 +48,11 @@ class Overlay:
         """Returns prompts with the overlay on top."""
         return [dataclasses.replace(each, tokens=self.over(each.tokens)) for each in prompts]
 
+    def as_prompt(self) -> Prompt:
+        """Returns the overlay as what pictures complete that have no prompt."""
+        name = self.used if isinstance(self.used, Painted) else self.used.name
+        return Prompt(name, self.tokens, self.kept)
+
 
 def open_overlay(source: PictureSource, pictures: PictureSettings) -> Overlay:
     """Reads an overlay: what is opaque is kept; a pixel is what it is nearer to.

@@ -101,7 +101,7 @@ def plan_of(request: DrawRequest) -> Plan:
     drawing, canvas = followed(drawing, canvas)
     kept = kept_of_prompts(drawing, pictures, len(sources), mask, canvas.overlay)
     check_quality(request.drawing, drawing, kept)
-    tile = _tile(request, recipe)
+    tile = _tile(request, recipe, drawing)
     is_grid = _is_grid(request, recipe, drawing.n_rows(len(sources)), len(sources))
     layout = layout_of(
         drawing.n_rows(len(sources)),
@@ -114,7 +114,7 @@ def plan_of(request: DrawRequest) -> Plan:
     outputs = _outputs(request, drawing, layout, config.pictures.size, bool(sources))
     reading = _reading(request, drawing)
     prompts = open_prompts(sources, pictures, kept, allow_private_urls=request.allow_private_urls)
-    check_symmetry(prompts, drawing.symmetry, pictures)
+    check_symmetry(canvas.laid_over(prompts), drawing.symmetry, pictures)
     by_recipe = recipe is not None and request.model_name is None
     is_named = request.checkpoint is not None or by_recipe
     return Plan(
@@ -261,11 +261,15 @@ def _used_files(request: DrawRequest, recipe: Recipe | None) -> dict[str, Pictur
     return {flag: source for flag, source in used.items() if source is not None}
 
 
-def _tile(request: DrawRequest, recipe: Recipe | None) -> tuple[int, int] | None:
+def _tile(
+    request: DrawRequest, recipe: Recipe | None, drawing: DrawingSettings
+) -> tuple[int, int] | None:
     """Returns the only result to draw: that of a recipe to which no other results are named."""
-    others = {"batch_size", "temperature", "text", "class_name", "guidance", "sweep"}
+    others = {"batch_size", "temperature", "text", "class_name", "guidance"}
     is_other = request.prompts is not None or others & {*request.drawing}
-    return None if recipe is None or is_other else recipe.tile
+    if recipe is None or is_other or drawing.sweep != recipe.drawing.sweep:
+        return None
+    return recipe.tile
 
 
 def _is_grid(request: DrawRequest, recipe: Recipe | None, n_rows: int, n_prompts: int) -> bool:

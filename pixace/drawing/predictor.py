@@ -227,11 +227,10 @@ class Predictor:
         rows, columns = recipe.layout.rows, recipe.layout.columns
         shown = tuple(prompts[row % len(prompts)] for row in rows) if prompts else ()
         pictures = BestPictures(len(rows), len(columns), self.config.n_pixels)
-        whole = [prompt.tokens for prompt in prompts]
-        if not prompts and overlay is not None:
-            whole = [overlay.tokens]
+        laid = canvas.laid_over(prompts)
+        whole = [prompt.tokens for prompt in laid]
         known = known_pixels(whole, wanted, settings.n_rows(len(prompts)))
-        names = [prompt.name for prompt in prompts]
+        names = [prompt.name for prompt in laid]
         known = with_mirrored(known, settings.symmetry, ordered, names)
         steps = frame_steps(self._steps, settings, known, whole, canvas, tile)
         for step in each_computing(steps):

@@ -245,7 +245,9 @@ def with_names(recipe: Recipe, names: Sequence[str | Painted | None]) -> Recipe:
     of_files = [name for name in names if not isinstance(name, Painted)]
     if len(json.dumps(of_files)) <= _MAX_NAMES and len(named.to_text()) <= _MAX_TEXT - _TILE:
         return named
-    if len(of_files) < len(names) or isinstance(recipe.mask, Painted):
+    if any(
+        isinstance(each, Painted) for each in (*names, recipe.mask, recipe.init, recipe.overlay)
+    ):
         raise UsageError("what was painted is too much for a picture's file; paint less of it")
     if recipe.drawing.text_prompts and len(recipe.to_text()) > _MAX_TEXT - _TILE:
         raise UsageError("so many words and colours go into no picture's file; name fewer texts")

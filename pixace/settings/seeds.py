@@ -14,7 +14,7 @@ from pixace.wording import quoted
 _log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(
-    r"\s*[+-]?(0o[0-7]+|0x[0-9a-f]+|[0-9_.]*[0-9][0-9_.]*(e[+-]?[0-9]+)?)\s*", re.A | re.I
+    r"\s*[+-]?(0o[0-7]+|0x[0-9a-f]+|[_.]*[0-9][0-9_.]*(e[+-]?[0-9]+)?)\s*", re.A | re.I
 )
 
 
@@ -27,7 +27,7 @@ def seed_of(value: Any) -> Any:
       value: a text, of which digits are the number that they spell; or no text.
 
     Raises:
-      UsageError: a text of nothing.
+      UsageError: a text of nothing, of no proper letters, or of digits that are no whole number.
     """
     if not isinstance(value, str):
         return value
@@ -39,7 +39,10 @@ def seed_of(value: Any) -> Any:
             return int(value, 0 if has_base else 10)
         except ValueError:  # such as 1.5 and 1e3, or digits without end
             raise UsageError(f"seed is {quoted(value)}, neither a whole number nor words") from None
-    digest = hashlib.sha512(value.encode("utf-8", "surrogateescape")).digest()
-    seed = int.from_bytes(digest) % (MAX_SEED + 1)
+    try:
+        spelt = value.encode("utf-8", "surrogateescape")  # as it was typed, in whatever encoding
+    except UnicodeEncodeError:  # another lone surrogate, which only a caller can say
+        raise UsageError(f"seed is {quoted(value)}, which is no proper text") from None
+    seed = int.from_bytes(hashlib.sha512(spelt).digest()) % (MAX_SEED + 1)
     _log.info("seed %s is %d", quoted(value), seed)
     return seed

@@ -1,5 +1,7 @@
 """A drawing under way, as pictures."""
 
+from dataclasses import MISSING, fields
+
 import numpy as np
 
 from pixace.drawing.live import LiveView
@@ -14,8 +16,11 @@ NOISE = np.random.default_rng(0)
 
 
 def step(places, tokens, n_done=1, n_total=6) -> DrawingStep:
-    nothing = np.zeros(len(places))
-    return DrawingStep(np.array(places), np.array(tokens), nothing, nothing, n_done, n_total)
+    """Returns a step of which only what a view needs is told."""
+    told = {"places": np.array(places), "tokens": np.array(tokens)}
+    needed = [field.name for field in fields(DrawingStep) if field.default is MISSING]
+    nothing = dict.fromkeys(needed, np.zeros(len(places)))
+    return DrawingStep(**{**nothing, **told, "n_done": n_done, "n_total": n_total})
 
 
 def pixels(picture) -> list:

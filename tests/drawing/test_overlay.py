@@ -92,6 +92,8 @@ def test_what_is_no_overlay_is_told(tmp_path: Path, caplog: pytest.LogCaptureFix
         assert "all of it is opaque: it leaves nothing to draw" in caplog.text
         open_overlay(Image.new("RGBA", (6, 4)), pictures)
         assert "all of it is transparent" in caplog.text
+    with pytest.raises(UsageError, match="overlay must name a file or folder, not array"):
+        with_local_paths(DrawRequest(overlay=np.zeros((2, 2))))  # type: ignore[arg-type]
 
 
 def test_it_needs_no_prompt(predictor: Predictor, middle: Image.Image) -> None:
@@ -148,6 +150,28 @@ def test_what_contradicts_itself_is_told(predictor: Predictor, middle: Image.Ima
         predictor.draw(overlay=over((EDGE, EDGE), (0, 0, EDGE, 2)), particles=4)
 
 
+def test_symmetry_is_of_what_lies_on_top(weights_dir: Path, tmp_path: Path) -> None:
+    """What is below contradicts nothing; what does is told before the model is read."""
+    below, noise, plain = (tmp_path / name for name in ("below.png", "noise.png", "plain.png"))
+    over((EDGE, EDGE), (0, 0, EDGE, EDGE)).convert("RGB").save(below)
+    over((EDGE, EDGE), (1, 2, 5, 4)).save(noise)
+    clear = Image.new("RGBA", (EDGE, EDGE))
+    clear.paste("red", (1, 2, 5, 4))
+    clear.save(plain)
+
+    def planned(overlay: Path, **more) -> None:
+        drawing = {"symmetry": "left-right", **({"cut": 0} if more else {})}
+        common = {"model_name": "transformer", "weights_dir": weights_dir, "drawing": drawing}
+        plan_of(DrawRequest(overlay=overlay, **common, **more))
+
+    planned(plain, prompts=[below])
+    planned(plain)
+    with pytest.raises(UsageError, match=r"row 3, column 2 and row 3, column 5 of .*below\.png"):
+        planned(noise, prompts=[below])
+    with pytest.raises(UsageError, match=r"row 3, column 2 and row 3, column 5 of .*noise\.png"):
+        planned(noise)
+
+
 def test_the_command_and_its_recipe(
     weights_dir: Path, tmp_path: Path, middle: Image.Image, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,7 +190,9 @@ def test_the_command_and_its_recipe(
     np.testing.assert_array_equal(first, last, "it is there from the start")
 
     again = DrawRequest(like=tmp_path / "a.png", weights_dir=weights_dir, out=tmp_path / "b.png")
-    draw_to_files(again)
+    seen: list[np.ndarray] = []
+    draw_to_files(again, watch=lambda view: seen.append(np.asarray(view.pictures(1)[0])))
+    np.testing.assert_array_equal(seen[0][2:4, 2:5], seen[-1][2:4, 2:5], "also in the terminal")
     assert (tmp_path / "b.png").read_bytes() == (tmp_path / "a.png").read_bytes()
     with pytest.raises(UsageError, match="would replace the overlay"):
         plan_of(with_local_paths(dataclasses.replace(again, out=path)))

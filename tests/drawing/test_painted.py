@@ -10,7 +10,7 @@ import pytest
 
 from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.painted import Painted
-from pixace.drawing.recipe import Recipe
+from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.request import draw_to_files
 from pixace.errors import UsageError
 from pixace.settings.pictures import PictureSettings
@@ -73,6 +73,14 @@ def test_more_than_a_file_carries_is_told(weights_dir: Path) -> None:
     numbers = np.random.default_rng(0).integers(2, N_KINDS, (600, EDGE * EDGE))
     with pytest.raises(UsageError, match="too much for a picture's file"):
         predictor.draw(prompts=[Painted.of(row) for row in numbers])
+
+
+def test_a_sketch_and_much_else_are_told() -> None:
+    numbers = np.random.default_rng(0).integers(2, 258, 160 * 160)
+    colours = ",".join(f"{number:06x}" for number in range(4096))
+    recipe = a_recipe(image_size=160, init=Painted.of(numbers), palette=colours)
+    with pytest.raises(UsageError, match="painted is too much for a picture's file"):
+        with_names(recipe, [])
 
 
 def test_what_was_painted_is_drawn_again(weights_dir: Path, tmp_path: Path) -> None:

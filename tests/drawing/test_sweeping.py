@@ -1,5 +1,6 @@
 """Sweeps: each picture as if drawn alone, with the same noise."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -10,11 +11,16 @@ from PIL import Image
 
 import pixace
 from pixace.cli import main
+from pixace.drawing.canvas import EMPTY
 from pixace.drawing.draw_request import DrawRequest
 from pixace.drawing.outputs import Outputs
+from pixace.drawing.particles import FREE
 from pixace.drawing.plan import plan_of
 from pixace.drawing.recipe import read_recipe
+from pixace.drawing.stream import DrawingStep
+from pixace.drawing.sweeping import frame_steps
 from pixace.errors import UsageError
+from pixace.settings.drawing import DrawingSettings
 
 pytestmark = pytest.mark.usefixtures("here")
 
@@ -47,6 +53,21 @@ def test_each_temperature_has_the_noise_of_the_first(predictor):
         np.testing.assert_array_equal(swept.log_likelihood[:, column], alone.log_likelihood[:, 0])
     assert steps == sorted(steps)
     assert {total for _, total in steps} == {steps[-1][0]}
+
+
+def test_it_is_done_with_the_last_step_alone():
+    """However many steps the batches of one picture take."""
+    places, nothing = np.zeros((1, 3), int), np.zeros(1)
+    blank = DrawingStep(places, np.zeros((1, 4), int), nothing, nothing, np.zeros((1, 4)), 0, 40)
+
+    def steps_of(*_):
+        return (dataclasses.replace(blank, n_done=done) for done in range(41))
+
+    settings = DrawingSettings(sweep="temperature:0.5:1.5:3", seed=0)
+    free = np.full((1, 4), FREE)
+    steps = [*frame_steps(steps_of, settings, free, (), EMPTY, None)]
+    assert [step.n_done for step in steps].count(steps[-1].n_total) == 1
+    assert steps[-1].n_done == steps[-1].n_total
 
 
 def test_each_cut_is_the_completion_with_it(predictor, prompts):
@@ -98,6 +119,9 @@ def test_files_and_their_recipes(draw, prompts, weights_dir):
     def planned(**named):
         return plan_of(DrawRequest(like="a.gif", weights_dir=weights_dir, drawing=named)).drawing
 
+    for named in ({"cut": 30}, {"keep": "top"}, {"sweep": None}):
+        request = DrawRequest(like="a/002-3.png", weights_dir=weights_dir, drawing=named)
+        assert plan_of(request).tile is None, "there is no third column any more"
     assert planned().sweep == "cut:0:36:4"
     assert (planned(cut=30).sweep, planned(keep="top").sweep) == (None, None)
     warm = planned(sweep="temperature:1:2:2")

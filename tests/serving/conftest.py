@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pixace.serving.guard import TOKEN_HEADER
+from pixace.serving.guard import OWN_HEADER
 from pixace.serving.server import PageServer
 from tests.tools.patience import PATIENCE
 
@@ -51,7 +51,7 @@ class Page:
         parts = urlsplit(self.server.address)
         assert parts.hostname is not None and parts.port is not None
         self.place = parts.hostname, parts.port
-        self.headers = {TOKEN_HEADER: parts.fragment.removeprefix("token=")}
+        self.headers = {OWN_HEADER: parts.fragment.removeprefix("token=")}
 
     def connected(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(*self.place, timeout=PATIENCE)

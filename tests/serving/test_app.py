@@ -178,6 +178,14 @@ def test_stop(browser) -> None:
     browser.run("document.getElementById('draw').form.reset()")
 
 
+def test_seamless_pictures_are_the_best_of_several(browser) -> None:
+    for chosen, best in (("", "1"), ("xy", "16")):
+        browser.run(f"document.getElementById('tile').value = '{chosen}'")
+        browser.run("document.getElementById('tile').dispatchEvent(new Event('change'))")
+        assert browser.run("document.getElementById('best').value") == best
+    browser.run("document.getElementById('draw').form.reset()")
+
+
 @pytest.mark.parametrize("width", [360, 800, 1400])
 def test_all_is_named_and_nothing_is_too_wide(browser, width: int) -> None:
     browser.resize(width, 900, dark=width == 800)

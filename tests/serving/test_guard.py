@@ -5,7 +5,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from pixace.serving.guard import HEADERS, MAX_BODY, TOKEN_HEADER, Guard
+from pixace.serving.guard import HEADERS, MAX_BODY, OWN_HEADER, Guard
 
 ORDER = {"model": "transformer"}
 
@@ -44,9 +44,9 @@ def test_tokens_differ() -> None:
     ("headers", "status"),
     [
         ({"Host": "evil.example"}, 400),
-        ({TOKEN_HEADER: None}, 403),
-        ({TOKEN_HEADER: "x"}, 403),
-        ({TOKEN_HEADER: "\xe4"}, 403),
+        ({OWN_HEADER: None}, 403),
+        ({OWN_HEADER: "x"}, 403),
+        ({OWN_HEADER: "\xe4"}, 403),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Origin": "https://127.0.0.1"}, 403),
@@ -69,7 +69,7 @@ def test_a_tunnel_has_a_port_of_its_own(page) -> None:
 
 def test_a_method_or_a_body_that_is_none(page) -> None:
     for method in ("GET", "PUT", "OPTIONS", "HEAD"):
-        answer = page.ask("/draw", method=method, headers={TOKEN_HEADER: None})
+        answer = page.ask("/draw", method=method, headers={OWN_HEADER: None})
         assert (answer.status, answer.headers["Allow"]) == (405, "POST")
     assert page.ask("/", body=b"{}").status == 405
     assert page.ask("/../secret").status == 404
@@ -78,7 +78,7 @@ def test_a_method_or_a_body_that_is_none(page) -> None:
 
 
 def test_the_page_itself_says_nothing_secret(page) -> None:
-    answer = page.ask("/", headers={TOKEN_HEADER: None})
-    assert answer.status == 200 and page.headers[TOKEN_HEADER].encode() not in answer.body
+    answer = page.ask("/", headers={OWN_HEADER: None})
+    assert answer.status == 200 and page.headers[OWN_HEADER].encode() not in answer.body
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Server"].strip() == "pixace"

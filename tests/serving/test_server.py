@@ -4,6 +4,7 @@ import http.client
 import json
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import threading
 import pytest
 
 from pixace.errors import CheckpointError, UsageError
+from pixace.serving.guard import HEADERS
 from pixace.serving.server import PageServer
 from tests.tools.patience import PATIENCE
 
@@ -41,6 +43,22 @@ def test_a_taken_port_and_the_next_one(page, weights_dir, caplog) -> None:
 def test_what_cannot_be_served_is_told(weights_dir, options, kind, message) -> None:
     with pytest.raises(kind, match=message):
         PageServer(**{"model_name": "transformer", "weights_dir": weights_dir, **options})
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1", b"414"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000, b"431"),
+        (b"GET / HTTP/1.1" + b"\r\nX: 1" * 500, b"431"),
+    ],
+)
+def test_what_is_no_request_gets_no_page(page, lines: bytes, status: bytes) -> None:
+    with socket.create_connection(page.place, PATIENCE) as connection:
+        connection.sendall(lines + b"\r\n\r\n")
+        head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 " + status) and body == b""
+    assert all(f"{name}: {value}".encode() in head for name, value in HEADERS.items())
 
 
 def test_who_goes_stops_the_drawing(page) -> None:

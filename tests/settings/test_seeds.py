@@ -19,7 +19,7 @@ def test_words_stand_for_a_number_that_is_said(caplog):
 
 
 @pytest.mark.parametrize(
-    "words", ["ä", "日本", "3 hearts", "-", "nan", "a\nb", "\udcff", "x" * 10**5]
+    "words", ["ä", "日本", "3 hearts", "-", "nan", "a\nb", "\udcff", "x" * 10**5, "1" * 10**5 + "x"]
 )
 def test_any_words_will_do(words):
     assert 0 <= seed_of(words) <= MAX_SEED
@@ -39,7 +39,7 @@ def test_what_is_no_text_is_left_to_the_settings(value):
     assert seed_of(value) is value
 
 
-@pytest.mark.parametrize("text", ["", "  ", "1__2", "1.5", "-1e3", "9" * 5000])
+@pytest.mark.parametrize("text", ["", "  ", "1__2", "1.5", "-1e3", "9" * 5000, "a\ud800"])
 def test_what_is_neither_is_refused(text):
     with pytest.raises(UsageError, match="seed"):
         seed_of(text)

@@ -20,9 +20,9 @@ def a_recipe(
       image_size: of the model.
       bitdepth: of the model.
       config: its other settings.
-      **fields: see above.
+      **fields: see above; `tile` is that of `Recipe`.
     """
-    names = DrawingSettings.__dataclass_fields__
+    names = DrawingSettings.__dataclass_fields__.keys() - Recipe.__dataclass_fields__.keys()
     drawing = {"seed": 7, "scale": 12, **{k: fields.pop(k) for k in [*fields] if k in names}}
     return Recipe(
         **{

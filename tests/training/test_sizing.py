@@ -18,11 +18,11 @@ FREE = Freedom(frozenset({"d_model"}), frozenset(CHOSEN), unit=1, n_images=8)
 SECONDS = 600
 
 
-def settled(tick, freedom=FREE, **settings):
+def settled(tick, freedom=FREE, seconds=SECONDS, **settings):
     """Returns what is chosen where a step, and whatever else is measured, takes a tick."""
     clock = itertools.count(0.0, tick).__next__
     peers = Peers(StopRequest())
-    return settle(CONFIG, TrainingSettings(**settings), freedom, 20, SECONDS, peers, clock)
+    return settle(CONFIG, TrainingSettings(**settings), freedom, 20, seconds, peers, clock)
 
 
 def test_a_machine_slower_than_guessed_is_given_a_smaller_model():
@@ -62,4 +62,4 @@ def test_a_batch_that_memory_has_decided_is_not_measured_again(caplog):
 def test_where_not_even_the_smallest_fits_it_says_so(monkeypatch):
     monkeypatch.setattr(sizing, "memory_bytes", lambda: 1000)
     with pytest.raises(PixaceError, match="d_model=64 .* try a smaller model"):
-        settled(tick=1.0)
+        settled(tick=1.0, seconds=5)
