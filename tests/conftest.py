@@ -97,13 +97,14 @@ def train_tiny(
     name: str,
     model_type: str,
     positions: str | None = None,
+    scan: str | None = None,
     **settings,
 ):
     """Trains a tiny model for a few steps through the public API; returns its folder."""
     import pixace
 
     trainer = pixace.get_trainer(
-        name, weights_dir=weights_dir, model_type=model_type, positions=positions, **TINY
+        name, weights_dir=weights_dir, model_type=model_type, positions=positions, scan=scan, **TINY
     )
     trainer.train(
         **{

@@ -45,6 +45,7 @@ MODEL = {
     "positions": None,
     "alpha": "false",
     "fit": "squash",
+    "scan": "rows",
     "caption_length": None,
 }
 NEW_MODEL = {**MODEL, "model_type": "pointer"}

@@ -79,7 +79,7 @@ def bytes_needed(config: ModelConfig) -> int:
 
 def most_weights(config: ModelConfig) -> int:
     """Returns an upper bound of a model's number of weights, found without building it."""
-    width, inner, captions = config.d_model, config.d_ff, config.caption_length or 0
+    width, inner, captions = config.d_model, config.d_ff, config.prefix_length or 0
     besides = width * (config.n_pixels + captions + 1024) + _SMALL_PARTS  # places, words
     if config.kernel_size is None:
         of_block = 4 * width**2 + 2 * width * inner + 16 * width + inner

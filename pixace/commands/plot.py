@@ -74,6 +74,6 @@ def _receptive_field(name: str, weights_dir: str, settings: Mapping[str, Any], k
 
     model = open_model(locate(name, weights_dir, None), settings)
     pictures = model.config.pictures
-    pixel = pictures.n_pixels // 2 + pictures.width // 2
+    pixel = pictures.n_pixels // 2 + pictures.raster[1] // 2
     lengths = receptive_field_of(model, pixel)
     return plot_receptive_field(lengths, order_of(pictures), pixel, name, kind)

@@ -16,7 +16,7 @@ from pixace.tokens.order import PixelOrder
 from pixace.tokens.text import text_tokens
 
 # What is drawn by lot for each position of a stream, besides its picture.
-_MIRRORING, _ALTERNATIVE, _DROPPING, _ROLL_DOWN, _ROLL_RIGHT = range(5)
+_MIRRORING, _ALTERNATIVE, _DROPPING, _ROLL_DOWN, _ROLL_RIGHT, _ORDERING = range(6)
 
 
 class Batch(NamedTuple):
@@ -26,8 +26,9 @@ class Batch(NamedTuple):
       tokens: int32 (B, L).
       weights: of the tokens in the loss, float32 (B, L), from 0 for one that does not count; None
         lets all count alike.
-      captions: text tokens of each, int32 (B, P), see `tokens.text`; None for a model that knows no
-        words.
+      captions: text tokens of each, int32 (B, P), see `tokens.text`, behind which stands the number
+        of the order of its pixels where the model knows all of them; None for one that reads
+        neither.
     """
 
     tokens: np.ndarray
@@ -44,6 +45,7 @@ def training_batches(
     mirror: PixelOrder | None = None,
     captions: ShownCaptions | None = None,
     roll: PixelOrder | None = None,
+    orders: np.ndarray | None = None,
 ) -> Iterator[Batch]:
     """Yields batches for ever: every image once in each pass, each pass in a new order.
 
@@ -63,22 +65,22 @@ def training_batches(
         flipped. None for a model that knows no words.
       roll: the order of their pixels, to shift every picture, after that, by any number of rows and
         columns; what leaves it at a side comes in at the opposite one. None shifts none.
+      orders: int (K, L), see `tokens.order.all_orders`, for a model that learns them all, each
+        picture in one by lot; None leaves pixels in theirs.
 
     Yields:
       B pictures.
     """
     mirrored = None if mirror is None else mirror.mirrored()
+    n_orders = None if orders is None else len(orders)
+    choices = _choices(len(tokens), seed, mirror is not None, captions is not None, roll, n_orders)
     dataset = (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-        .map(
-            _choices(len(tokens), seed, mirror is not None, captions is not None, roll),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+        .map(choices, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
-    for rows, flips, shifts, *draws in dataset.as_numpy_iterator():
+    for rows, flips, shifts, numbers, *draws in dataset.as_numpy_iterator():
         pictures = tokens[rows].astype(np.int32)
         texts = None
         if captions is not None:
@@ -89,11 +91,34 @@ def training_batches(
             pictures[flips] = pictures[flips][:, mirrored]
         if roll is not None:
             pictures = roll.rolled(pictures, *shifts.T)
+        if orders is not None:
+            pictures, texts = _in_orders(pictures, texts, orders, numbers)
         yield Batch(pictures, captions=texts)
 
 
+def _in_orders(
+    pictures: np.ndarray, texts: np.ndarray | None, orders: np.ndarray, numbers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns pictures in orders of pixels, and what is read before them, which tells the orders.
+
+    Args:
+      pictures: int32 (B, L).
+      texts: int32 (B, P), if there are any.
+      orders: int (K, L).
+      numbers: which of them each picture has, int (B,).
+    """
+    told = numbers[:, None].astype(np.int32)
+    read = told if texts is None else np.concatenate([texts, told], axis=1)
+    return np.take_along_axis(pictures, orders[numbers], axis=1), read
+
+
 def _choices(
-    n_images: int, seed: int, has_mirror: bool, has_captions: bool, roll: PixelOrder | None
+    n_images: int,
+    seed: int,
+    has_mirror: bool,
+    has_captions: bool,
+    roll: PixelOrder | None,
+    n_orders: int | None,
 ) -> Callable[..., Any]:
     """Returns what makes of a position in the stream all that is drawn by lot for it.
 
@@ -103,6 +128,7 @@ def _choices(
       has_mirror: whether pictures are flipped.
       has_captions: whether captions are shown.
       roll: the order of the pixels of pictures that are shifted.
+      n_orders: of pixels, of which each picture has one; None for pictures that have the same.
     """
 
     def drawn(purpose: int, position: tf.Tensor, n_numbers: int | None = None) -> tf.Tensor:
@@ -121,9 +147,11 @@ def _choices(
         if roll is not None:
             down = drawn(_ROLL_DOWN, position, roll.height)
             shift = tf.stack([down, drawn(_ROLL_RIGHT, position, roll.width)])
+        number = () if n_orders is None else drawn(_ORDERING, position, n_orders)
         if not has_captions:
-            return row, flip, shift
-        return row, flip, shift, drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
+            return row, flip, shift, number
+        captions = drawn(_ALTERNATIVE, position), drawn(_DROPPING, position)
+        return row, flip, shift, number, *captions
 
     return choose
 

@@ -130,7 +130,7 @@ class Drawing:
         Args:
           more_columns: see `collage`.
         """
-        rows = token_rows([*self.columns, *more_columns], self.recipe.config.pictures)
+        rows = token_rows([*self.columns, *more_columns], self.recipe.pictures)
         colours = self.recipe.drawing.palette
         if colours is None:
             return rows
@@ -184,7 +184,7 @@ class Drawing:
         Args:
           n_more_columns: how many more the collage shows at the right of each row.
         """
-        symmetry = self.recipe.drawing.symmetry, self.recipe.config.pictures
+        symmetry = self.recipe.drawing.symmetry, self.recipe.pictures
         known, is_drawn = (f(self.kept, *symmetry) for f in (also_mirrored, drawn_pixels))
         swept = self._swept()
         n_drawn = [int(is_drawn[values.get("cut", 0) :].sum()) for values in swept]

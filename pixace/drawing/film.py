@@ -141,7 +141,7 @@ def frame_times(drawing: Drawing, n_more_columns: int = 0) -> list[int]:
 
 def _frames(drawing: Drawing, layout: Layout, times: list[int]) -> Iterator[Image.Image]:
     """Yields one picture with a palette for each time; all have the same palette."""
-    pictures = drawing.recipe.config.pictures
+    pictures = drawing.recipe.pictures
     # As small as it can be: one pixel of the collage for each pixel that was drawn.
     tiles = [[np.asarray(tile) for tile in row] for row in drawing.tile_pictures()]
     lines = layout.lines(tiles, np.zeros_like(tiles[0][0]))
@@ -199,7 +199,7 @@ def _first_times(drawing: Drawing, layout: Layout) -> np.ndarray:
 
     It is -1 for what is there from the start, and L for borders and for what a prompt was cut off.
     """
-    pictures = drawing.recipe.config.pictures
+    pictures = drawing.recipe.pictures
     length, order = pictures.n_pixels, order_of(pictures)
     place = np.arange(length)
     kept, rows = drawing.kept, []

@@ -18,7 +18,11 @@ import numpy as np
 
 from pixace.backend.types import Array
 from pixace.settings.drawing import BY_CAPTION, DrawingSettings
+from pixace.settings.model import ModelConfig
+from pixace.settings.pictures import ANY
+from pixace.settings.scans import drawn_pictures
 from pixace.settings.text_prompts import TextPrompt
+from pixace.tokens.order import SCAN_NUMBERS
 from pixace.tokens.text import text_tokens
 
 
@@ -116,13 +120,17 @@ class Words:
 
     Args:
       settings: of the drawing.
-      caption_length: P, tokens of a caption.
+      caption_length: P, tokens of a caption; 0 where the model knows no words.
+      order: the number of the order of pixels, see `tokens.order.all_orders`, which is told behind
+        each caption, also where it says nothing; None for a model that has one order.
 
     Attributes:
       n_rows: R, the most rows of the model that any picture needs.
     """
 
-    def __init__(self, settings: DrawingSettings, caption_length: int) -> None:
+    def __init__(
+        self, settings: DrawingSettings, caption_length: int, order: int | None = None
+    ) -> None:
         by_caption = settings.best_of_by == BY_CAPTION and settings.best_of > 1
         texts = settings.text_prompts or ((),)
         read = [
@@ -134,12 +142,15 @@ class Words:
         self.n_rows = max(len(rows.texts) for rows in read)
         self._judges = np.array([rows.judge for rows in read])
         # A picture that needs fewer rows than another one has some of which nothing comes.
-        self._captions = np.zeros((len(read), self.n_rows, caption_length), np.int32)
+        n_told = caption_length if order is None else caption_length + 1
+        self._captions = np.zeros((len(read), self.n_rows, n_told), np.int32)
+        if order is not None:
+            self._captions[..., -1] = order
         self._weights = np.zeros((len(read), self.n_rows), np.float32)
         self._merits = np.zeros((len(read), self.n_rows)) if by_caption else None
         for number, rows in enumerate(read):
             own = (number, slice(len(rows.texts)))
-            self._captions[own] = text_tokens(rows.texts, caption_length)
+            self._captions[own][:, :caption_length] = text_tokens(rows.texts, caption_length)
             self._weights[own] = rows.weights
             if self._merits is not None:
                 self._merits[own] = rows.merits
@@ -156,3 +167,16 @@ class Words:
         guide = Guide(self._captions[kinds], self._weights[kinds])
         merits = None if self._merits is None else self._merits[kinds]
         return Said(guide, self._judges[kinds], merits)
+
+
+def words_of(settings: DrawingSettings, config: ModelConfig) -> Words | None:
+    """Returns what a drawing says to a model; None where it reads nothing but pixels.
+
+    Args:
+      settings: of the drawing.
+      config: the model's settings.
+    """
+    if config.prefix_length is None:
+        return None
+    order = SCAN_NUMBERS[drawn_pictures(config, settings).scan] if config.scan == ANY else None
+    return Words(settings, config.caption_length or 0, order)

@@ -13,6 +13,7 @@ from pixace.drawing.drawn import Drawing
 from pixace.drawing.layout import Layout
 from pixace.pictures.folder import ImagePath
 from pixace.tokens.codec import codec_of
+from pixace.tokens.order import order_of
 from pixace.wording import shown
 
 _CHUNK_BYTES = 1 << 25  # of training images' pixels compared at a time
@@ -78,10 +79,12 @@ def find_nearest(drawing: Drawing, images: ImageSet) -> Nearest:
       images: the training images, as the drawing's model knows them; see `load_images`.
     """
     config = drawing.recipe.config
+    own, other = order_of(config.pictures), order_of(drawing.recipe.pictures)
+    kept = own.sequence(other.picture(drawing.kept))
     # Where the whole prompt was kept, nothing was drawn: then all of it is compared.
-    compared = np.flatnonzero(drawing.kept.all() | ~drawing.kept)
+    compared = np.flatnonzero(kept.all() | ~kept)
     palette = codec_of(config.pictures).colours().astype(float)
-    drawn = np.stack(drawing.tokens, axis=1)  # (N, C, L)
+    drawn = own.sequence(other.picture(np.stack(drawing.tokens, axis=1)))  # (N, C, L)
     sample = spread_rows(np.arange(len(images.tokens)), min(_SAMPLE, len(images.tokens)))
     wanted = np.concatenate([drawn.reshape(-1, config.n_pixels), images.tokens[sample]])
     itself = np.concatenate([np.full(drawn.shape[0] * drawn.shape[1], -1), sample])
@@ -89,7 +92,7 @@ def find_nearest(drawing: Drawing, images: ImageSet) -> Nearest:
     n_drawn = len(wanted) - len(sample)
     found = numbers[:n_drawn].reshape(drawn.shape[:2])
     return Nearest(
-        columns=[images.tokens[column] for column in found.T],
+        columns=[other.sequence(own.picture(images.tokens[column])) for column in found.T],
         paths=[[images.paths[number] for number in row] for row in found.tolist()],
         distances=distances[:n_drawn].reshape(found.shape),
         first_column=len(drawing.columns) - len(drawing.tokens),

@@ -70,7 +70,7 @@ def open_overlay(source: PictureSource, pictures: PictureSettings) -> Overlay:
     """
     source = local_picture("overlay", source)
     if isinstance(source, Painted):
-        numbers = source.numbers(pictures.n_pixels, codec_of(pictures).n_tokens)
+        numbers = source.sequence(pictures, codec_of(pictures).n_tokens)
         return Overlay(source, numbers, numbers != PAD_ID)
     of_alpha = dataclasses.replace(pictures, alpha=True)
     if isinstance(source, Image.Image):

@@ -10,6 +10,8 @@ import zlib
 import numpy as np
 
 from pixace.errors import UsageError
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.order import order_of
 
 _MAX_TEXT = 60_000  # of a recipe's 64,000 characters
 _NUMBER = np.dtype("<u4")
@@ -17,7 +19,7 @@ _NUMBER = np.dtype("<u4")
 
 @dataclasses.dataclass(frozen=True)
 class Painted:
-    """A number for each pixel: its token, or whether a mask draws it.
+    """A number for each pixel in reading order: its token, or whether a mask draws it.
 
     Attributes:
       painted: these numbers, packed; what is wrong with them shows when they are unpacked.
@@ -36,7 +38,7 @@ class Painted:
 
     @classmethod
     def of(cls, numbers: np.ndarray) -> Painted:
-        """Packs numbers of 0 or more, integers or bool (L,).
+        """Packs numbers of 0 or more, integers or bool, of L pixels in reading order.
 
         Raises:
           UsageError: they are too many.
@@ -44,8 +46,13 @@ class Painted:
         packed = zlib.compress(numbers.astype(_NUMBER).tobytes(), 9)
         return cls(base64.b64encode(packed).decode("ascii"))
 
+    def sequence(self, pictures: PictureSettings, n_kinds: int) -> np.ndarray:
+        """Unpacks the numbers as int32 (L,), in the order of a model's pixels; see `numbers`."""
+        numbers = self.numbers(pictures.n_pixels, n_kinds)
+        return order_of(pictures).sequence(numbers.reshape(pictures.shape))
+
     def numbers(self, n_pixels: int, n_kinds: int) -> np.ndarray:
-        """Unpacks the numbers, which may be a stranger's, as int32 (L,).
+        """Unpacks the numbers, which may be a stranger's, as int32 (L,) in reading order.
 
         Args:
           n_pixels: L.

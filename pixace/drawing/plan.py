@@ -32,6 +32,7 @@ from pixace.pictures.writing import refuse_to_replace_images
 from pixace.settings.drawing import NEEDS_WORDS, DrawingSettings
 from pixace.settings.model import resolve_config
 from pixace.settings.reading import ONE_EACH, ReadingSettings
+from pixace.settings.scans import drawn_pictures
 from pixace.settings.sweep import Sweep, without_swept
 from pixace.system.results import FileName, refuse_to_replace
 from pixace.tokens.palette_names import palette_file, with_palette
@@ -94,7 +95,7 @@ def plan_of(request: DrawRequest) -> Plan:
     replaced = _replaced(request)
     refuse_to_replace(replaced, _inputs(request, sources, used, weights))
     refuse_to_replace_images(replaced, {"nearest": request.nearest})
-    pictures = dataclasses.replace(config.pictures, unscale=drawing.unscale)
+    pictures = dataclasses.replace(drawn_pictures(config, drawing), unscale=drawing.unscale)
     mask = None if "mask" not in used else open_mask(used["mask"], pictures)
     canvas = open_canvas(used.get("init"), used.get("overlay"), pictures)
     drawing, canvas = followed(drawing, canvas)

@@ -18,7 +18,7 @@ from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
 from pixace.drawing.canvas import EMPTY, Canvas, followed, open_canvas
 from pixace.drawing.drawn import Drawing
-from pixace.drawing.guidance import Words
+from pixace.drawing.guidance import words_of
 from pixace.drawing.known_words import check_known
 from pixace.drawing.layout import is_grid_usual
 from pixace.drawing.meanings import check_quality, with_meanings
@@ -47,6 +47,7 @@ from pixace.models.stored import StoredModel
 from pixace.settings.checks import MAX_SEED
 from pixace.settings.drawing import NONE, DrawingSettings
 from pixace.settings.model import ModelConfig
+from pixace.settings.scans import drawn_pictures
 from pixace.settings.training import DEFAULT_WEIGHTS_DIR
 from pixace.system.files import file_sha256
 
@@ -127,7 +128,7 @@ class Predictor:
             scale=scale,
         )
         sources = listed(prompts)
-        pictures = dataclasses.replace(self.config.pictures, unscale=named.unscale)
+        pictures = dataclasses.replace(drawn_pictures(self.config, named), unscale=named.unscale)
         where = None if mask is None else open_mask(mask, pictures)
         canvas = open_canvas(init, overlay, pictures)
         kept = kept_of_prompts(named, pictures, len(sources), where, canvas.overlay)
@@ -208,7 +209,8 @@ class Predictor:
         check_known(settings, self.config, self._stored.words)
         settings, canvas = followed(settings, canvas)
         overlay = canvas.overlay
-        wanted = kept_of_prompts(settings, self.config.pictures, len(prompts), mask, overlay)
+        ordered = drawn_pictures(self.config, settings)
+        wanted = kept_of_prompts(settings, ordered, len(prompts), mask, overlay)
         kept = kept_of_all(prompts, self.config.n_pixels)
         if prompts and (kept != wanted).any():  # the recipe would say something else
             raise UsageError("prompts keep other pixels than the settings, or the mask, say")
@@ -225,7 +227,7 @@ class Predictor:
         whole = [prompt.tokens for prompt in laid]
         known = known_pixels(whole, wanted, settings.n_rows(len(prompts)))
         names = [prompt.name for prompt in laid]
-        known = with_mirrored(known, settings.symmetry, self.config.pictures, names)
+        known = with_mirrored(known, settings.symmetry, ordered, names)
         steps = frame_steps(self._steps, settings, known, whole, canvas, tile)
         for step in each_computing(steps):
             pictures.add(step)
@@ -253,13 +255,12 @@ class Predictor:
           pull: what pulls every picture.
         """
         n_columns, kept = len(settings.columns), known[0] != FREE
+        pictures = drawn_pictures(self.config, settings)
         if kept.all():
             whole = (known, n_columns) if tile is None else (known[tile[0] :][:1], 1)
             yield whole_prompts(*whole)
             return
-        words = None
-        if self.config.caption_length is not None:
-            words = Words(settings, self.config.caption_length)
+        words = words_of(settings, self.config)
         rows_each = 1 if words is None else words.n_rows
         n_particles = settings.particles or (_PARTICLES if has_islands(kept) else 1)
         n_pictures = len(known) * n_columns * settings.best_of
@@ -270,10 +271,10 @@ class Predictor:
         )
         copied = None
         if settings.symmetry != NONE:
-            copied = copied_places(kept, settings.symmetry, self.config.pictures)
+            copied = copied_places(kept, settings.symmetry, pictures)
         steps = drawing_steps(sampler, settings, known, tile, words, copied, pull)
         if settings.seamless_axes and settings.best_of > 1:
-            steps = self._seam_judge.judged(steps, settings, words, len(known), tile)
+            steps = self._seam_judge.judged(steps, settings, pictures, words, len(known), tile)
         yield from steps
 
     @functools.cached_property

@@ -75,7 +75,7 @@ def open_prompts(
     """
     sources = [local_prompt("prompts", source) for source in sources]
     tokens = (
-        source.numbers(pictures.n_pixels, codec_of(pictures).n_tokens)
+        source.sequence(pictures, codec_of(pictures).n_tokens)
         if isinstance(source, Painted)
         else tokens_of(source, pictures, allow_private_urls=allow_private_urls)
         for source in sources

@@ -25,6 +25,8 @@ from pixace.pictures.metadata import look_inside, text_inside
 from pixace.settings.checks import require_choice, require_int
 from pixace.settings.drawing import DrawingSettings
 from pixace.settings.model import ModelConfig
+from pixace.settings.pictures import PictureSettings
+from pixace.settings.scans import drawn_pictures
 from pixace.system.files import file_sha256
 from pixace.tokens.codec import codec_of
 from pixace.wording import shown
@@ -125,6 +127,11 @@ class Recipe:
                 raise UsageError("tile must be a row and a column")
             require_int("tile", self.tile[0], 0, self.layout.n_rows - 1)
             require_int("tile", self.tile[1], 0, self.layout.n_columns - 1)
+
+    @property
+    def pictures(self) -> PictureSettings:
+        """What the pictures are, and in which order their pixels come."""
+        return drawn_pictures(self.config, self.drawing)
 
     @property
     def layout(self) -> Layout:

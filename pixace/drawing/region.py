@@ -49,8 +49,7 @@ def open_mask(source: PictureSource, pictures: PictureSettings) -> Mask:
     """
     source = local_picture("mask", source)
     if isinstance(source, Painted):
-        is_drawn = source.numbers(pictures.n_pixels, 2) > 0
-        return Mask(source, order_of(pictures).picture(is_drawn))
+        return Mask(source, source.numbers(pictures.n_pixels, 2).reshape(pictures.shape) > 0)
     if isinstance(source, Image.Image):
         is_drawn = _is_white(source, pictures)
     else:

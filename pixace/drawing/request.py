@@ -22,6 +22,7 @@ from pixace.drawing.draw_request import DrawRequest, with_local_paths
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.live import LiveView
 from pixace.drawing.plan import Plan, plan_of, weights_of
+from pixace.settings.scans import drawn_pictures
 
 if TYPE_CHECKING:
     from pixace.drawing.nearest import Nearest
@@ -141,7 +142,8 @@ def _drawn(
         return finished(steps, progress)
     first_row = 0 if plan.tile is None else plan.tile[0]
     kept = plan.canvas.laid_over(plan.prompts)
-    view = LiveView(predictor.config.pictures, kept, plan.drawing.palette, first_row)
+    pictures = drawn_pictures(predictor.config, plan.drawing)
+    view = LiveView(pictures, kept, plan.drawing.palette, first_row)
 
     def show(step: DrawingStep) -> None:
         view.add(step)

@@ -24,7 +24,7 @@ from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.drawing.particles import FREE, Given, Known, known_next, weighed
 from pixace.drawing.pull import Pull
-from pixace.models.conditioning import caption_length_of, no_captions, read_captions
+from pixace.models.conditioning import caption_length_of, no_captions, padded, read_captions
 from pixace.models.layers.block_matrices import decoding_weights
 from pixace.models.layers.cached_attention import caches_in
 from pixace.models.memory import in_place_of, resized
@@ -206,8 +206,10 @@ class Sampler:
         done, room = tokens.shape[1], self._cache_lengths[0]
         memory = jax.tree.map(jnp.copy, self._empty_memory)
         if self._caption_length is not None:
-            shape = len(tokens), self._caption_length
-            captions = no_captions(*shape) if guide is None else guide.captions.reshape(shape)
+            length, n_rows = self._caption_length, len(tokens)
+            captions = no_captions(n_rows, length)
+            if guide is not None:
+                captions = padded(jnp.asarray(guide.captions.reshape(n_rows, -1)), length)
             memory = self._tell(self._weights, memory, captions)
         if done:
             room = self._room_for(done)

@@ -19,7 +19,8 @@ from pixace.drawing.stream import DrawingStep
 from pixace.insight.likelihood import Scorer
 from pixace.models.stored import StoredModel
 from pixace.settings.drawing import DrawingSettings
-from pixace.tokens.order import order_of
+from pixace.settings.pictures import PictureSettings
+from pixace.tokens.order import PixelOrder
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,9 @@ class SeamJudge:
                 "this model was not trained with --roll, and knows little of what meets at the "
                 "sides of pictures: tiles may have seams"
             )
-        self._order = order_of(stored.config.pictures)
+        # Pictures are seen as lines of pixels, whatever sides these come from: what comes behind a
+        # seam, and what has neighbours to be told by, is the same in each order then.
+        self._lines = PixelOrder(*stored.config.pictures.raster)
         self._model = stored.build("eval", batch_size=1)
         self._scorer = Scorer(self._model)
 
@@ -47,6 +50,7 @@ class SeamJudge:
         self,
         steps: Iterator[DrawingStep],
         settings: DrawingSettings,
+        pictures: PictureSettings,
         words: Words | None,
         n_rows: int,
         tile: tuple[int, int] | None,
@@ -56,11 +60,13 @@ class SeamJudge:
         Args:
           steps: of `drawing_steps`.
           settings: how they are drawn.
+          pictures: what they are to the model meanwhile.
           words: see `drawing_steps`.
           n_rows: of results.
           tile: see `drawing_steps`.
         """
-        n_pixels = self._order.height * self._order.width
+        n_pixels = self._lines.height * self._lines.width
+        axes = [1 - axis if pictures.is_turned else axis for axis in settings.seamless_axes]
         for step in steps:
             if step.tokens.shape[1] == n_pixels:
                 captions = None
@@ -68,7 +74,7 @@ class SeamJudge:
                     rows, columns = (step.places[:, :2] + (tile or (0, 0))).T
                     said = words.said(rows, columns, n_rows)
                     captions = said.guide.captions[np.arange(len(rows)), said.judges]
-                merits = self.merits(step.tokens, settings.seamless_axes, captions)
+                merits = self.merits(step.tokens, axes, captions)
                 step = dataclasses.replace(step, merit=merits)
             yield step
 
@@ -78,15 +84,15 @@ class SeamJudge:
         """Returns by how much seams are less surprising than the rest of a picture, float64 (B,).
 
         Both are the mean of -ln p in nats per pixel, when pictures are rolled by half. The seam are
-        the first pixels behind it; the rest is without the first row and column, which have no
-        neighbours to be told by.
+        the first pixels behind it; the rest is without the first line and the first pixel of each,
+        which have no neighbours to be told by.
 
         Args:
           tokens: int32 (B, L), whole pictures.
-          axes: along which they are to be seamless: 0 for the rows, 1 for the columns.
+          axes: along which they are to be seamless: 0 from line to line, 1 along them.
           captions: text tokens of each, int32 (B, P); None for a model that knows no words.
         """
-        shape = self._order.height, self._order.width
+        shape = self._lines.height, self._lines.width
         seam, rest = np.zeros((2, *shape), bool)
         rest[1:, 1:] = True
         shifts = []
@@ -94,13 +100,13 @@ class SeamJudge:
             shifts.append(np.full(len(tokens), size // 2 if axis in axes else 0))
             if axis in axes:
                 seam[(slice(None),) * axis + (size // 2,)] = True
-        rolled = self._order.rolled(tokens, *shifts)
+        rolled = self._lines.rolled(tokens, *shifts)
         n_rows = max(_PER_PASS, len(tokens))
         rolled = np.resize(rolled, (n_rows, rolled.shape[1]))
         if captions is not None:
             captions = np.resize(captions, (n_rows, captions.shape[1]))
         of_passes = self._scorer.pixel_nats(self._model.weights, rolled, _PER_PASS, captions)
-        nats = self._order.picture(np.concatenate([*of_passes])[: len(tokens)])
+        nats = self._lines.picture(np.concatenate([*of_passes])[: len(tokens)])
         return _mean(nats, rest & ~seam) - _mean(nats, seam & rest)
 
 

@@ -50,7 +50,7 @@ def open_sketch(source: PictureSource, pictures: PictureSettings) -> Sketch:
     """
     source, colours = local_picture("init", source), codec_of(pictures).colours()
     if isinstance(source, Painted):
-        return Sketch(source, colours[source.numbers(pictures.n_pixels, len(colours))], colours)
+        return Sketch(source, colours[source.sequence(pictures, len(colours))], colours)
     channels = np.moveaxis(pixels_of(source, pictures), -1, 0)
     pixels = np.ascontiguousarray(order_of(pictures).sequence(channels).T)
     return Sketch(used_as(source, pixels), pixels, colours)

@@ -23,7 +23,7 @@ def see_a_grid(model: Layer, config: ModelConfig) -> None:
     """Puts rows and columns in the place of the positions in the sequence."""
 
     def like(layer: Layer) -> GridPositions:
-        return GridPositions(config.pictures.shape, config.d_model, *dropout_and_mode(layer))
+        return GridPositions(config.pictures.raster, config.d_model, *dropout_and_mode(layer))
 
     replace_sublayers(model, trax.layers.attention.PositionalEncoding, like)
 
@@ -70,12 +70,12 @@ def after_caption(layers: Sequence[Layer], config: ModelConfig, mode: Mode) -> S
     Returns:
       The same layers, or one that also takes captions.
     """
-    if config.caption_length is None:
+    if config.prefix_length is None:
         return layers
     # Training may keep no more than the inputs of these, too.
     layers = [Block(*layer.sublayers) if is_residual(layer) else layer for layer in layers]
-    words = CaptionVectors(N_TEXT_TOKENS, config.caption_length, config.d_model)
-    return [AfterCaption(words, trax.layers.Serial(*layers), config.caption_length, mode)]
+    words = CaptionVectors(N_TEXT_TOKENS, config.prefix_length, config.d_model)
+    return [AfterCaption(words, trax.layers.Serial(*layers), config.prefix_length, mode)]
 
 
 def reformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:

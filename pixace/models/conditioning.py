@@ -1,7 +1,8 @@
 """Models that know words: what they read, and what they are told before they draw.
 
-A model whose settings have a `caption_length` P reads tokens and captions in modes train and eval.
-In mode predict it reads tokens alone, after `read_captions`.
+A model whose settings have a `prefix_length` P reads tokens and captions in modes train and eval.
+In mode predict it reads tokens alone, after `read_captions`. One that knows all orders of pixels
+reads which it is behind the caption; where nothing stands there but a pad, it is row by row.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def model_input(model: Layer, tokens: Array, captions: Array | None = None) -> A
     Args:
       model: see `caption_length_of`.
       tokens: int32 (B, T).
-      captions: int32 (B, P); None is a picture without words, all pads.
+      captions: int32 (B, P), or fewer that are followed by pads; None is a picture without words,
+        all pads.
 
     Raises:
       ValueError: there are captions for a model that knows no words.
@@ -35,7 +37,17 @@ def model_input(model: Layer, tokens: Array, captions: Array | None = None) -> A
         if captions is not None:
             raise ValueError("captions for a model that knows no words")
         return tokens
-    return tokens, no_captions(len(tokens), length) if captions is None else captions
+    if captions is None:
+        return tokens, no_captions(len(tokens), length)
+    return tokens, padded(captions, length)
+
+
+def padded(captions: Array, length: int) -> Array:
+    """Returns captions, int32 (B, T), with as many pads behind them as make them (B, length)."""
+    n_pads = length - captions.shape[1]
+    if n_pads < 1:
+        return captions
+    return jnp.pad(captions, ((0, 0), (0, n_pads)), constant_values=TEXT_PAD_ID)
 
 
 def no_captions(n_pictures: int, length: int) -> Array:

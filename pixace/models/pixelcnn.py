@@ -47,7 +47,7 @@ def gated_pixelcnn(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
         trax.layers.Relu(),
         Dense(config.d_ff),
         trax.layers.Relu(),
-        edge=config.pictures.width,
+        edge=config.pictures.raster[1],
         mode=mode,
     )
     biases = 2 * config.n_layers, 2 * config.d_model
@@ -59,7 +59,7 @@ def gated_pixelcnn(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
 
 def _gated_block(config: ModelConfig, mode: Mode, dropout: float, *, is_first: bool) -> Layer:
     """Maps (vertical, horizontal, skipped) to the same; the first block, pixels to these three."""
-    width, edge, n_columns = config.d_model, config.pictures.width, config.kernel_size
+    width, edge, n_columns = config.d_model, config.pictures.raster[1], config.kernel_size
     mask: Mask = "A" if is_first else "B"
     n_rows = n_columns // 2 + (not is_first)  # those above, and from the second block on its own
     look_up = VerticalConvolution(2 * width, (n_rows, n_columns), mask, mode)
@@ -101,7 +101,7 @@ def residual_pixelcnn(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
     A masked convolution of 7 x 7, then `n_layers` blocks of `d_model` channels and half as many
     inside them, then a layer of width `d_ff`.
     """
-    edge = config.pictures.width
+    edge = config.pictures.raster[1]
     look = MaskedConvolution(config.d_model, (_FIRST_EDGE // 2 + 1, _FIRST_EDGE), "A", edge, mode)
     body = Raster(
         trax.layers.Embedding(codec_of(config.pictures).n_tokens, config.d_model),
@@ -131,7 +131,7 @@ def _residual_block(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
             trax.layers.Relu(),
             Dense(half),
             trax.layers.Relu(),
-            MaskedConvolution(half, shape, "B", config.pictures.width, mode),
+            MaskedConvolution(half, shape, "B", config.pictures.raster[1], mode),
             *_bias(config, mode),
             trax.layers.Relu(),
             Dropout(rate=dropout, mode=mode),

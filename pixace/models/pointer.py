@@ -39,7 +39,7 @@ Add, Branch, Dense, Select, Serial = (
 
 def pointer_transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
     """Builds the model; see `models.build_model`."""
-    shape, codec = config.pictures.shape, codec_of(config.pictures)
+    shape, codec = config.pictures.raster, codec_of(config.pictures)
     shift, embedding, dropped, _, *blocks, norm, _ = transformer_layers(config, mode, dropout)
     if _comes_apart(codec):
         embedding = FactoredEmbedding(codec.factors(), config.d_model, _COLOUR_SCALE)
@@ -60,7 +60,7 @@ def pointer_transformer(config: ModelConfig, mode: Mode, dropout: float) -> Laye
 
 def _captions_up(config: ModelConfig, mode: Mode) -> list[Layer]:
     """Returns what brings captions, where there are any, beside the features of pixels."""
-    if config.caption_length is None:
+    if config.prefix_length is None:
         return []
     # From features, the tokens before, and captions; there are none in mode predict.
     return [Select([0] if mode == "predict" else [0, 2, 1])]

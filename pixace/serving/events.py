@@ -32,6 +32,7 @@ from pixace.serving.models import Models
 from pixace.serving.orders import Order
 from pixace.serving.turns import Turn, Turns
 from pixace.settings.pictures import PictureSettings
+from pixace.settings.scans import drawn_pictures
 from pixace.tokens.codec import codec_of
 from pixace.tokens.order import order_of
 
@@ -81,7 +82,7 @@ class Studio:
         """Draws, in its turn."""
         yield {"opening": order.model}
         predictor = self.models.predictor(order.model)
-        pictures = predictor.config.pictures
+        pictures = drawn_pictures(predictor.config, order.settings)
         mask = None if order.mask is None else open_mask(order.mask, pictures)
         sources = [] if order.prompt is None else [order.prompt]
         kept = kept_of_prompts(order.settings, pictures, len(sources), mask)
@@ -105,7 +106,7 @@ class Studio:
         self.drawings[name] = drawing
         while len(self.drawings) > _MOST_KEPT:
             self.drawings.popitem(last=False)
-        pictures = drawing.recipe.config.pictures
+        pictures = drawing.recipe.pictures
         nats = -drawing.log_probs.reshape(-1, pictures.n_pixels)
         tiles = [
             {

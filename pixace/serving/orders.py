@@ -141,9 +141,8 @@ def _painted(
         return None, None
     # What is not kept may be any colour, also none of the model's.
     pixels = np.where(mask[:, None], pixels[mask.argmin()], pixels)
-    is_drawn = order_of(pictures).sequence(mask.reshape(pictures.shape))
-    tokens = np.where(is_drawn, PAD_ID, _tokens(pixels, pictures))
-    return Painted.of(tokens), Painted.of(is_drawn)
+    tokens = np.where(mask, PAD_ID, _tokens(pixels, pictures))
+    return Painted.of(tokens), Painted.of(mask)
 
 
 def _sketch(sent: Any, pictures: PictureSettings) -> Painted | None:
@@ -158,11 +157,12 @@ def _sketch(sent: Any, pictures: PictureSettings) -> Painted | None:
 
 
 def _tokens(pixels: np.ndarray, pictures: PictureSettings) -> np.ndarray:
-    """Returns the tokens of a painting, uint8 RGBA (L, 4) in reading order, as int32 (L,)."""
+    """Returns the tokens of a painting, uint8 RGBA (L, 4), as int32 (L,), in reading order too."""
     whole = pixels[:, : pictures.n_channels].reshape(*pictures.shape, -1)
     painting = Image.fromarray(np.ascontiguousarray(whole))
     painting.info[RECIPE_KEY] = ""  # it has the model's own colours, which come back exactly
-    return tokens_of_each([painting], pictures)[0]
+    (tokens,) = tokens_of_each([painting], pictures)
+    return order_of(pictures).picture(tokens).ravel()
 
 
 def _pixels(name: str, value: Any, n_pixels: int | None = None) -> np.ndarray:

@@ -30,10 +30,13 @@ from pixace.settings.model_types import (
     types_with,
 )
 from pixace.settings.pictures import (
+    ANY,
     BACKGROUND,
     FIT,
     FITS,
     IMAGE_SIZE,
+    ROWS,
+    SCANS,
     PictureSettings,
     as_image_size,
     size_of,
@@ -133,6 +136,13 @@ class ModelConfig:
         "part in the middle; pad them with the background.",
         choices=FITS,
     )
+    scan: str = setting(
+        ROWS,
+        "In which order a model learns and draws pixels: by rows from the top left; by columns "
+        "from there; reversed, row by row from the bottom right; or any of eight orders, "
+        "which the model is told, so that any side of a prompt may come first.",
+        choices=(*SCANS, ANY),
+    )
     caption_length: int | None = setting(
         None,
         "Bytes of a caption that the model reads; longer ones are cut at a word.",
@@ -156,6 +166,9 @@ class ModelConfig:
         check_colour(self.background)
         if self.kernel_size is not None and self.kernel_size % 2 == 0:
             raise UsageError(f"kernel_size must be odd, not {self.kernel_size}")
+        if self.scan == ANY and self.n_heads is None:
+            known = ", ".join(types_with("n_heads"))
+            raise UsageError(f"a {self.model_type} has one scan; scan=any is of models of {known}")
         if self.n_heads is None and self.d_model % 2:
             raise UsageError(f"d_model must be even, not {self.d_model}")
         if self.n_heads is not None and (self.d_model % self.n_heads or self.d_model % 2):
@@ -168,8 +181,21 @@ class ModelConfig:
     def pictures(self) -> PictureSettings:
         """Shape and colours of the pictures that the model knows."""
         return PictureSettings.of(
-            self.image_size, self.bitdepth, self.background, self.colours, self.alpha, self.fit
+            self.image_size,
+            self.bitdepth,
+            self.background,
+            self.colours,
+            self.alpha,
+            self.fit,
+            ROWS if self.scan == ANY else self.scan,
         )
+
+    @property
+    def prefix_length(self) -> int | None:
+        """Tokens that the model reads before pixels: a caption, and one that tells their order."""
+        if self.scan != ANY:
+            return self.caption_length
+        return (self.caption_length or 0) + 1
 
     @property
     def n_pixels(self) -> int:

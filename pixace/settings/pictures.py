@@ -14,6 +14,10 @@ from pixace.wording import quoted
 
 MAX_EDGE = 256  # pixels
 SQUASH, CROP, PAD = FITS = ("squash", "crop", "pad")
+# In which order pixels come: see `tokens.order`.
+ROWS, COLUMNS, REVERSED = SCANS = ("rows", "columns", "reversed")
+COLUMNS_REVERSED = "columns-reversed"
+ANY = "any"  # of them, and of those that begin at another corner: a model is told which
 # What stands for what a user does not name.
 IMAGE_SIZE, BACKGROUND, FIT = 32, "black", SQUASH
 
@@ -86,6 +90,7 @@ class PictureSettings:
       background: colour that shows through transparent pixels, as Pillow spells colours.
       alpha: whether pixels can be transparent, too; then nothing shows through them.
       fit: how pictures of other shapes become of this one, one of `FITS`.
+      scan: in which order its pixels come, one of `SCANS`, or columns from the bottom right.
       unscale: whether what is this shape made larger by whole blocks is taken back exactly. That is
         of the pictures at hand, not of the model.
 
@@ -100,6 +105,7 @@ class PictureSettings:
     alpha: bool = False
     fit: str = FIT
     unscale: bool = False
+    scan: str = ROWS
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
@@ -110,6 +116,7 @@ class PictureSettings:
         check_colour(self.background)
         require_bool("alpha", self.alpha)
         require_choice("fit", self.fit, FITS)
+        require_choice("scan", self.scan, (*SCANS, COLUMNS_REVERSED))
 
     @classmethod
     def of(
@@ -120,6 +127,7 @@ class PictureSettings:
         colours: str | None = None,
         alpha: bool = False,
         fit: str = FIT,
+        scan: str = ROWS,
     ) -> PictureSettings:
         """Returns what the user's words for it mean.
 
@@ -130,13 +138,14 @@ class PictureSettings:
           colours: the codec, as it spells itself; None is that of `bitdepth`.
           alpha: whether pixels can be transparent, too.
           fit: see the attribute.
+          scan: see the attribute.
 
         Raises:
           UsageError: a value of the wrong type or out of range, or two that name different colours.
         """
         width, height = size_of(image_size)
         named = named_colours(bitdepth, colours) or hsv(BITDEPTH)
-        return cls(height, width, named, background, alpha, fit)
+        return cls(height, width, named, background, alpha, fit, scan=scan)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns them in the user's words where these say it all, as plain JSON values."""
@@ -150,12 +159,23 @@ class PictureSettings:
             **({"alpha": True} if self.alpha else {}),
             **({} if self.fit == FIT else {"fit": self.fit}),
             **({"unscale": True} if self.unscale else {}),
+            **({} if self.scan == ROWS else {"scan": self.scan}),
         }
 
     @property
     def shape(self) -> tuple[int, int]:
         """H and W, as NumPy counts them."""
         return self.height, self.width
+
+    @property
+    def raster(self) -> tuple[int, int]:
+        """How many lines its pixels come in, and how many pixels each of them has."""
+        return (self.width, self.height) if self.is_turned else (self.height, self.width)
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether these lines are columns."""
+        return self.scan in (COLUMNS, COLUMNS_REVERSED)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -6,7 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from pixace.settings.pictures import PictureSettings
+from pixace.settings.pictures import COLUMNS, COLUMNS_REVERSED, REVERSED, ROWS, PictureSettings
+
+# Among those of `all_orders`.
+SCAN_NUMBERS = {ROWS: 0, REVERSED: 3, COLUMNS: 4, COLUMNS_REVERSED: 7}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,5 +62,28 @@ class PixelOrder:
 
 
 def order_of(pictures: PictureSettings) -> PixelOrder:
-    """Returns the order that settings name: so far, that of reading."""
-    return PixelOrder(pictures.height, pictures.width)
+    """Returns the order that settings name."""
+    number = SCAN_NUMBERS[pictures.scan]
+    permutation = _permutation(pictures.shape, number) if number else None
+    return PixelOrder(pictures.height, pictures.width, permutation)
+
+
+def all_orders(shape: tuple[int, int]) -> np.ndarray:
+    """Returns all orders of the pixels of a picture of this height and width, by their numbers.
+
+    Returns:
+      int (K, L): which pixel, counted in reading order, stands at each place. K is 8; or 4 where
+      columns and rows are not equally long.
+    """
+    n_orders = 8 if shape[0] == shape[1] else 4
+    return np.stack([_permutation(shape, number) for number in range(n_orders)])
+
+
+def _permutation(shape: tuple[int, int], number: int) -> np.ndarray:
+    """Returns an order, int (L,): rows or columns, from the right or not, from below or not."""
+    places = np.arange(shape[0] * shape[1]).reshape(shape)
+    if number & 1:
+        places = places[:, ::-1]
+    if number & 2:
+        places = places[::-1]
+    return (places.T if number & 4 else places).ravel()

@@ -126,8 +126,8 @@ class TrainingStep:
           The state after the step, and the loss before it: -ln p per pixel, the weighted mean where
           there are weights, float32 ().
         """
-        if self._config.caption_length is not None and batch.captions is None:
-            shape = len(batch.tokens), self._config.caption_length
+        if self._config.prefix_length is not None and batch.captions is None:
+            shape = len(batch.tokens), self._config.prefix_length
             batch = batch._replace(captions=np.full(shape, TEXT_PAD_ID, np.int32))
         program = self._program if batch.weights is None else self._weighted_program
         batch = jax.tree.map(
@@ -180,7 +180,7 @@ class TrainingStep:
             shape = self._settings.n_pictures, width
             return jax.ShapeDtypeStruct(shape, dtype, sharding=self._divided)
 
-        n_pixels, n_bytes = self._config.n_pixels, self._config.caption_length
+        n_pixels, n_bytes = self._config.n_pixels, self._config.prefix_length
         return Batch(
             tokens=rows(n_pixels, np.int32),
             weights=rows(n_pixels, np.float32) if is_weighted else None,

@@ -19,8 +19,9 @@ from pixace.dataset.sides import Sides, sides_of
 from pixace.insight.likelihood import Likelihood, Scorer
 from pixace.settings.fields import stored_values
 from pixace.settings.model import ModelConfig
+from pixace.settings.pictures import ANY
 from pixace.settings.training import ALWAYS_STORED, TrainingSettings
-from pixace.tokens.order import order_of
+from pixace.tokens.order import all_orders, order_of
 from pixace.training.devices import memory_bytes
 from pixace.training.learner import Learner
 from pixace.training.memory import fitting_step, smallest_batch
@@ -175,6 +176,7 @@ class Worker:
             mirror=self._order if self.settings.mirror else None,
             captions=self._shown_captions(),
             roll=self._order if self.settings.roll else None,
+            orders=all_orders(self.config.pictures.shape) if self.config.scan == ANY else None,
         ):
             self.position += n_pictures
             yield batch

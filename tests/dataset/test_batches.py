@@ -16,7 +16,7 @@ from pixace.dataset.captions import Captions
 from pixace.dataset.reading import load_images
 from pixace.dataset.shown_captions import ShownCaptions
 from pixace.settings.model import ModelConfig
-from pixace.tokens.order import PixelOrder
+from pixace.tokens.order import PixelOrder, all_orders
 from tests.conftest import paint
 
 CONFIG = ModelConfig(image_size=6, bitdepth=(2, 1, 2))
@@ -105,6 +105,35 @@ def test_mirror_flips_about_half_of_the_pictures_left_to_right(shape):
     assert 150 < is_flipped.sum() < 250
     again = training_batches(picture[None], 10, seed=0, mirror=order, start=100)
     np.testing.assert_array_equal(next(again).tokens, rows[100:110])
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 3)])
+def test_each_picture_comes_in_one_of_all_orders_which_is_told(shape):
+    orders = all_orders(shape)
+    picture = np.arange(2, 2 + math.prod(shape), dtype=np.uint16)
+    batches = training_batches(picture[None], 10, seed=0, orders=orders)
+    some = [next(batches) for _ in range(40)]
+    numbers = np.concatenate([batch.captions for batch in some])
+    rows = np.concatenate([batch.tokens for batch in some])
+    assert numbers.shape == (400, 1) and numbers.dtype == np.int32
+    np.testing.assert_array_equal(rows, picture[orders[numbers[:, 0]]])
+    counts = np.bincount(numbers[:, 0], minlength=len(orders))
+    assert (abs(counts - 400 / len(orders)) < 40).all()
+    again = next(training_batches(picture[None], 10, seed=0, orders=orders, start=100))
+    np.testing.assert_array_equal(again.tokens, rows[100:110])
+
+
+def test_the_order_is_a_lot_of_its_own_and_told_behind_the_caption():
+    captions, orders = ShownCaptions(CAPTIONS, 9, 0.3), all_orders((1, 2))
+    plain, texts = rows_shown(captions)
+    tokens = np.array([[2, 3], [4, 5], [6, 7]], np.uint16)
+    stream = training_batches(tokens, 4, seed=5, captions=captions, orders=orders)
+    batches = [next(stream) for _ in range(30)]
+    told = np.concatenate([batch.captions for batch in batches])
+    assert told.shape == (120, 10) and told.dtype == np.int32
+    assert words_of(told[:, :9]) == texts
+    rows = np.concatenate([batch.tokens for batch in batches])
+    np.testing.assert_array_equal(rows, np.take_along_axis(plain, orders[told[:, 9]], axis=1))
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pixace.backend.door import jax, jnp
-from pixace.drawing.guidance import RowsRead, Words, guided, rows_read
+from pixace.drawing.guidance import RowsRead, Words, guided, rows_read, words_of
 from pixace.settings.drawing import DrawingSettings
+from pixace.settings.model import ModelConfig
 from pixace.settings.text_prompts import TextPrompt, text_prompts
 from pixace.tokens.text import text_tokens
 
@@ -110,3 +111,17 @@ def test_merit_is_how_much_words_raise_the_likelihood():
 
 def test_a_row_is_plain_data():
     assert rows_read([HEART], 1) == RowsRead(("a red heart",), (0,), 0, (0,))
+
+
+@pytest.mark.parametrize("caption_length", [None, 9])
+def test_an_order_is_told_behind_what_is_said_in_every_row(caption_length):
+    config = ModelConfig("transformer", image_size=6, scan="any", caption_length=caption_length)
+    texts = ["cat", None] if caption_length else [None]
+    drawing = DrawingSettings.of(keep="right", **({"text": "cat"} if caption_length else {}))
+    words = words_of(drawing, config)
+    said = words.said(np.zeros(2, int), np.zeros(2, int), 1)
+    expected = np.pad(text_tokens(texts[:1], caption_length or 0), ((0, 0), (0, 1)))
+    expected[:, -1] = 7
+    assert words.n_rows == 1 and said.merits is None
+    np.testing.assert_array_equal(said.guide.captions, [expected, expected])
+    assert words_of(drawing, ModelConfig("transformer", image_size=6)) is None

@@ -13,6 +13,7 @@ from pixace.drawing.painted import Painted
 from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.request import draw_to_files
 from pixace.errors import UsageError
+from pixace.settings.pictures import PictureSettings
 from tests.tools.drawings import a_recipe
 
 EDGE = 6  # of the stored model's pictures
@@ -25,6 +26,8 @@ def test_numbers_come_back() -> None:
     assert painted.painted.isascii() and "\n" not in painted.painted
     np.testing.assert_array_equal(painted.numbers(EDGE * EDGE, N_KINDS), numbers)
     np.testing.assert_array_equal(Painted.of(numbers > 3).numbers(EDGE * EDGE, 2), numbers > 3)
+    last_first = PictureSettings(EDGE, EDGE, "hsv:2,1,2", scan="reversed")
+    np.testing.assert_array_equal(painted.sequence(last_first, N_KINDS), numbers[::-1])
 
 
 def packed(data: bytes) -> str:

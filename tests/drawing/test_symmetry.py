@@ -18,6 +18,7 @@ from pixace.drawing.request import draw_to_files
 from pixace.drawing.symmetry import DRAWN, also_mirrored, copied_places, with_mirrored
 from pixace.errors import UsageError
 from pixace.settings.pictures import PictureSettings
+from pixace.tokens.order import order_of
 from tests.tools.worded import write_worded
 
 SYMMETRIES = ("left-right", "top-bottom", "both")
@@ -45,6 +46,16 @@ def test_the_first_of_those_that_mirror_each_other_is_drawn(symmetry: str, expec
     known = also_mirrored(np.arange(12) == 11, symmetry, PICTURES)
     assert (copied_places(known, symmetry, PICTURES)[known] == DRAWN).all()
     assert known.sum() == {"none": 1, "both": 4}.get(symmetry, 2)
+
+
+@pytest.mark.parametrize("scan", ["columns", "reversed"])
+def test_what_mirrors_what_does_not_go_by_the_order(scan: str):
+    pictures = PictureSettings(3, 4, "hsv:2,1,2", scan=scan)
+    copied = copied_places(np.zeros(12, bool), "left-right", pictures)
+    tokens = np.arange(12)
+    tokens[copied != DRAWN] = copied[copied != DRAWN]
+    picture = order_of(pictures).picture(tokens)
+    assert is_symmetric(picture, "left-right") and len({*tokens}) == 6
 
 
 @pytest.mark.parametrize("symmetry", SYMMETRIES)

@@ -150,6 +150,8 @@ def test_no_captions_are_all_pads(told_of_few):
     tokens, captions = model_input(told.model, told.tokens)
     np.testing.assert_array_equal(captions, text_tokens([None, ""], LENGTH))
     np.testing.assert_array_equal(captions, no_captions(2, LENGTH))
+    _, shorter = model_input(told.model, told.tokens, CAPTIONS[:, :3])
+    np.testing.assert_array_equal(shorter, np.pad(CAPTIONS[:, :3], ((0, 0), (0, LENGTH - 3))))
     scorer, weights = Scorer(told.model), told.model.weights
     nats = scorer.token_nats(weights, Batch(told.tokens))
     expected = np.take_along_axis(told.of(captions), tokens[..., None], axis=-1)[..., 0]

@@ -10,6 +10,7 @@ from pixace.serving.models import Models
 from pixace.serving.orders import json_object, read_order, snapped
 from pixace.tokens.codec import codec_of
 from pixace.tokens.vocabulary import PAD_ID
+from tests.tools.worded import write_worded
 
 EDGE = 6  # of the stored model's pictures
 PLAIN = {"model": "transformer"}
@@ -47,6 +48,17 @@ def test_what_was_painted(models: Models) -> None:
     assert order.mask.numbers(EDGE * EDGE, 2).tolist() == [0] * 8 + [1] * 28
     assert order.settings.temperature == (1.0,) * 3, "a column each"
     assert read_order({**PLAIN, **painting(0)}, models).prompt is None
+
+
+def test_what_was_painted_is_in_reading_order_whatever_the_model_s(tmp_path) -> None:
+    sent = painting(8)
+    sent["sketch"] = sent["prompt"]
+    for scan in ("rows", "columns"):
+        write_worded(tmp_path, "pixelcnn", scan, scan)
+    one, other = (
+        read_order({"model": name, **sent}, Models(tmp_path)) for name in ("rows", "columns")
+    )
+    assert (one.prompt, one.mask, one.sketch) == (other.prompt, other.mask, other.sketch)
 
 
 def test_a_sketch_is_on_the_models_background(models: Models) -> None:

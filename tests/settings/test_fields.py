@@ -106,7 +106,7 @@ def test_what_came_later_is_stored_only_where_it_is_not_as_by_default():
 LATER = (
     *("kernel_size", "colours", "alpha", "fit", "caption_length", "unscale", "palette"),
     *("text", "class_name", "guidance", "best_of_by", "labels", "keep", "particles"),
-    *("symmetry", "tile", "init_strength", "sweep"),
+    *("symmetry", "tile", "init_strength", "sweep", "scan"),
 )
 
 

@@ -16,9 +16,11 @@ CAPTIONS = ["a red heart", "a blue heart", "red frog", "frog"]
 WORDS = WordsRecord.of(["frog", "heart", "hearth", "house"], CAPTIONS)
 
 
-def write_worded(weights_dir: Path, model_type: str, name: str | None = None) -> None:
+def write_worded(
+    weights_dir: Path, model_type: str, name: str | None = None, scan: str = "rows"
+) -> None:
     """Writes the checkpoint of a model, called like its type unless named, and its settings."""
-    shape = {name: TINY[name] for name in ("image_size", "bitdepth")}
+    shape = {**{name: TINY[name] for name in ("image_size", "bitdepth")}, "scan": scan}
     config = ModelConfig(model_type, caption_length=12, **shape, **tiny_sizes(model_type))
     # Larger than trax draws them, or words would hardly change a picture.
     rng = np.random.default_rng(0)

@@ -196,7 +196,7 @@ def check(album, weights_dir, wholes, watcher, model_type, stops, **settings) ->
         pytest.param(
             "reformer", {"schedule": "cosine", "positions": "grid"}, marks=pytest.mark.long
         ),
-        pytest.param("pointer", {"optimizer": "muon"}, marks=pytest.mark.slow),
+        pytest.param("pointer", {"optimizer": "muon", "scan": "any"}, marks=pytest.mark.slow),
     ],
 )
 def test_five_stops_in_a_row_change_nothing(album, tmp_path, wholes, watcher, model_type, settings):
