@@ -1,16 +1,18 @@
 """Films: what each frame shows, how long, how many there are, and that the file is small."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from pixace.drawing.film import check_film, frame_times, write_film
+from pixace.drawing.film import check_film, frame_times, write_film, write_sweep
 from pixace.drawing.recipe import read_recipe
 from pixace.errors import ImageError, UsageError
 from pixace.tokens import tokens_to_image
 from pixace.tokens.codec import codec_of
 from pixace.tokens.vocabulary import PAD_ID, TRANSPARENT_ID
-from tests.tools.drawings import a_drawing
+from tests.tools.drawings import a_drawing, a_recipe
 
 BITDEPTH = (4, 2, 2)
 BRIGHT = 2 + (0b11 << 6)  # tokens from here on have full value: none is black
@@ -102,6 +104,24 @@ def test_transparent_pixels_show_nothing_and_what_is_still_to_come_does_neither(
         assert (shown[:, 1, 6:] == black).all(), "the prompt's column stays cut off"
         np.testing.assert_array_equal(shown[:, 2, : 6 + index], palette[results[:, : 6 + index]])
         assert not shown[:, 2, 6 + index :].any(), "not yet drawn"
+
+
+def test_a_sweep_shows_nothing_of_the_picture_before(tmp_path):
+    columns = [random_tokens(1, 16, seed=seed) for seed in range(3)]
+    columns[0][:, :4] = columns[1][:, ::2] = TRANSPARENT_ID
+    columns[2][:, 1::2] = TRANSPARENT_ID
+    alpha = {"config": {"alpha": True}, "scale": "2x"}
+    recipe = a_recipe(sweep="temperature:0.5:1:3", **alpha)
+    drawing = dataclasses.replace(a_drawing(columns, **alpha), recipe=recipe)
+    write_sweep(drawing, tmp_path / "out.gif")
+    palette = codec_of(recipe.config.pictures).colours()
+    with Image.open(tmp_path / "out.gif") as film:
+        for index, (tokens,) in enumerate(columns):
+            film.seek(index)
+            frame = np.asarray(film.convert("RGBA"))[::2, ::2].reshape(16, 4)
+            is_clear = tokens == TRANSPARENT_ID
+            assert not frame[is_clear, 3].any()
+            np.testing.assert_array_equal(frame[~is_clear], palette[tokens[~is_clear]])
 
 
 def test_pixels_enlarged_exactly_have_no_borders(tmp_path):

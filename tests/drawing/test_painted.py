@@ -2,6 +2,7 @@
 
 import base64
 import json
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def packed(data: bytes) -> str:
 def test_what_a_stranger_wrote_is_told(painted, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Painted(painted).numbers(4, 9)
+
+
+def test_a_stranger_s_line_takes_no_more_memory_than_a_painting() -> None:
+    painted = Painted(packed(bytes(40_000_000)))
+    tracemalloc.start()
+    with pytest.raises(UsageError, match="not of 4 pixels"):
+        painted.numbers(4, 9)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1_000_000
 
 
 def test_a_recipe_is_checked() -> None:

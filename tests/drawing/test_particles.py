@@ -108,6 +108,7 @@ def test_a_particle_remembers_the_past_that_it_has(model_type):
     is_known = tokens != FREE
     np.testing.assert_allclose(last.of_known, expected[:, is_known].sum(axis=1), atol=2e-3)
     np.testing.assert_allclose(last.log_likelihood, expected[:, ~is_known].sum(axis=1), atol=2e-3)
+    np.testing.assert_allclose(last.log_probs[:, 0], expected, atol=2e-3)
 
 
 def test_one_is_taken_by_its_weight():

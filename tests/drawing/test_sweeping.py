@@ -85,6 +85,15 @@ def test_each_cut_is_the_completion_with_it(predictor, prompts):
     np.testing.assert_array_equal(swept.tokens[2], swept.originals)
 
 
+def test_what_an_overlay_keeps_is_kept_whatever_is_cut(predictor, prompts):
+    overlay = Image.new("RGBA", (6, 6))
+    overlay.paste((255, 0, 0, 255), (0, 4, 6, 5))
+    swept = predictor.draw(prompts=prompts, overlay=overlay, sweep="cut:0:12:2", seed=3)
+    for column, cut in enumerate((0, 12)):
+        alone = predictor.draw(prompts=prompts, overlay=overlay, cut=cut, seed=3)
+        np.testing.assert_array_equal(swept.tokens[column], alone.tokens[0])
+
+
 def test_each_strength_is_the_drawing_with_it(predictor):
     sketch = Image.new("RGB", (6, 6), "red")
     swept = predictor.draw(init=sketch, sweep="init_strength:0:1:3", seed=3)

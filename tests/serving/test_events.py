@@ -69,6 +69,10 @@ def test_predict_draws_the_same_byte_for_byte(page, weights_dir, tmp_path) -> No
     assert film.read_bytes() == page.ask("/film", {"id": drawn["id"]}).body
 
 
-def test_a_drawing_that_is_forgotten(page) -> None:
+def test_a_drawing_that_is_forgotten(page, monkeypatch) -> None:
+    monkeypatch.setattr("pixace.serving.events._MOST_KEPT", 1)
+    first, second = (page.draw(n_pictures=1).drawn["id"] for _ in range(2))
+    assert "forgotten" in page.ask("/film", {"id": first}).values["error"]
+    assert page.ask("/film", {"id": second}).status == 200
     assert "forgotten" in page.ask("/film", {"id": "none"}).values["error"]
     assert page.ask("/collage", {"id": ["none"]}).status == 400

@@ -1,5 +1,6 @@
 """The life of the server: its port, its threads, who goes, and its end."""
 
+import contextlib
 import http.client
 import json
 import logging
@@ -8,15 +9,23 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from pixace.errors import CheckpointError, UsageError
 from pixace.serving.guard import HEADERS
 from pixace.serving.server import PageServer
+from tests.serving.conftest import Page
 from tests.tools.patience import PATIENCE
 
 LONG = {"n_pictures": 16, "best_of": 64}
+
+
+def n_serving() -> int:
+    """Returns how many threads of this process serve a request."""
+    names = [thread.name for thread in threading.enumerate()]
+    return sum("process_request_thread" in name for name in names)
 
 
 def test_a_taken_port_and_the_next_one(page, weights_dir, caplog) -> None:
@@ -83,8 +92,7 @@ def test_a_hundred_at_once(page) -> None:
     def ask(number: int) -> None:
         answer = page.draw() if number % 2 else page.ask("/models")
         answers.append((number % 2, answer.status))
-        names = [thread.name for thread in threading.enumerate()]
-        most.append(sum("process_request_thread" in name for name in names))
+        most.append(n_serving())
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(100)]
     for thread in threads:
@@ -94,6 +102,32 @@ def test_a_hundred_at_once(page) -> None:
     assert len(answers) == 100 and max(most) <= 24
     assert {status for is_drawing, status in answers if not is_drawing} == {200}
     assert {status for is_drawing, status in answers if is_drawing} == {200, 503}
+
+
+def test_connections_that_say_nothing_have_no_more_threads(weights_dir) -> None:
+    before = n_serving()
+    with PageServer("transformer", weights_dir) as server, contextlib.ExitStack() as open_ones:
+        place = "127.0.0.1", int(server.address.split(":")[2].partition("/")[0])
+        for _ in range(40):
+            open_ones.enter_context(socket.create_connection(place, timeout=PATIENCE))
+        counts = [0]
+        while not counts[-1] or len(set(counts[-25:])) > 1 or len(counts) < 25:
+            time.sleep(0.02)  # until none has come for half a second
+            counts.append(n_serving() - before)
+        assert counts[-1] == 24
+
+
+def test_the_end_of_its_context_ends_a_drawing(weights_dir) -> None:
+    with PageServer("transformer", weights_dir) as server:
+        own = Page(server)
+        connection = own.connected()
+        order = {"model": "transformer", **LONG}
+        connection.request("POST", "/draw", json.dumps(order), own.headers)
+        response = connection.getresponse()
+        while b"pixels" not in response.readline():
+            pass
+    with contextlib.closing(connection), contextlib.suppress(http.client.IncompleteRead):
+        assert b'"drawn"' not in response.read()
 
 
 def test_a_signal_ends_it_while_it_draws(weights_dir) -> None:
