@@ -135,7 +135,7 @@ def test_words_tell_how_surprising_a_seam_is(tmp_path: Path):
     first = worded.draw(**settings, symmetry="left-right").tokens[0]
     assert (merits >= judge.merits(first, (0, 1), captions)).all()
     assert (first != drawn.tokens[0]).any()
-    several = DrawingSettings.of(text=["frog", "heart"], seed=1, tile="xy", best_of=5)
+    several = DrawingSettings.of(text=["frog", "heart"], seed=1, tile="xy", best_of=40)
     whole, second = worded.draw_as(several), worded.draw_as(several, tile=(1, 0))
     np.testing.assert_array_equal(second.tokens[0][0], whole.tokens[0][1])
     with pytest.raises(UsageError, match="tile keeps the candidate with the least seams"):
