@@ -3,6 +3,7 @@
 import signal
 import sys
 
+from pixace.system.allocator import keep_freed_memory
 from pixace.system.signals import end_at_once
 
 
@@ -14,6 +15,7 @@ def main() -> int:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
         signal.signal(signal.SIGINT, end_at_once)
+    keep_freed_memory()
     from pixace import cli
 
     return cli.main()
