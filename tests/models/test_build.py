@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -172,6 +174,10 @@ def test_columns_of_an_oblong_picture_are_rows_of_it_turned(model_type, position
     )
     assert one[..., 2:].std() > 0.1
     np.testing.assert_array_equal(other, one)
+    signature = trax.shapes.ShapeDtype((2, 1), np.int32)
+    models = [build_model(config, "predict") for config in (lying, upright)]
+    made = [jax.eval_shape(functools.partial(model.init, signature)) for model in models]
+    assert made[0] == made[1], "weights, and what it remembers while it draws"
 
 
 def expected_weights(config: ModelConfig) -> int:
