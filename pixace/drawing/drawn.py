@@ -29,7 +29,8 @@ class Drawing:
     """Pictures that a model has drawn: N rows, and a column for each temperature and guidance.
 
     Attributes:
-      tokens: C arrays of int32 tokens (N, L).
+      tokens: C arrays of int32 tokens (N, L), like all that is of pixels in the order that
+        `recipe.pictures` names.
       log_likelihood: float64 (N, C), ln p in nats of the pixels drawn in each picture, given its
         prompt: under the model itself, whatever the temperature. Where something is said, given the
         text that is followed most, or, at a guidance of 0, without words.

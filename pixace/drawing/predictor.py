@@ -100,7 +100,7 @@ class Predictor:
         Args:
           batch_size: pictures to draw without prompts.
           prompts: a file, URL or picture to complete, or several; one row each.
-          cut: prompt pixels to keep, row by row from the top left; half of them by default.
+          cut: prompt pixels to keep, the first ones that the model draws; half of them by default.
           temperature: one number or several, one column each; 0 takes the likeliest pixel, 1
             samples from the model's own distribution.
           scale: edge of one tile of the collage in pixels; or such as "4x": each pixel so often,

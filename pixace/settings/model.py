@@ -140,7 +140,7 @@ class ModelConfig:
         ROWS,
         "In which order a model learns and draws pixels: by rows from the top left; by columns "
         "from there; reversed, row by row from the bottom right; or any of eight orders, "
-        "which the model is told, so that any side of a prompt may come first.",
+        "which the model is told, so that each side of a prompt may come first.",
         choices=(*SCANS, ANY),
     )
     caption_length: int | None = setting(

@@ -116,12 +116,15 @@ def test_a_row_is_plain_data():
 @pytest.mark.parametrize("caption_length", [None, 9])
 def test_an_order_is_told_behind_what_is_said_in_every_row(caption_length):
     config = ModelConfig("transformer", image_size=6, scan="any", caption_length=caption_length)
-    texts = ["cat", None] if caption_length else [None]
-    drawing = DrawingSettings.of(keep="right", **({"text": "cat"} if caption_length else {}))
+    texts = [None, "cat"] if caption_length else [None]
+    named = {"text": "cat", "guidance": 2} if caption_length else {}
+    drawing = DrawingSettings.of(keep="right", **named)
     words = words_of(drawing, config)
     said = words.said(np.zeros(2, int), np.zeros(2, int), 1)
-    expected = np.pad(text_tokens(texts[:1], caption_length or 0), ((0, 0), (0, 1)))
+    expected = np.pad(text_tokens(texts, caption_length or 0), ((0, 0), (0, 1)))
     expected[:, -1] = 7
-    assert words.n_rows == 1 and said.merits is None
+    assert words.n_rows == len(texts) and said.merits is None
     np.testing.assert_array_equal(said.guide.captions, [expected, expected])
-    assert words_of(drawing, ModelConfig("transformer", image_size=6)) is None
+    assert words_of(drawing, ModelConfig("transformer", image_size=6, scan="columns")) is None
+    worded = words_of(drawing, ModelConfig("transformer", image_size=6, caption_length=9))
+    assert worded.said(*np.zeros((2, 1), int), 1).guide.captions.shape[-1] == 9

@@ -68,6 +68,22 @@ def test_only_what_was_drawn_of_a_prompt_counts(folder):
     assert whole.paths[0][0].name == "2.png" and whole.distances[0, 0] == 0
 
 
+def test_pixels_are_compared_in_their_places_whatever_order_they_were_drawn_in(tmp_path):
+    """From the right, column by column; what is compared is the left half."""
+    pixels = (17 * np.arange(16).reshape(EDGE, EDGE)).astype(np.uint8)
+    others = pixels[:, ::-1], pixels[::-1], pixels.T
+    for number, each in enumerate((pixels, *others)):
+        Image.fromarray(each).convert("RGB").save(tmp_path / f"{number}.png")
+    drawn = (pixels.T.ravel()[::-1] // 17)[None].astype(np.int32) + 2
+    whole = drawn.copy()
+    whole[:, :8] = 2  # which is kept, and not compared
+    scan = {"config": {"scan": "any"}, "keep": "right", "bitdepth": GREYS}
+    drawing = a_drawing([whole], whole, n_kept=8, **scan)
+    nearest = find_nearest(drawing, images_for(drawing, tmp_path))
+    assert nearest.paths[0][0].name == "0.png" and nearest.distances[0, 0] == 0
+    np.testing.assert_array_equal(nearest.columns, [drawn])
+
+
 def test_agrees_with_comparing_pixels(tmp_path):
     rng = np.random.default_rng(5)
     pictures = rng.integers(0, 16, (30, 16))

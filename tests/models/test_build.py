@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from pixace.tokens.vocabulary import token_count
 from tests.conftest import POINTER_TOO, TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.tools.compiled import Compiled
 from tests.tools.plain_trax import plain_model
+from tests.tools.tiny import tiny_sizes
 
 
 def small(model_type: str, image_size: int = 5, **sizes) -> ModelConfig:
@@ -151,6 +154,30 @@ def test_a_grid_s_rows_and_columns_take_the_place_of_its_pixels(model_type):
     sequence, grid = small(model_type, 5), small(model_type, 5, positions="grid")
     more = sum(map(np.size, weight_shapes(sequence))) - sum(map(np.size, weight_shapes(grid)))
     assert more == (5 * 5 - 5) * sequence.d_model
+
+
+@pytest.mark.parametrize(
+    ("model_type", "positions"),
+    [("transformer", "grid"), ("pointer", None), ("pixelcnn", None), ("pixelcnn_residual", None)],
+)
+def test_columns_of_an_oblong_picture_are_rows_of_it_turned(model_type, positions):
+    """Which pixels are neighbours goes by the length of the lines that they come in."""
+    shape = {"bitdepth": (2, 1, 2), **tiny_sizes(model_type), "positions": positions}
+    lying = ModelConfig(model_type, image_size="5x3", **shape)
+    upright = ModelConfig(model_type, image_size="3x5", scan="columns", **shape)
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(0, 0.5, each.shape).astype("f") for each in weight_shapes(lying)]
+    tokens = random_tokens(lying, 2)
+    one, other = (
+        Compiled(model_with_weights(config, "eval", arrays, 2))(tokens)
+        for config in (lying, upright)
+    )
+    assert one[..., 2:].std() > 0.1
+    np.testing.assert_array_equal(other, one)
+    signature = trax.shapes.ShapeDtype((2, 1), np.int32)
+    models = [build_model(config, "predict") for config in (lying, upright)]
+    made = [jax.eval_shape(functools.partial(model.init, signature)) for model in models]
+    assert made[0] == made[1], "weights, and what it remembers while it draws"
 
 
 def expected_weights(config: ModelConfig) -> int:

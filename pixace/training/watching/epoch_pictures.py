@@ -1,4 +1,4 @@
-"""The pictures of an epoch: new ones, and validation pictures completed from their upper half.
+"""The pictures of an epoch: new ones, and validation pictures completed from their first half.
 
 A model that knows words draws some more, for captions of validation pictures.
 """
@@ -121,7 +121,7 @@ class EpochPictures(Observer):
         return self._sheet(rows, _TILE)
 
     def _completions(self, weights: Any, stop: Callable[[], bool]) -> Image.Image | None:
-        """Returns a row of validation pictures, one of their upper halves, two of completions."""
+        """Returns a row of validation pictures, one of their first halves, two of completions."""
         prompt = self._originals[:, : self._config.n_pixels // 2]
         completed = self._complete(np.concatenate([prompt, prompt]), weights, stop)
         if completed is None:
