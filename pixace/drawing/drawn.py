@@ -186,7 +186,8 @@ class Drawing:
           n_more_columns: how many more the collage shows at the right of each row.
         """
         symmetry = self.recipe.drawing.symmetry, self.recipe.pictures
-        known, is_drawn = (f(self.kept, *symmetry) for f in (also_mirrored, drawn_pixels))
+        known = also_mirrored(self.kept, *symmetry)
+        is_drawn = drawn_pixels(self.kept, *symmetry)
         swept = self._swept()
         n_drawn = [int(is_drawn[values.get("cut", 0) :].sum()) for values in swept]
         first, n_each = len(self.columns) - len(self.tokens), len(self.columns) + n_more_columns

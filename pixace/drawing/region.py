@@ -100,9 +100,12 @@ def kept_of_prompts(
         kept = kept | overlay.kept
     known = also_mirrored(kept, settings.symmetry, pictures)
     if (settings.particles or 1) > 1 and not has_islands(known):
+        hint = "see --mask, --keep and --overlay"
+        if settings.keep is not None:  # a side that comes first
+            hint = f"keep={settings.keep} needs none of them"
         raise UsageError(
             "particles are weighed by kept pixels that come after drawn ones, and here none do; "
-            "see --mask, --keep and --overlay"
+            + hint
         )
     return kept
 

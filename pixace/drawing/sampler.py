@@ -24,7 +24,7 @@ from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys, pixel_noise
 from pixace.drawing.particles import FREE, Given, Known, known_next, weighed
 from pixace.drawing.pull import Pull
-from pixace.models.conditioning import caption_length_of, no_captions, padded, read_captions
+from pixace.models.conditioning import no_captions, padded, prefix_length_of, read_captions
 from pixace.models.layers.block_matrices import decoding_weights
 from pixace.models.layers.cached_attention import caches_in
 from pixace.models.memory import in_place_of, resized
@@ -98,7 +98,7 @@ class Sampler:
         check_sampling(top_k=top_k, top_p=top_p)
         self.batch_size, self.n_rows, self.n_particles = batch_size, n_rows, n_particles
         self._model = model
-        self._caption_length = caption_length_of(model)
+        self._prefix_length = prefix_length_of(model)
         self._filter = functools.partial(keep_top, k=top_k, p=top_p)
         self._full_length = min(
             (cache.length for cache in caches_in(model.state)), default=np.iinfo(np.int32).max
@@ -205,8 +205,8 @@ class Sampler:
         """Returns the memory after captions and tokens (B * R, T), and how many it has room for."""
         done, room = tokens.shape[1], self._cache_lengths[0]
         memory = jax.tree.map(jnp.copy, self._empty_memory)
-        if self._caption_length is not None:
-            length, n_rows = self._caption_length, len(tokens)
+        if self._prefix_length is not None:
+            length, n_rows = self._prefix_length, len(tokens)
             captions = no_captions(n_rows, length)
             if guide is not None:
                 captions = padded(jnp.asarray(guide.captions.reshape(n_rows, -1)), length)

@@ -12,7 +12,7 @@ import numpy as np
 from pixace.backend.door import jax, trax
 from pixace.backend.types import Array, ArrayTree, Key, Layer, Mode, Signature
 from pixace.models.attention import reformer, see_a_grid, transformer
-from pixace.models.conditioning import caption_length_of
+from pixace.models.conditioning import prefix_length_of
 from pixace.models.heads import close_ids
 from pixace.models.layers.dropout import Dropout
 from pixace.models.layers.recomputation import keep_activations, recompute_activations
@@ -72,7 +72,7 @@ def input_signature(model: Layer, batch_size: int, length: int) -> Signature:
     """Returns shapes and dtypes of what a model reads: of tokens, or of tokens and captions."""
     of_tokens, of_captions = (
         trax.shapes.ShapeDtype((batch_size, n), np.dtype(np.int32))
-        for n in (length, caption_length_of(model) or 0)
+        for n in (length, prefix_length_of(model) or 0)
     )
     return of_tokens if model.n_in == 1 else (of_tokens, of_captions)
 

@@ -15,8 +15,11 @@ from pixace.models.layers.captions import Captioned
 from pixace.tokens.text import TEXT_PAD_ID
 
 
-def caption_length_of(model: Layer) -> int | None:
-    """Returns P of a model in any mode, or of its body; None where it knows no words."""
+def prefix_length_of(model: Layer) -> int | None:
+    """Returns P of a model in any mode, or of its body: how many tokens it reads before pixels.
+
+    They are a caption, and one that tells the order of pixels; None where it reads neither.
+    """
     return next((layer.length for layer in model.sublayers if isinstance(layer, Captioned)), None)
 
 
@@ -24,7 +27,7 @@ def model_input(model: Layer, tokens: Array, captions: Array | None = None) -> A
     """Returns what a model, or its body, reads in modes train and eval.
 
     Args:
-      model: see `caption_length_of`.
+      model: see `prefix_length_of`.
       tokens: int32 (B, T).
       captions: int32 (B, P), or fewer that are followed by pads; None is a picture without words,
         all pads.
@@ -32,7 +35,7 @@ def model_input(model: Layer, tokens: Array, captions: Array | None = None) -> A
     Raises:
       ValueError: there are captions for a model that knows no words.
     """
-    length = caption_length_of(model)
+    length = prefix_length_of(model)
     if length is None:
         if captions is not None:
             raise ValueError("captions for a model that knows no words")

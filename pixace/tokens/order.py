@@ -8,7 +8,8 @@ import numpy as np
 
 from pixace.settings.pictures import COLUMNS, COLUMNS_REVERSED, REVERSED, ROWS, PictureSettings
 
-# Among those of `all_orders`.
+# Among those of `all_orders`. By rows is 0, as is the pad that stands for what is not said: a model
+# that is told nothing goes by rows.
 SCAN_NUMBERS = {ROWS: 0, REVERSED: 3, COLUMNS: 4, COLUMNS_REVERSED: 7}
 
 

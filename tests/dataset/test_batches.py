@@ -123,6 +123,19 @@ def test_each_picture_comes_in_one_of_all_orders_which_is_told(shape):
     np.testing.assert_array_equal(again.tokens, rows[100:110])
 
 
+def test_flips_come_with_every_order():
+    mirror, orders = PixelOrder(2, 2), all_orders((2, 2))
+    picture = np.arange(2, 6, dtype=np.uint16)
+    batches = training_batches(picture[None], 400, seed=0, mirror=mirror, orders=orders)
+    batch = next(batches)
+    numbers = batch.captions[:, 0]
+    is_flipped = (batch.tokens != picture[orders[numbers]]).any(axis=1)
+    flipped = picture[mirror.mirrored()]
+    np.testing.assert_array_equal(batch.tokens[is_flipped], flipped[orders[numbers[is_flipped]]])
+    for number in range(len(orders)):
+        assert 10 < is_flipped[numbers == number].sum() < 40
+
+
 def test_the_order_is_a_lot_of_its_own_and_told_behind_the_caption():
     captions, orders = ShownCaptions(CAPTIONS, 9, 0.3), all_orders((1, 2))
     plain, texts = rows_shown(captions)

@@ -20,9 +20,9 @@ from pixace.models.build import (
     weight_shapes,
 )
 from pixace.models.conditioning import (
-    caption_length_of,
     model_input,
     no_captions,
+    prefix_length_of,
     read_captions,
 )
 from pixace.models.layers.cached_attention import caches_in
@@ -105,7 +105,7 @@ def test_training_says_the_same(told):
 def test_told_beforehand_a_model_says_the_same_step_by_step(told):
     """A prompt at once, then pixel by pixel; what was told before is forgotten."""
     model = model_with_weights(told.config, "predict", told.arrays, 2)
-    assert caption_length_of(model) == caption_length_of(told.model) == LENGTH
+    assert prefix_length_of(model) == prefix_length_of(told.model) == LENGTH
     assert {cache.length for cache in caches_in(model.state)} <= {N_PIXELS}
     read = jax.jit(functools.partial(read_captions, model))
     memory = read(model.weights, model.state, CAPTIONS[::-1])
