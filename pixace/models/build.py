@@ -5,6 +5,7 @@ What a new one needs is in `docs/extending.md`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -77,16 +78,28 @@ def input_signature(model: Layer, batch_size: int, length: int) -> Signature:
     return of_tokens if model.n_in == 1 else (of_tokens, of_captions)
 
 
-def init_model(model: Layer, batch_size: int, length: int) -> None:
-    """Gives a model random weights, and the state for tokens of shape (batch_size, length).
+def init_model(
+    model: Layer, batch_size: int, length: int, weights: ArrayTree | None = None
+) -> None:
+    """Gives a model weights, and the state for tokens of shape (batch_size, length).
 
-    The weights are always the same ones. All are made by one compiled function: layer by layer, as
-    trax would make them, takes several times as long.
+    Random weights are always the same ones. All are made by one compiled function: layer by layer,
+    as trax would make them, takes several times as long.
+
+    Args:
+      model: the model.
+      batch_size: of the tokens.
+      length: of the tokens.
+      weights: its weights; else random ones are drawn, which takes a second or more to compile.
     """
     # Else trax would take a key of its own from the system, another one each time.
     model.rng = jax.random.PRNGKey(0)
     signature = input_signature(model, batch_size, length)
-    model.weights, model.state = jax.jit(lambda: model.init(signature))()
+    if weights is None:
+        model.weights, model.state = jax.jit(lambda: model.init(signature))()
+    else:
+        model.state = jax.jit(lambda: model.init(signature)[1])()
+        model.weights = weights
     model.rng = jax.random.PRNGKey(0)  # instead of the traced ones
 
 
@@ -131,14 +144,15 @@ def model_with_weights(
     return model
 
 
-def weight_shapes(config: ModelConfig) -> list[jax.ShapeDtypeStruct]:
+@functools.lru_cache(maxsize=64)  # of a model that is opened again; tracing takes a while
+def weight_shapes(config: ModelConfig) -> tuple[jax.ShapeDtypeStruct, ...]:
     """Returns shapes and dtypes in the order of `flat_weights`, without making any array."""
 
     def weights() -> ArrayTree:
         model = build_model(config, "eval")
         return model.init(input_signature(model, 1, 1))[0]
 
-    return flat_weights(jax.eval_shape(weights))
+    return tuple(flat_weights(jax.eval_shape(weights)))
 
 
 _BUILDERS: dict[str, Callable[[ModelConfig, Mode, float], Layer]] = {

@@ -16,6 +16,7 @@ from pixace.tokens.vocabulary import token_count
 from tests.conftest import POINTER_TOO, TRANSFORMER_AND_SLOWLY_REFORMER
 from tests.tools.compiled import Compiled
 from tests.tools.plain_trax import plain_model
+from tests.tools.random_arrays import random_arrays
 from tests.tools.tiny import tiny_sizes
 
 
@@ -56,8 +57,7 @@ def test_step_by_step_equals_all_at_once(model_type, positions, image_size, prom
     whole = build_model(config, "eval")
     init_model(whole, 2, 1)
     steps = build_model(config, "predict")
-    init_model(steps, 2, 1)
-    steps.weights = whole.weights
+    init_model(steps, 2, 1, whole.weights)
     tokens = random_tokens(config, 2)
     expected = Compiled(whole)(tokens)
 
@@ -88,8 +88,7 @@ def test_the_logits_are_those_of_plain_trax(model_type, image_size):
         ("train", {"recompute": True}),
     ):
         model = build_model(config, mode, **options)
-        init_model(model, 3, config.n_pixels)
-        model.weights = plain.weights
+        init_model(model, 3, config.n_pixels, plain.weights)
         np.testing.assert_allclose(Compiled(model)(tokens), expected, atol=1e-4)
 
 
@@ -101,10 +100,10 @@ def test_dropout_is_that_of_plain_trax(model_type):
     n_keys = 300
     keys = jax.random.split(jax.random.PRNGKey(0), n_keys)
     plain, ours = plain_model(config, "train", 0.3), build_model(config, "train", 0.3)
+    init_model(plain, *tokens.shape)
+    init_model(ours, *tokens.shape, plain.weights)
     moments = []
     for model in (plain, ours):
-        init_model(model, *tokens.shape)
-        model.weights = plain.weights
         weights, state = model.weights, model.state
 
         def run(key, model=model, weights=weights, state=state):
@@ -203,8 +202,8 @@ def test_flat_weights_go_round(model_type):
     config = small(model_type)
     one, other = build_model(config, "eval"), build_model(config, "eval")
     init_model(one, 1, 1)
-    init_model(other, 1, 1)
-    other.weights = nested_weights(map(np.asarray, flat_weights(one.weights)), other.weights)
+    flat = map(np.asarray, flat_weights(one.weights))
+    init_model(other, 1, 1, nested_weights(flat, one.weights))
     tokens = random_tokens(config, 2)
     np.testing.assert_array_equal(Compiled(one)(tokens), Compiled(other)(tokens))
 
@@ -214,9 +213,9 @@ def test_dropout_acts_in_training_only():
     tokens = random_tokens(config, 1)
     models = [build_model(config, "train", 0.5)]
     models += [build_model(config, "eval", rate) for rate in (0.5, 0.0)]
-    for model in models:
-        init_model(model, 1, 1)
-        model.weights = models[0].weights
+    init_model(models[0], 1, 1)
+    for model in models[1:]:
+        init_model(model, 1, 1, models[0].weights)
     train, dropping, plain = (Compiled(model)(tokens) for model in models)
     np.testing.assert_array_equal(dropping, plain)
     assert np.abs(train - plain).max() > 1e-3
@@ -246,8 +245,7 @@ def test_ids_of_no_colour_have_no_probability(model_type, alpha, mode):
     sizes = {"d_model": 16, "d_ff": 32, "n_layers": 1, "image_size": 3}
     sizes |= {"n_heads": 2} if has_setting(model_type, "n_heads") else {}
     config = ModelConfig(model_type, colours="palette:ff004d,1d2b53", alpha=alpha, **sizes)
-    model = build_model(config, mode)
-    init_model(model, 2, 1 if mode == "predict" else 9)
+    model = model_with_weights(config, mode, random_arrays(config), 2)
     tokens = np.full((2, 1 if mode == "predict" else 9), 2, np.int32)
     log_p = jax.nn.log_softmax(Compiled(model)(tokens))
     share = np.exp(np.asarray(log_p)).reshape(-1, 4).min(axis=0)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from pixace.backend.door import jax
-from pixace.models.build import build_model, init_model
+from pixace.models.build import build_model, model_with_weights
 from pixace.models.heads import split_model
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES
 from pixace.tokens.vocabulary import token_count
 from tests.tools.compiled import Compiled
+from tests.tools.random_arrays import random_arrays
 
 SIZES = {"image_size": 5, "bitdepth": (3, 2, 2), "d_model": 16, "d_ff": 16, "n_layers": 1}
 
@@ -17,8 +18,7 @@ SIZES = {"image_size": 5, "bitdepth": (3, 2, 2), "d_model": 16, "d_ff": 16, "n_l
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 def test_body_and_head_say_what_the_model_does(model_type):
     config = ModelConfig(model_type, **SIZES)
-    model = build_model(config, "eval")
-    init_model(model, 2, config.n_pixels)
+    model = model_with_weights(config, "eval", random_arrays(config, 0.1), 2)
     rng = np.random.default_rng(0)
     high = token_count(config.bitdepth)
     tokens = rng.integers(2, high, (2, config.n_pixels)).astype(np.int32)
