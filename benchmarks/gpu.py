@@ -19,8 +19,8 @@ The parts, in this order:
   step, and some steps with it in a process whose allocator is held to that many bytes;
 - learning: a training of the default size, as long as --learning_minutes says, as `pixace train
   --minutes` would choose it, its bits per pixel of the validation images, and a sheet of pictures;
-- drawing: milliseconds per pixel, of all pictures of a batch together, by the model just trained,
-  or by random weights, which drafts are of no use to.
+- drawing: milliseconds per pixel in float32, of all pictures of a batch together, by the model
+  just trained, or by random weights, of which drafts say nothing.
 
 Each part has its share of the time, and what it does not use is the next one's. What there is no
 time for is left out with a line. Each row is written to results.json and results.md in --folder
@@ -36,6 +36,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ SHARES = {"training": 5, "limit": 2, "learning": 0, "drawing": 3}
 _AFTER_LEARNING = 60.0  # seconds to measure bits and to draw a sheet
 _AROUND_LEARNING = 90.0  # that, and the start
 _LEAST = 5.0  # seconds in which a process can tell anything
-_STARTING = 90.0  # seconds until JAX has found the GPU, at most
+_STARTING = 1 / 3  # of all the time, until JAX has found the GPU, at most
 _MODELS = (NEW_TYPE, "transformer", "pixelcnn", "reformer", "pixelcnn_residual")
 assert set(_MODELS) == set(MODEL_TYPES)
 
@@ -258,6 +259,11 @@ def parsed() -> argparse.Namespace:
     options = parser.parse_args()
     if (options.images is None) != (options.val_images is None):
         parser.error("--images and --val_images belong together")
+    for folder in (options.images, options.val_images, options.packages):
+        if folder is not None and not os.path.isdir(folder):
+            parser.error(f"{folder}: no such folder")
+    if shutil.which(options.torch_python) is None:
+        parser.error(f"{options.torch_python}: no such program")
     spent = options.learning_minutes + _AROUND_LEARNING / 60
     if options.images and "learning" in options.parts and options.minutes < spent:
         parser.error(f"with these --learning_minutes, --minutes must be at least {spent:g}")
@@ -271,8 +277,9 @@ def measure(options: argparse.Namespace, paths: Sequence[str], until: float) -> 
     # With half of the memory, whatever JAX takes otherwise: twice that is the card's.
     machine = Job("machine", "JAX", asked, {"XLA_CLIENT_MEM_FRACTION": "0.5"})
     torch = torch_version(options.torch_python)
+    started = time.monotonic()
     try:
-        for row in rows_of(machine, paths, min(until, time.monotonic() + _STARTING)):
+        for row in rows_of(machine, paths, started + _STARTING * (until - started)):
             results.begin({**row, "torch": torch})
     except ChildProcessError as error:
         raise SystemExit(str(error)) from None

@@ -91,12 +91,20 @@ def test_what_is_missing_is_told_before_anything_is_measured(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["packages"]
 
 
-def test_a_training_that_the_time_is_not_enough_for_is_refused(gpu, monkeypatch, capsys):
-    words = ["gpu.py", "--images=a", "--val_images=b", "--minutes=6"]
-    monkeypatch.setattr(sys, "argv", words)
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--images=.", "--val_images=.", "--minutes=6"], "--minutes must be at least 6.5"),
+        (["--images=."], "--images and --val_images belong together"),
+        (["--packages=nowhere"], "nowhere: no such folder"),
+        (["--torch_python=no-python"], "no-python: no such program"),
+    ],
+)
+def test_what_cannot_be_is_refused(words, complaint, gpu, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["gpu.py", *words])
     with pytest.raises(SystemExit):
         gpu.parsed()
-    assert "--minutes must be at least 6.5" in capsys.readouterr().err
+    assert complaint in capsys.readouterr().err
 
 
 def test_parts_share_the_time_that_learning_leaves(gpu):
