@@ -12,7 +12,7 @@ from typing import Any
 Row = dict[str, Any]
 
 # What tells rows apart; one measured anew takes the place of the old one.
-_KEYS = ("part", "who", "model", "precision", "batch", "recompute")
+_KEYS = ("part", "who", "model", "precision", "batch")
 _PEERS = ("PyTorch", "PyTorch, compiled")
 
 
@@ -160,13 +160,13 @@ def _training(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _limit(rows: Sequence[Row]) -> Iterator[str]:
-    columns = ("model", "precision", "activations", "allocator's limit, GB", "batch")
+    columns = ("model", "precision", "allocator's limit, GB", "batch")
     columns += ("planned, GB", "peak, GB", "s per step", "images/s")
     yield from _table(
         columns,
         (
             [
-                *(row["model"], row["precision"], "twice" if row["recompute"] else "kept"),
+                *(row["model"], row["precision"]),
                 *(_number(row, "limit", 1e9), str(row["batch"])),
                 *(_number(row, name, 1e9) for name in ("planned", "peak")),
                 *(_number(row, "seconds", 1, 4), _images_per_second(row)),

@@ -121,7 +121,7 @@ def measure_training(model: str, batch_sizes: Sequence[int], is_small: bool) -> 
 
 
 def measure_limit(model: str, limit: float, is_small: bool) -> Iterator[Row]:
-    """Yields the largest batch for which there is memory, and steps with it.
+    """Yields the largest batch for which there is memory, activations kept, and steps with it.
 
     Args:
       model: its type.
@@ -129,19 +129,17 @@ def measure_limit(model: str, limit: float, is_small: bool) -> Iterator[Row]:
       is_small: see `config_of`.
     """
     config, memory = config_of(model, is_small), min(memory_bytes(), int(limit))
-    for recompute in (False, True):
-        choices = [TrainingSettings(precision=name, recompute=recompute) for name in PRECISIONS]
-        needs = [MemoryNeeds(config, settings) for settings in choices]
-        with ThreadPoolExecutor() as threads:
-            largest = threads.map(lambda need: need.largest(memory, recompute), needs)  # noqa: B023
-        for settings, need, batch_size in zip(choices, needs, largest, strict=True):
-            row = {"who": "ours", "model": model, "precision": settings.precision}
-            row |= {"recompute": recompute, "batch": batch_size}
-            row["limit"] = memory_stats().get("bytes_limit")
-            if batch_size:
-                chosen = dataclasses.replace(settings, batch_size=batch_size)
-                row |= measured_steps(config, chosen, need.step(batch_size, recompute))
-            yield row
+    choices = [TrainingSettings(precision=precision) for precision in PRECISIONS]
+    needs = [MemoryNeeds(config, settings) for settings in choices]
+    with ThreadPoolExecutor() as threads:
+        largest = list(threads.map(lambda each: each.largest(memory, recompute=False), needs))
+    for settings, each, batch_size in zip(choices, needs, largest, strict=True):
+        row = {"who": "ours", "model": model, "precision": settings.precision}
+        row |= {"batch": batch_size, "limit": memory_stats().get("bytes_limit")}
+        if batch_size:
+            chosen = dataclasses.replace(settings, batch_size=batch_size)
+            row |= measured_steps(config, chosen, each.step(batch_size, recompute=False))
+        yield row
         gc.collect()
 
 
