@@ -141,6 +141,7 @@ def rows_of(job: Job, paths: Sequence[str], until: float) -> Iterator[dict[str, 
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), *paths])}
     environment.pop("XLA_PYTHON_CLIENT_MEM_FRACTION", None)  # the old name; JAX takes one of them
+    environment.setdefault("CUDA_VISIBLE_DEVICES", "0")  # PyTorch uses one GPU, JAX would use all
     with subprocess.Popen(
         [sys.executable, HERE / "gpu_worker.py", json.dumps(job.asked)],
         stdout=subprocess.PIPE,
