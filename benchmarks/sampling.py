@@ -339,10 +339,9 @@ def measure_starts(
     return starts
 
 
-def write_model(folder: Path) -> None:
-    """Writes a model of the default settings, with random weights."""
+def write_model(folder: Path, config: ModelConfig) -> None:
+    """Writes a model with random weights."""
     folder.mkdir()
-    config = ModelConfig()
     checkpoint = Checkpoint(step=1, weights=random_weights(config))
     write_checkpoint(folder / LATEST_NAME, checkpoint, trax_fields={})
     save_config(folder, config)
@@ -355,7 +354,7 @@ def print_starts(rounds: int) -> None:
         # This process never touches the GPU: JAX would keep most of its memory from the others.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             print(pool.submit(machine).result())
-            pool.submit(write_model, weights_dir / "default").result()
+            pool.submit(write_model, weights_dir / "default", ModelConfig()).result()
         for module in ("pixace", "pixace.backend.door"):
             times = [run_python("-c", _IMPORT, module) for _ in range(rounds)]
             print(f"`import {module}`: {statistics.median(times):.2f} s")
