@@ -34,6 +34,11 @@ FAST_TO_COMPILE = (
 )
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FAST_TO_COMPILE}"
 
+# hypothesis parses all of our code for constants: once, rather than in each process and each test's folder.
+os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(
+    Path(__file__).parent.parent / ".pytest_cache" / "hypothesis"
+)
+
 # A process that traces hundreds of models has millions of objects, of which few are garbage.
 gc.set_threshold(20_000, 50, 50)
 

@@ -44,8 +44,7 @@ def receptive_field(
         return nudged[-1]
 
     replace_sublayers(model, _EMBEDDINGS, nudge)
-    init_model(model, 1, len(tokens))
-    model.weights = weights
+    init_model(model, 1, len(tokens), weights)
     pixels = jnp.arange(1, len(tokens) + 1)[None]
     direction = jax.random.normal(jax.random.PRNGKey(seed), (codec_of(config.pictures).n_tokens,))
     weights, state = model.weights, model.state

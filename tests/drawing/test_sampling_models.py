@@ -12,7 +12,7 @@ from pixace.checkpoints.bundled import ready_folder
 from pixace.drawing import sampler as sampler_module
 from pixace.drawing.sampler import Sampler
 from pixace.errors import UsageError
-from pixace.models.build import build_model, init_model, model_with_weights, weight_shapes
+from pixace.models.build import init_model, model_with_weights, weight_shapes
 from pixace.models.layers import block_matrices
 from pixace.models.stored import open_model
 from pixace.models.weights import nested_weights
@@ -192,8 +192,7 @@ def test_a_picture_is_the_same_in_every_batch_and_every_run():
 
 def test_the_stream_ends_with_the_memory():
     config = ModelConfig(image_size=5, **SMALL)
-    model = build_model(config, "predict")
-    init_model(model, 1, 1)
+    model = model_with_weights(config, "predict", random_weights(config), 1)
     stream = Sampler(model, 1).stream(temperatures=[1], seed=0)
     assert sum(1 for _ in stream) == config.n_pixels
 

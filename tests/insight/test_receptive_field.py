@@ -1,14 +1,19 @@
 import numpy as np
 import pytest
 
+from pixace.backend.types import ArrayTree
 from pixace.insight.receptive_field import receptive_field
-from pixace.models.build import build_model, init_model
-from pixace.models.weights import flat_weights, nested_weights
+from pixace.models.build import model_with_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import MODEL_TYPES, has_setting
 from tests.conftest import TRANSFORMER_AND_SLOWLY_REFORMER
+from tests.tools.random_arrays import random_arrays
 
 EDGE = 7
+
+
+def random_weights(config: ModelConfig) -> ArrayTree:
+    return model_with_weights(config, "eval", random_arrays(config), 1).weights
 
 
 def seen_from(pixel: int, model_type: str, **sizes) -> np.ndarray:
@@ -17,13 +22,9 @@ def seen_from(pixel: int, model_type: str, **sizes) -> np.ndarray:
     if has_setting(model_type, "n_heads"):
         settings["n_heads"] = 2
     config = ModelConfig.from_dict({**settings, "model_type": model_type, "n_layers": 2, **sizes})
-    model = build_model(config, "eval")
-    init_model(model, 1, config.n_pixels)
-    rng = np.random.default_rng(1)
-    arrays = [rng.normal(0, 0.3, array.shape).astype("f") for array in flat_weights(model.weights)]
-    tokens = rng.integers(2, 34, config.n_pixels).astype(np.int32)
-    weights = nested_weights(arrays, model.weights)
-    return receptive_field(config, weights, tokens, pixel).reshape(EDGE, EDGE) > 0
+    tokens = np.random.default_rng(0).integers(2, 34, config.n_pixels).astype(np.int32)
+    lengths = receptive_field(config, random_weights(config), tokens, pixel)
+    return lengths.reshape(EDGE, EDGE) > 0
 
 
 EDGES = 0, 1, EDGE * EDGE - 1
@@ -82,9 +83,7 @@ def test_the_residual_pixelcnn_has_a_blind_spot():
 def test_the_gradient_is_a_length():
     sizes = {"image_size": 3, "bitdepth": [1, 1, 1], "d_model": 8, "d_ff": 8, "n_layers": 1}
     config = ModelConfig.from_dict({"model_type": "pixelcnn", **sizes})
-    model = build_model(config, "eval")
-    init_model(model, 1, 9)
-    lengths = receptive_field(config, model.weights, np.full(9, 2, np.int32), 8)
+    lengths = receptive_field(config, random_weights(config), np.full(9, 2, np.int32), 8)
     assert lengths.shape == (9,)
     assert np.isfinite(lengths).all()
     assert (lengths >= 0).all()
@@ -95,9 +94,8 @@ def test_it_is_measured_around_the_picture(bitdepth):
     """What a model looks at depends on what is there, however its colours are told."""
     sizes = {"image_size": 3, "d_model": 8, "d_ff": 8, "n_layers": 1, "n_heads": 2}
     config = ModelConfig.from_dict({"model_type": "pointer", "bitdepth": bitdepth, **sizes})
-    model = build_model(config, "eval")
-    init_model(model, 1, 9)
+    weights = random_weights(config)
     one, other = (
-        receptive_field(config, model.weights, np.full(9, token, np.int32), 8) for token in (2, 5)
+        receptive_field(config, weights, np.full(9, token, np.int32), 8) for token in (2, 5)
     )
     assert np.abs(one - other).max() > 1e-3 * one.max()

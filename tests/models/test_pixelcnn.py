@@ -13,25 +13,17 @@ from pixace.drawing.sampler import Sampler
 from pixace.errors import UsageError
 from pixace.models.build import build_model, init_model, model_with_weights, weight_shapes
 from pixace.models.heads import split_model
-from pixace.models.weights import flat_weights, nested_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import CONVOLUTION_TYPES
 from pixace.tokens.vocabulary import token_count
 from tests.tools.compiled import Compiled
+from tests.tools.random_arrays import random_arrays
 
 SIZES = {"d_model": 16, "d_ff": 16, "n_layers": 2, "kernel_size": 3}
 
 
 def small(model_type: str, image_size: int = 5, bitdepth=(2, 1, 2)) -> ModelConfig:
     return ModelConfig(model_type=model_type, image_size=image_size, bitdepth=bitdepth, **SIZES)
-
-
-def random_arrays(config: ModelConfig) -> list[np.ndarray]:
-    """Larger than trax draws them, so that logits differ."""
-    model = build_model(config, "eval")
-    init_model(model, 1, 1)
-    rng = np.random.default_rng(0)
-    return [rng.normal(0, 0.4, array.shape).astype("f") for array in flat_weights(model.weights)]
 
 
 def random_tokens(config: ModelConfig, batch_size: int) -> np.ndarray:
@@ -53,7 +45,7 @@ def random_tokens(config: ModelConfig, batch_size: int) -> np.ndarray:
 def test_step_by_step_equals_all_at_once(model_type, n_given):
     """A prompt in one call, then pixel by pixel."""
     config = small(model_type)
-    arrays = random_arrays(config)
+    arrays = random_arrays(config, 0.4)
     tokens = random_tokens(config, 2)
     expected = Compiled(model_with_weights(config, "eval", arrays, 2))(tokens)
     assert expected.std() > 0.1
@@ -80,7 +72,7 @@ def test_step_by_step_equals_all_at_once(model_type, n_given):
 )
 def test_the_sampler_draws_the_likeliest_by_the_whole_network(model_type, batch_size):
     config = small(model_type)
-    arrays = random_arrays(config)
+    arrays = random_arrays(config, 0.4)
     prompt = random_tokens(config, batch_size)[:, :6]
     sampler = Sampler(model_with_weights(config, "predict", arrays, batch_size), batch_size)
     settings = {"temperatures": [0.0] * batch_size, "seed": 0}
@@ -101,25 +93,23 @@ def test_the_sampler_draws_the_likeliest_by_the_whole_network(model_type, batch_
 )
 def test_modes_agree_and_dropout_acts_in_training_only(model_type):
     config = small(model_type)
-    arrays, tokens = random_arrays(config), random_tokens(config, 2)
-    expected = Compiled(model_with_weights(config, "eval", arrays, 2))(tokens)
+    arrays, tokens = random_arrays(config, 0.4), random_tokens(config, 2)
+    plain = model_with_weights(config, "eval", arrays, 2)
+    expected = Compiled(plain)(tokens)
     for mode, dropout, recompute in (
         ("eval", 0.5, False),
         ("train", 0.0, False),
         ("train", 0.0, 1),
     ):
         model = build_model(config, mode, dropout, bool(recompute))
-        init_model(model, 2, config.n_pixels)
-        model.weights = nested_weights(arrays, model.weights)
+        init_model(model, 2, config.n_pixels, plain.weights)
         np.testing.assert_allclose(Compiled(model)(tokens), expected, atol=1e-4)
     model = build_model(config, "train", 0.5)
-    init_model(model, 2, config.n_pixels)
-    model.weights = nested_weights(arrays, model.weights)
+    init_model(model, 2, config.n_pixels, plain.weights)
     assert np.abs(Compiled(model)(tokens) - expected).max() > 1e-2
-    *weights, of_head = model.weights
-    model = model_with_weights(config, "eval", arrays, 2)
-    body, head = split_model(model)
-    features, _ = jax.jit(body.pure_fn)(tokens, tuple(weights), model.state[:-1], model.rng)
+    *weights, of_head = plain.weights
+    body, head = split_model(plain)
+    features, _ = jax.jit(body.pure_fn)(tokens, tuple(weights), plain.state[:-1], plain.rng)
     log_probs = np.take_along_axis(jax.nn.log_softmax(expected), tokens[..., None], axis=-1)
     np.testing.assert_allclose(head.nats(of_head, features, tokens), -log_probs[..., 0], atol=1e-4)
 
@@ -160,7 +150,9 @@ def test_every_command_takes_them(model_type, painted, tmp_path, capsys):
 @pytest.mark.parametrize("model_type", CONVOLUTION_TYPES)
 def test_grey_and_binary_vocabularies(model_type, bitdepth):
     config = small(model_type, bitdepth=bitdepth)
-    logits = model_with_weights(config, "eval", random_arrays(config), 1)(random_tokens(config, 1))
+    logits = model_with_weights(config, "eval", random_arrays(config, 0.4), 1)(
+        random_tokens(config, 1)
+    )
     assert logits.shape == (1, 25, 2 ** sum(bitdepth) + 2)
 
 

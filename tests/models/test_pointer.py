@@ -11,10 +11,11 @@ from pixace.models.heads import split_model
 from pixace.models.layers.dense_head import DenseHead
 from pixace.models.layers.factored_embedding import FactoredEmbedding
 from pixace.models.layers.pointer_head import PointerHead
-from pixace.models.weights import count_weights, flat_weights, nested_weights
+from pixace.models.weights import count_weights, flat_weights
 from pixace.settings.model import ModelConfig
 from pixace.tokens.vocabulary import N_RESERVED, TRANSPARENT_ID
 from tests.tools.compiled import Compiled
+from tests.tools.random_arrays import random_arrays
 
 CONFIG = ModelConfig("pointer", 6, (2, 1, 2), d_model=16, d_ff=32, n_layers=2, n_heads=2)
 N_TOKENS, N_PIXELS = 34, CONFIG.n_pixels
@@ -49,12 +50,7 @@ def tokens(first) -> np.ndarray:
 @pytest.fixture(scope="module")
 def model(config):
     """In mode eval, with weights far from those at the start."""
-    made = build_model(config, "eval")
-    init_model(made, 2, N_PIXELS)
-    rng = np.random.default_rng(1)
-    arrays = [rng.normal(0, 0.3, array.shape).astype("f") for array in flat_weights(made.weights)]
-    made.weights = nested_weights(arrays, made.weights)
-    return made
+    return model_with_weights(config, "eval", random_arrays(config), 2)
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +166,7 @@ def test_step_by_step_it_says_the_same(config, model, tokens, log_p, first):
 
 def test_mode_train_without_dropout_says_the_same(config, model, tokens, log_p, first):
     trained = build_model(config, "train", dropout=0.0, recompute=True)
-    init_model(trained, 2, N_PIXELS)
-    trained.weights = model.weights
+    init_model(trained, 2, N_PIXELS, model.weights)
     said = Compiled(trained)(tokens)[..., first:]
     np.testing.assert_allclose(said, log_p[..., first:], atol=1e-5)
 

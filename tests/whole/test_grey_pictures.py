@@ -7,12 +7,12 @@ from PIL import Image
 import pixace
 from pixace.drawing.completing import complete
 from pixace.drawing.sampler import Sampler
-from pixace.models.build import build_model, init_model, model_with_weights
-from pixace.models.weights import flat_weights
+from pixace.models.build import model_with_weights
 from pixace.settings.model import ModelConfig
 from pixace.settings.model_types import CONVOLUTION_TYPES, MODEL_TYPES
 from pixace.tokens import image_to_tokens, tokens_to_image
 from pixace.tokens.vocabulary import token_count
+from tests.tools.random_arrays import random_arrays
 
 EDGE = 6
 CUT = 20
@@ -42,9 +42,7 @@ def test_every_model_type_draws_greys(model_type, bits):
     """The prompt is kept exactly, and what is drawn is grey, at any weights."""
     bitdepth = (0, 0, bits)
     config = ModelConfig(model_type, EDGE, bitdepth, **sizes_of(model_type))
-    model = build_model(config, "eval")
-    init_model(model, 1, 1)
-    arrays = flat_weights(model.weights)
+    arrays = random_arrays(config)
     assert (2**bits + 2, 16) in {array.shape for array in arrays}, "a row for each token"
     sampler = Sampler(model_with_weights(config, "predict", arrays, 1), 1)
     pixels = np.random.default_rng(0).integers(0, 2**bits, (EDGE, EDGE)) * (255 // (2**bits - 1))
