@@ -17,6 +17,7 @@ from pixace.backend.door import each_computing
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
 from pixace.drawing.canvas import EMPTY, Canvas, followed, open_canvas
+from pixace.drawing.drafts import pixels_before
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import words_of
 from pixace.drawing.known_words import check_known
@@ -64,13 +65,18 @@ class Predictor:
     Args:
       stored: the model.
       model_name: what recipes call it; None if only its file was named.
+      drafts: whether to guess pixels, and to draw as many in a call of the model as are guessed
+        right: the same pictures, usually sooner.
     """
 
-    def __init__(self, stored: StoredModel, model_name: str | None = None) -> None:
+    def __init__(
+        self, stored: StoredModel, model_name: str | None = None, drafts: bool = True
+    ) -> None:
         self._stored = stored
         self._model_name = model_name
+        self._drafts = drafts
         self._sha256 = file_sha256(stored.path)
-        self._samplers: dict[tuple[int, int, float, int, int], Sampler] = {}
+        self._samplers: dict[tuple[Any, ...], Sampler] = {}
 
     @property
     def config(self) -> ModelConfig:
@@ -229,12 +235,13 @@ class Predictor:
         names = [prompt.name for prompt in laid]
         known = with_mirrored(known, settings.symmetry, ordered, names)
         steps = frame_steps(self._steps, settings, known, whole, canvas, tile)
+        before = self._work()
         for step in each_computing(steps):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
                     pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known,
-                    pictures.log_probs, overlay,
+                    pictures.log_probs, overlay, self._work() - before,
                 )  # fmt: skip
                 step = dataclasses.replace(step, drawing=drawing)
             yield step
@@ -266,8 +273,9 @@ class Predictor:
         n_pictures = len(known) * n_columns * settings.best_of
         n_first = int(kept.argmin())
         size = batch_size_for(n_pictures, self.config, n_first, rows_each * n_particles)
+        guessed_from = tuple(pixels_before(pictures.raster).tolist()) if self._drafts else None
         sampler = self._sampler(
-            size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
+            size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles, guessed_from
         )
         copied = None
         if settings.symmetry != NONE:
@@ -310,14 +318,25 @@ class Predictor:
         return with_names(recipe, [prompt.name for prompt in prompts])
 
     def _sampler(
-        self, batch_size: int, top_k: int, top_p: float, n_rows: int, n_particles: int
+        self,
+        batch_size: int,
+        top_k: int,
+        top_p: float,
+        n_rows: int,
+        n_particles: int,
+        guessed_from: tuple[int, ...] | None,
     ) -> Sampler:
         """Returns the sampler of this shape, built on first use."""
-        key = (batch_size, top_k, top_p, n_rows, n_particles)
+        key = (batch_size, top_k, top_p, n_rows, n_particles, guessed_from)
         if key not in self._samplers:
             model = self._stored.build("predict", batch_size * n_rows)
             self._samplers[key] = Sampler(model, *key)
         return self._samplers[key]
+
+    def _work(self) -> np.ndarray:
+        """Returns how many calls of the model there were, and how many pixels they drew."""
+        work = [(sampler.n_calls, sampler.n_pixels) for sampler in self._samplers.values()]
+        return np.array(work, int).reshape(-1, 2).sum(axis=0)
 
 
 def get_predictor(
@@ -325,6 +344,7 @@ def get_predictor(
     *,
     weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
     checkpoint: str | None = None,
+    drafts: bool = True,
     **settings: Any,
 ) -> Predictor:
     """Opens a stored model to draw with it.
@@ -334,6 +354,8 @@ def get_predictor(
       weights_dir: top folder of all models.
       checkpoint: a file, a step, "latest" or "best"; by default the newest state, but the best one
         of a training by minutes whose validation has turned up.
+      drafts: whether to guess pixels, and to draw as many in a call of the model as are guessed
+        right: the same pictures, usually sooner.
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
         needed only where none are stored beside the weights.
 
@@ -342,4 +364,4 @@ def get_predictor(
       UsageError: a setting contradicts the stored one.
     """
     path = locate(model_name, weights_dir, checkpoint)
-    return Predictor(open_to_draw(path, settings, checkpoint is not None), model_name)
+    return Predictor(open_to_draw(path, settings, checkpoint is not None), model_name, drafts)
