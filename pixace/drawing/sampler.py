@@ -223,10 +223,11 @@ class Sampler:
         """
         memory, room, tokens = begun
         first = done = tokens.shape[1]
+        length = len(self._guessed_from)
         sources = Sources.of(self._guessed_from, copied)
-        draft = Draft.after(tokens, memory, self.n_rows, self._full_length)
+        draft = Draft.after(tokens, memory, self.n_rows, length)
         n_calls = 0
-        while done < self._full_length and still_pays(done - first, n_calls, self._width):
+        while done < length and still_pays(done - first, n_calls, self._width):
             if done == room:
                 room = self._room_for(done + 1)
                 draft = draft._replace(memory=self._grow(draft.memory, room))

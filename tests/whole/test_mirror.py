@@ -27,7 +27,7 @@ TESTED_BY = {
     "drawing/test_plan.py": "drawing.draw_request",
     "drawing/test_predictor.py": "drawing.drawn drawing.signature",
     "drawing/test_recipe.py": "pictures.metadata",
-    "drawing/test_sampler.py": "drawing.choice drawing.noise",
+    "drawing/test_sampler.py": "drawing.choice drawing.noise drawing.one_by_one",
     "drawing/test_sketch.py": "drawing.canvas drawing.used_files",
     "faults/test_api_values.py": "settings.checks settings.drawing settings.training",
     "faults/test_keep_policy.py": "checkpoints.keeping",

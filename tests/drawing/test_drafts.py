@@ -1,0 +1,146 @@
+"""Drafts draw what is drawn one pixel a call, in fewer calls of the model."""
+
+import numpy as np
+import pytest
+
+from pixace.backend.door import jnp, trax
+from pixace.drawing import sampler as sampler_module
+from pixace.drawing.drafts import pixels_before, still_pays
+from pixace.drawing.guidance import Guide
+from pixace.drawing.pull import Pull
+from pixace.drawing.sampler import Sampler
+from pixace.drawing.symmetry import copied_places
+from pixace.models.build import model_with_weights
+from pixace.settings.model import ModelConfig
+from pixace.tokens.codec import codec_of
+from pixace.tokens.text import text_tokens
+from tests.drawing.test_sampling_models import emoji, random_weights
+from tests.tools.tiny import tiny_sizes
+
+
+def guessed_from(config) -> tuple[int, ...]:
+    return tuple(pixels_before(config.pictures.raster).tolist())
+
+
+def samplers(build, config, batch_size, **options) -> list[Sampler]:
+    """Two samplers of equal models: one draws pixel by pixel, the other one by drafts."""
+    return [
+        Sampler(build(), batch_size, **options, guessed_from=places)
+        for places in (None, guessed_from(config))
+    ]
+
+
+def tiny(model_type, batch_size, caption_length=None, n_rows=1, **options):
+    """Settings of a model for pictures of 6 rows and 5 columns, and its two samplers."""
+    config = ModelConfig(
+        model_type, bitdepth=(2, 1, 2), image_size="5x6", caption_length=caption_length,
+        **tiny_sizes(model_type),
+    )  # fmt: skip
+    arrays = random_weights(config)
+
+    def build():
+        return model_with_weights(config, "predict", arrays, batch_size * n_rows)
+
+    return config, samplers(build, config, batch_size, n_rows=n_rows, **options)
+
+
+def assert_same(both, **settings):
+    """Draws with each, and compares tokens, and what is said of their likelihood."""
+    settings = {"prompt": None, "seed": 0, "picture_ids": None, **settings}
+    one_by_one, ahead = (
+        [np.stack(part) for part in zip(*(s[:2] for s in sampler.steps(**settings)), strict=True)]
+        for sampler in both
+    )
+    np.testing.assert_array_equal(ahead[0], one_by_one[0])
+    np.testing.assert_allclose(ahead[1], one_by_one[1], atol=1e-4)
+
+
+@pytest.fixture
+def however(monkeypatch):
+    """Goes on with drafts, however many of the guesses of a model that knows nothing are wrong."""
+    monkeypatch.setattr(sampler_module, "still_pays", lambda *figures: True)
+
+
+@pytest.mark.parametrize(
+    "model_type", ["pointer", pytest.param("reformer", marks=pytest.mark.slow)]
+)
+def test_rows_at_places_of_their_own_draw_the_same(model_type, however, monkeypatch):
+    """After prompts, at a temperature of each, and while the memory grows."""
+    monkeypatch.setattr(sampler_module, "_CACHE_LENGTHS", (13, 20))
+    _, both = tiny(model_type, 3)
+    prompt = np.random.default_rng(0).integers(2, 34, (3, 7)).astype(np.int32)
+    assert_same(both, prompt=prompt, temperatures=[0, 0.3, 1.3])
+    assert both[0].n_calls == both[0].n_pixels == both[1].n_pixels == 23
+
+
+def test_one_picture_draws_the_same_from_the_likeliest_colours(however):
+    _, both = tiny("transformer", 1, top_k=9, top_p=0.9)
+    assert_same(both, temperatures=[1.2])
+    assert_same(both, temperatures=[0], seed=3)
+
+
+def test_mirrored_pixels_are_the_same_and_all_right(however):
+    config, both = tiny("transformer", 2)
+    copied = copied_places(np.zeros(30, bool), "both", config.pictures)
+    assert_same(both, temperatures=[1, 1], copied=copied)
+
+
+def test_words_and_a_sketch_draw_the_same(however):
+    config, both = tiny("pointer", 2, caption_length=6, n_rows=2)
+    captions = text_tokens(["", "red", "", "a cat"], 6)
+    guide = Guide(captions.reshape(2, 2, 6), np.float32([[0, 1.5], [0, -1]]))
+    colours = np.random.default_rng(0).integers(0, 256, (codec_of(config.pictures).n_tokens, 3))
+    pull = Pull(colours[2:32].astype(np.uint8), colours.astype(np.uint8), 0.4)
+    assert_same(both, temperatures=[1, 0.7], guide=guide, pull=pull)
+
+
+def test_what_does_not_pay_is_left_off(monkeypatch):
+    """After some calls; from where the slowest picture is, all are drawn pixel by pixel."""
+    monkeypatch.setattr(sampler_module, "still_pays", lambda n_pixels, *others: n_pixels == 0)
+    _, both = tiny("pointer", 3)
+    assert_same(both, temperatures=[1, 0.3, 1.3])
+    assert 20 < both[1].n_calls <= 30, "nearly all of them one by one"
+
+
+def test_drafts_pay_as_long_as_calls_draw_more_than_they_cost():
+    assert still_pays(0, 0, 8)
+    assert still_pays(24, 8, 8)
+    assert not still_pays(9, 8, 8)
+
+
+def constant(config, batch_size):
+    """A model that tells each pixel the same colours, whatever is before it."""
+    logits = jnp.asarray(np.random.default_rng(0).normal(size=34), jnp.float32)
+    model = trax.layers.Fn("Constant", lambda x: jnp.broadcast_to(logits, (*x.shape, 34)))
+    model.init(trax.shapes.ShapeDtype((batch_size, 1), np.int32))
+    return model
+
+
+def test_guesses_that_are_right_save_calls():
+    """Where nothing depends on them, all guesses of a call that a call before told are right."""
+    config = ModelConfig("transformer", image_size=6, **tiny_sizes("transformer"))
+    for batch_size in (1, 4):
+        sampler = Sampler(
+            constant(config, batch_size), batch_size, guessed_from=guessed_from(config)
+        )
+        plain = Sampler(constant(config, batch_size), batch_size).stream(
+            temperatures=[1] * batch_size, seed=0
+        )
+        ahead = sampler.stream(temperatures=[1] * batch_size, seed=0)
+        for _ in range(36):
+            np.testing.assert_array_equal(next(ahead), next(plain))
+        assert sampler.n_pixels == 36
+        assert sampler.n_calls < 25
+
+
+def test_the_first_guess_is_the_pixel_above_or_to_the_left():
+    assert pixels_before((3, 2)).tolist() == [-1, 0, 0, 1, 2, 3]
+
+
+@pytest.mark.long
+def test_twenty_pictures_of_the_ready_model_are_the_same():
+    model = emoji()
+    both = samplers(lambda: model.build("predict", 4), model.config, 4)
+    for seed in range(5):
+        assert_same(both, temperatures=[1, 0.8, 0, 1.2], seed=seed)
+    assert both[1].n_pixels / both[1].n_calls > 1.5
