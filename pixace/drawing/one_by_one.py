@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree, Key
 from pixace.drawing.copying import with_copies
@@ -13,6 +15,23 @@ from pixace.drawing.particles import FREE, Given, weighed
 from pixace.models.memory import in_place_of
 
 PIXELS_PER_CALL = 32  # few enough to be watched live
+
+
+class NextPixels(NamedTuple):
+    """The next pixel of each of B pictures.
+
+    Attributes:
+      tokens: int32 (B,).
+      log_probs: float32 (B * R,), their ln p under the model.
+      parents: int32 (B,), in whose place each picture is from here on, with this pixel and all
+        before it; None where all is drawn.
+      log_weights: float32 (B / K, K), ln of the particles' weights; None where all is drawn.
+    """
+
+    tokens: np.ndarray
+    log_probs: np.ndarray
+    parents: np.ndarray | None = None
+    log_weights: np.ndarray | None = None
 
 
 class Start(NamedTuple):

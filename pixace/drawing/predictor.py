@@ -17,7 +17,6 @@ from pixace.backend.door import each_computing
 from pixace.checkpoints.folder import locate
 from pixace.drawing.batching import batch_size_for
 from pixace.drawing.canvas import EMPTY, Canvas, followed, open_canvas
-from pixace.drawing.drafts import pixels_before
 from pixace.drawing.drawn import Drawing
 from pixace.drawing.guidance import words_of
 from pixace.drawing.known_words import check_known
@@ -29,7 +28,7 @@ from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, op
 from pixace.drawing.pull import Pull
 from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.region import Mask, has_islands, kept_of_prompts, open_mask
-from pixace.drawing.sampler import Sampler
+from pixace.drawing.samplers import Samplers
 from pixace.drawing.seams import SeamJudge
 from pixace.drawing.signature import with_signature_of
 from pixace.drawing.stream import (
@@ -74,9 +73,8 @@ class Predictor:
     ) -> None:
         self._stored = stored
         self._model_name = model_name
-        self._drafts = drafts
         self._sha256 = file_sha256(stored.path)
-        self._samplers: dict[tuple[Any, ...], Sampler] = {}
+        self._samplers = Samplers(stored, drafts)
 
     @property
     def config(self) -> ModelConfig:
@@ -235,13 +233,13 @@ class Predictor:
         names = [prompt.name for prompt in laid]
         known = with_mirrored(known, settings.symmetry, ordered, names)
         steps = frame_steps(self._steps, settings, known, whole, canvas, tile)
-        before = self._work()
+        before = self._samplers.work
         for step in each_computing(steps):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
                     pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known,
-                    pictures.log_probs, overlay, self._work() - before,
+                    pictures.log_probs, overlay, self._samplers.work - before,
                 )  # fmt: skip
                 step = dataclasses.replace(step, drawing=drawing)
             yield step
@@ -273,9 +271,8 @@ class Predictor:
         n_pictures = len(known) * n_columns * settings.best_of
         n_first = int(kept.argmin())
         size = batch_size_for(n_pictures, self.config, n_first, rows_each * n_particles)
-        guessed_from = tuple(pixels_before(pictures.raster).tolist()) if self._drafts else None
-        sampler = self._sampler(
-            size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles, guessed_from
+        sampler = self._samplers.of(
+            pictures, size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
         )
         copied = None
         if settings.symmetry != NONE:
@@ -316,27 +313,6 @@ class Predictor:
             is_grid=is_grid and tile is None,
         )
         return with_names(recipe, [prompt.name for prompt in prompts])
-
-    def _sampler(
-        self,
-        batch_size: int,
-        top_k: int,
-        top_p: float,
-        n_rows: int,
-        n_particles: int,
-        guessed_from: tuple[int, ...] | None,
-    ) -> Sampler:
-        """Returns the sampler of this shape, built on first use."""
-        key = (batch_size, top_k, top_p, n_rows, n_particles, guessed_from)
-        if key not in self._samplers:
-            model = self._stored.build("predict", batch_size * n_rows)
-            self._samplers[key] = Sampler(model, *key)
-        return self._samplers[key]
-
-    def _work(self) -> np.ndarray:
-        """Returns how many calls of the model there were, and how many pixels they drew."""
-        work = [(sampler.n_calls, sampler.n_pixels) for sampler in self._samplers.values()]
-        return np.array(work, int).reshape(-1, 2).sum(axis=0)
 
 
 def get_predictor(

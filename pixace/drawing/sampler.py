@@ -25,7 +25,7 @@ from pixace.drawing.copying import next_places, tokens_so_far
 from pixace.drawing.drafts import SPAN, Draft, Sources, best_width, drawn_ahead, still_pays
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys
-from pixace.drawing.one_by_one import PIXELS_PER_CALL, Start, drawn_one_by_one
+from pixace.drawing.one_by_one import PIXELS_PER_CALL, NextPixels, Start, drawn_one_by_one
 from pixace.drawing.particles import Given, Known, known_next
 from pixace.drawing.pull import Pull
 from pixace.models.conditioning import caption_length_of, no_captions, padded, read_captions
@@ -68,23 +68,6 @@ class _Begun(NamedTuple):
     memory: ArrayTree
     room: int
     tokens: np.ndarray
-
-
-class NextPixels(NamedTuple):
-    """The next pixel of each of B pictures.
-
-    Attributes:
-      tokens: int32 (B,).
-      log_probs: float32 (B * R,), their ln p under the model.
-      parents: int32 (B,), in whose place each picture is from here on, with this pixel and all
-        before it; None where all is drawn.
-      log_weights: float32 (B / K, K), ln of the particles' weights; None where all is drawn.
-    """
-
-    tokens: np.ndarray
-    log_probs: np.ndarray
-    parents: np.ndarray | None = None
-    log_weights: np.ndarray | None = None
 
 
 class Sampler:
@@ -237,9 +220,7 @@ class Sampler:
             before, done = done, int(draft.drawn.min())
             parts = np.asarray(draft.tokens)[:, 1:].T, np.asarray(draft.log_probs).T
             yield from self._told(n_more, *(part[before:done] for part in parts))
-        # Those that have come farther than others forget what is beyond.
-        memory = at_place(draft.memory, jnp.asarray(done, jnp.int32))
-        return _Begun(memory, room, np.asarray(draft.tokens)[:, 1 : done + 1])
+        return _Begun(draft.memory, room, np.asarray(draft.tokens)[:, 1 : done + 1])
 
     def _one_by_one(
         self,
@@ -342,6 +323,8 @@ class Sampler:
         costs: Array | None,
     ) -> tuple[Start, list[Array]]:
         """Draws `count` pixels; see `drawn_one_by_one`."""
+        if self._width > 1:  # those that drafts brought farther than others forget what is beyond
+            start = start._replace(memory=at_place(start.memory, done))
         model = partial(self._forward, weights), partial(self._choice, settings)
         return drawn_one_by_one(start, settings.keys, done, count, given, places, costs, *model)
 

@@ -32,7 +32,9 @@ def see_a_grid(model: Layer, config: ModelConfig) -> None:
 def _count_by_rows(model: Layer, config: ModelConfig) -> None:
     """Puts positions of which each row has its own in the place of those that all share."""
     replace_sublayers(
-        model, trax.layers.PositionalEncoding, lambda _: SequencePositions(config.n_pixels)
+        model,
+        trax.layers.attention.PositionalEncoding,
+        lambda _: SequencePositions(config.n_pixels),
     )
 
 

@@ -25,7 +25,7 @@ TESTED_BY = {
     "dataset/test_quantisation.py": "commands.quantize",
     "drawing/test_drawing_by_words.py": "drawing.known_words",
     "drawing/test_plan.py": "drawing.draw_request",
-    "drawing/test_predictor.py": "drawing.drawn drawing.signature",
+    "drawing/test_predictor.py": "drawing.drawn drawing.samplers drawing.signature",
     "drawing/test_recipe.py": "pictures.metadata",
     "drawing/test_sampler.py": "drawing.choice drawing.noise drawing.one_by_one",
     "drawing/test_sketch.py": "drawing.canvas drawing.used_files",

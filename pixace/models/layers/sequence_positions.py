@@ -7,7 +7,7 @@ from pixace.backend.types import Array, ArrayTree
 from pixace.models.layers.places import next_places
 
 
-class SequencePositions(trax.layers.PositionalEncoding):
+class SequencePositions(trax.layers.attention.PositionalEncoding):
     """trax's `PositionalEncoding` in mode predict, with rows that may stand at different places.
 
     Adds to each token, float32 (B, T, D), the vector of its place. Weights are trax's, (L, D), or
