@@ -108,9 +108,8 @@ class Sampler:
         self._model = model
         self._caption_length = caption_length_of(model)
         self._filter = partial(keep_top, k=top_k, p=top_p)
-        self._full_length = min(
-            (cache.length for cache in caches_in(model.state)), default=np.iinfo(np.int32).max
-        )
+        endless = len(guessed_from or ()) or np.iinfo(np.int32).max  # remembers no token
+        self._full_length = min((cache.length for cache in caches_in(model.state)), default=endless)
         shorter = (length for length in _CACHE_LENGTHS if length < self._full_length)
         self._cache_lengths = [*shorter, self._full_length]
         self._empty_memory = resized(model.state, self._cache_lengths[0])
@@ -206,11 +205,10 @@ class Sampler:
         """
         memory, room, tokens = begun
         first = done = tokens.shape[1]
-        length = len(self._guessed_from)
         sources = Sources.of(self._guessed_from, copied)
-        draft = Draft.after(tokens, memory, self.n_rows, length)
+        draft = Draft.after(tokens, memory, self.n_rows, self._full_length)
         n_calls = 0
-        while done < length and still_pays(done - first, n_calls, self._width):
+        while done < self._full_length and still_pays(done - first, n_calls, self._width):
             if done == room:
                 room = self._room_for(done + 1)
                 draft = draft._replace(memory=self._grow(draft.memory, room))

@@ -126,9 +126,8 @@ def test_guesses_that_are_right_save_calls():
         plain = Sampler(constant(config, batch_size), batch_size).stream(
             temperatures=[1] * batch_size, seed=0
         )
-        ahead = sampler.stream(temperatures=[1] * batch_size, seed=0)
-        for _ in range(36):
-            np.testing.assert_array_equal(next(ahead), next(plain))
+        drawn = list(sampler.stream(temperatures=[1] * batch_size, seed=0))
+        np.testing.assert_array_equal(drawn, [next(plain) for _ in range(36)])
         assert sampler.n_pixels == 36
         assert sampler.n_calls < 25
 
