@@ -28,6 +28,9 @@ from pixace.tokens.vocabulary import PAD_ID
 CALLS = 8  # of the model in one compiled call: few enough to be watched live
 # How far a picture may come before the slowest of its batch. Noise and costs are of so many pixels.
 SPAN = 128
+_MIN_PIXELS = 256  # fewer are drawn before another program is compiled
+_WIDTH = 8
+_COST = 1.9  # of a call of so many pixels, in calls of one
 
 
 class Draft(NamedTuple):
@@ -98,15 +101,17 @@ def best_width(n_pictures: int, n_pixels: int) -> int:
       n_pictures: B, drawn at a time.
       n_pixels: L.
     """
-    return min(n_pixels, 8 if n_pictures == 1 else 4)
+    if n_pixels < _MIN_PIXELS or n_pictures > 1:
+        return 1
+    return _WIDTH
 
 
-def still_pays(n_pixels: int, n_calls: int, width: int) -> bool:
-    """Returns whether so many pixels in so many calls are more than one by one would have been.
+def still_pays(n_pixels: int, n_calls: int) -> bool:
+    """Returns whether drafts have drawn so many pixels sooner than as many calls of one each.
 
-    As all calls count, the little that was lost at the end is all that can be.
+    As all calls count, what was lost in the end is at most what the last few have taken.
     """
-    return n_pixels >= n_calls * (1.0 + (width - 1) / 10)
+    return n_pixels >= n_calls * _COST
 
 
 def extended(

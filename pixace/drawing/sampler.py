@@ -208,7 +208,7 @@ class Sampler:
         sources = Sources.of(self._guessed_from, copied)
         draft = Draft.after(tokens, memory, self.n_rows, self._full_length)
         n_calls = 0
-        while done < self._full_length and still_pays(done - first, n_calls, self._width):
+        while done < self._full_length and still_pays(done - first, n_calls):
             if done == room:
                 room = self._room_for(done + 1)
                 draft = draft._replace(memory=self._grow(draft.memory, room))

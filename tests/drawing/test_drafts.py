@@ -5,7 +5,7 @@ import pytest
 
 from pixace.backend.door import jnp, trax
 from pixace.drawing import sampler as sampler_module
-from pixace.drawing.drafts import pixels_before, still_pays
+from pixace.drawing.drafts import best_width, pixels_before, still_pays
 from pixace.drawing.guidance import Guide
 from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
@@ -20,6 +20,12 @@ from tests.tools.tiny import tiny_sizes
 
 def guessed_from(config) -> tuple[int, ...]:
     return tuple(pixels_before(config.pictures.raster).tolist())
+
+
+@pytest.fixture(autouse=True)
+def _widths(monkeypatch):
+    """Draws four pixels a call of pictures so small that drafts are not worth it."""
+    monkeypatch.setattr(sampler_module, "best_width", lambda *sizes: 4)
 
 
 def samplers(build, config, batch_size, **options) -> list[Sampler]:
@@ -103,9 +109,13 @@ def test_what_does_not_pay_is_left_off(monkeypatch):
 
 
 def test_drafts_pay_as_long_as_calls_draw_more_than_they_cost():
-    assert still_pays(0, 0, 8)
-    assert still_pays(24, 8, 8)
-    assert not still_pays(9, 8, 8)
+    assert still_pays(0, 0)
+    assert still_pays(24, 8)
+    assert not still_pays(9, 8)
+
+
+def test_a_small_picture_is_not_guessed():
+    assert best_width(1, 36) == 1 < best_width(1, 1024)
 
 
 def constant(config, batch_size):
