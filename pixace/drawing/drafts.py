@@ -29,8 +29,8 @@ CALLS = 8  # of the model in one compiled call: few enough to be watched live
 # How far a picture may come before the slowest of its batch. Noise and costs are of so many pixels.
 SPAN = 128
 _MIN_PIXELS = 256  # fewer are drawn before another program is compiled
-_WIDTH = 8
-_COST = 1.9  # of a call of so many pixels, in calls of one
+_WIDTH = 16
+_COST = 2.4  # of a call of so many pixels, in calls of one (benchmarks/README.md)
 
 
 class Draft(NamedTuple):
@@ -85,7 +85,7 @@ class Sources(NamedTuple):
 
 
 def pixels_before(raster: tuple[int, int]) -> np.ndarray:
-    """Returns from which pixel each is guessed, int32 (L,): the one above, or else to the left.
+    """Returns from which pixel each is guessed, int32 (L,): the one above, or else the one before.
 
     Args:
       raster: how many lines pixels come in, and how many of them there are in each.
@@ -145,13 +145,14 @@ def extended(
         return jnp.where(sources.is_copy[places], all_copied, pixels)
 
     there, is_drawn = _taken(tokens, places + 1), places < drawn[:, None]
-    guesses = jnp.where(places < guessed[:, None], there, _taken(tokens, from_places + 1))
-    guesses = with_copies(guesses)
+    # What is not drawn yet is no source: the last pixel drawn is in its place.
+    from_drawn = jnp.minimum(from_places, drawn[:, None] - 1)
+    first_guesses = _taken(tokens, from_drawn + 1)
+    guesses = with_copies(jnp.where(places < guessed[:, None], there, first_guesses))
     read = jnp.concatenate([_taken(tokens, first[:, None]), guesses[:, :-1]], axis=1)
     n_rows = len(log_probs) // len(tokens)
-    of_rows = (
-        first[0] if len(first) == 1 else jnp.repeat(first, n_rows)
-    )  # one place for all is faster
+    # One place for all, where there is one picture, is faster.
+    of_rows = first[0] if len(first) == 1 else jnp.repeat(first, n_rows)
     logits, memory = forward(at_place(memory, of_rows), jnp.repeat(read, n_rows, axis=0))
     pixels = with_copies(jnp.where(is_drawn, there, choose(logits, places)))
     is_right = is_drawn | (pixels == guesses)

@@ -111,7 +111,7 @@ def test_what_does_not_pay_is_left_off(monkeypatch):
 def test_drafts_pay_as_long_as_calls_draw_more_than_they_cost():
     assert still_pays(0, 0)
     assert still_pays(24, 8)
-    assert not still_pays(9, 8)
+    assert not still_pays(16, 8)
 
 
 def test_a_small_picture_is_not_guessed():
@@ -142,7 +142,7 @@ def test_guesses_that_are_right_save_calls():
         assert sampler.n_calls < 25
 
 
-def test_the_first_guess_is_the_pixel_above_or_to_the_left():
+def test_the_first_guess_is_the_pixel_above_or_the_one_before():
     assert pixels_before((3, 2)).tolist() == [-1, 0, 0, 1, 2, 3]
 
 
@@ -153,3 +153,14 @@ def test_twenty_pictures_of_the_ready_model_are_the_same():
     for seed in range(5):
         assert_same(both, temperatures=[1, 0.8, 0, 1.2], seed=seed)
     assert both[1].n_pixels / both[1].n_calls > 1.5
+
+
+def test_a_drawing_without_drafts_is_the_same_but_for_the_calls(draw, here, however):
+    one_by_one, ahead = (
+        draw(drawing={"seed": 3, "best_of": 2}, out=f"{drafts}.png", drafts=drafts).to_dict()
+        for drafts in (False, True)
+    )
+    assert (here / "True.png").read_bytes() == (here / "False.png").read_bytes()
+    assert (one_by_one["calls"], one_by_one["pixels_per_call"]) == (36, 1)
+    assert ahead["calls"] * ahead["pixels_per_call"] == 36
+    assert ahead["calls"] < 36
