@@ -3,9 +3,9 @@
     python benchmarks/drafts.py emoji /models/faces/model.pkl.gz --widths 4 8 16
 
 Draws with trained models, named by their file or by the ready one's name, one pixel a call and by
-drafts, in turns: models of random weights say nothing here. Without --widths as `pixace predict`
-does. Times are milliseconds per pixel of the whole batch, medians, by the clock and by what this
-process has used of the processors, which other programs disturb less.
+drafts, in turns: models of random weights say nothing here. Times are milliseconds per pixel of the
+whole batch, medians, by the clock and by what this process has used of the processors, which other
+programs disturb less.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from measuring import machine
 from pixace.checkpoints.bundled import ready_folder
 from pixace.checkpoints.folder import LATEST_NAME
 from pixace.drawing import sampler as sampling
-from pixace.drawing.drafts import best_width, pixels_before
+from pixace.drawing.drafts import Guessing
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.sampler import Sampler
 from pixace.models.stored import StoredModel
@@ -44,12 +44,11 @@ class Times(NamedTuple):
 
 def samplers(model: StoredModel, batch_size: int, widths: Sequence[int]) -> dict[int, Sampler]:
     """Returns a sampler for each width, of which 1 draws one pixel a call."""
-    places = tuple(pixels_before(model.config.pictures.raster).tolist())
+    raster = model.config.pictures.raster
+    guessings = {width: Guessing.of(raster, width) for width in widths}
     made = {1: Sampler(model.build("predict", batch_size), batch_size)}
-    for width in widths or [best_width(batch_size, len(places))]:
-        sampling.best_width = lambda *_, width=width: width
-        model_again = model.build("predict", batch_size)
-        made[width] = Sampler(model_again, batch_size, guessed_from=places)
+    for width, guessing in guessings.items():
+        made[width] = Sampler(model.build("predict", batch_size), batch_size, guessing=guessing)
     return made
 
 
@@ -104,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", default=[READY], help=f"files, or {READY}")
     parser.add_argument("--batch_sizes", nargs="+", type=int, default=[1, 4, 16])
-    parser.add_argument("--widths", nargs="+", type=int, default=[], help="pixels a call")
+    parser.add_argument("--widths", nargs="+", type=int, default=[16], help="pixels a call")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--to_the_end", action="store_true", help="also where drafts do not pay")

@@ -28,9 +28,11 @@ from pixace.tokens.vocabulary import PAD_ID
 CALLS = 8  # of the model in one compiled call: few enough to be watched live
 # How far a picture may come before the slowest of its batch. Noise and costs are of so many pixels.
 SPAN = 128
-_MIN_PIXELS = 256  # fewer are drawn before another program is compiled
+# Measured, see benchmarks/README.md.
 _WIDTH = 16
-_COST = 2.4  # of a call of so many pixels, in calls of one (benchmarks/README.md)
+_MIN_PIXELS = 256  # of a picture; fewer are drawn before the larger program is compiled
+_MIN_WEIGHTS = 400  # for each token
+_COST = 2.4  # of a call of so many pixels, in calls of one
 
 
 class Draft(NamedTuple):
@@ -63,12 +65,51 @@ class Draft(NamedTuple):
         return cls(memory, whole, log_probs, drawn, guessed, jnp.zeros((), jnp.int32))
 
 
+class Guessing(NamedTuple):
+    """How pixels are guessed.
+
+    Attributes:
+      width: W, how many a call tells of each picture.
+      places: L, the place of the pixel whose token is the first guess of each; -1 is the start
+        symbol's.
+    """
+
+    width: int
+    places: tuple[int, ...]
+
+    @classmethod
+    def of(cls, raster: tuple[int, int], width: int) -> Guessing:
+        """Guesses each pixel to be as the one above, or in the first line as the one before.
+
+        Args:
+          raster: how many lines pixels come in, and how many of them there are in each.
+          width: W; at most L count.
+        """
+        n_pixels, length = raster[0] * raster[1], raster[1]
+        places = [place - (1 if place < length else length) for place in range(n_pixels)]
+        return cls(min(width, n_pixels), tuple(places))
+
+
+def best_guessing(
+    raster: tuple[int, int], n_pictures: int, n_weights: int, n_tokens: int
+) -> Guessing | None:
+    """Returns how to guess; None where one pixel a call is no slower.
+
+    Args:
+      raster: see `Guessing.of`.
+      n_pictures: B, drawn at a time.
+      n_weights: numbers that a call of the model reads.
+      n_tokens: V; what is done for each of them, each pixel of a call needs.
+    """
+    is_small = raster[0] * raster[1] < _MIN_PIXELS or n_weights < n_tokens * _MIN_WEIGHTS
+    return None if is_small or n_pictures > 1 else Guessing.of(raster, _WIDTH)
+
+
 class Sources(NamedTuple):
     """From which pixels others are guessed, or copied.
 
     Attributes:
-      places: int32 (L,), the place of a pixel whose token is the first guess of each; or -1, which
-        stands for the start symbol.
+      places: int32 (L,), as those of `Guessing`.
       is_copy: bool (L,), which pixels are no guesses, but have to be copies; None where none is.
     """
 
@@ -76,34 +117,13 @@ class Sources(NamedTuple):
     is_copy: Array | None
 
     @classmethod
-    def of(cls, guessed_from: np.ndarray, copied: np.ndarray | None) -> Sources:
+    def of(cls, guessing: Guessing, copied: np.ndarray | None) -> Sources:
         """Returns where pixels are guessed from, but for those that are copied."""
+        places = np.array(guessing.places, np.int32)
         if copied is None:
-            return cls(jnp.asarray(guessed_from), None)
+            return cls(jnp.asarray(places), None)
         is_copy = copied != DRAWN
-        return cls(jnp.asarray(np.where(is_copy, copied, guessed_from)), jnp.asarray(is_copy))
-
-
-def pixels_before(raster: tuple[int, int]) -> np.ndarray:
-    """Returns from which pixel each is guessed, int32 (L,): the one above, or else the one before.
-
-    Args:
-      raster: how many lines pixels come in, and how many of them there are in each.
-    """
-    places = np.arange(raster[0] * raster[1], dtype=np.int32)
-    return np.where(places < raster[1], places - 1, places - raster[1])
-
-
-def best_width(n_pictures: int, n_pixels: int) -> int:
-    """Returns W, how many pixels a call tells of each picture; 1 where drafts do not pay.
-
-    Args:
-      n_pictures: B, drawn at a time.
-      n_pixels: L.
-    """
-    if n_pixels < _MIN_PIXELS or n_pictures > 1:
-        return 1
-    return _WIDTH
+        return cls(jnp.asarray(np.where(is_copy, copied, places)), jnp.asarray(is_copy))
 
 
 def still_pays(n_pixels: int, n_calls: int) -> bool:

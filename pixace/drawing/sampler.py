@@ -22,7 +22,7 @@ from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
 from pixace.drawing.copying import next_places, tokens_so_far
-from pixace.drawing.drafts import SPAN, Draft, Sources, best_width, drawn_ahead, still_pays
+from pixace.drawing.drafts import SPAN, Draft, Guessing, Sources, drawn_ahead, still_pays
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys
 from pixace.drawing.one_by_one import PIXELS_PER_CALL, NextPixels, Start, drawn_one_by_one
@@ -81,8 +81,7 @@ class Sampler:
       top_p: draw only from the fewest tokens that hold this share of the probability.
       n_rows: R, rows of the model for each picture; see `Guide`.
       n_particles: K, pictures of the batch that are one, where some of its pixels are known.
-      guessed_from: L places, from which each pixel of a picture is guessed, see `drafts`; None
-        guesses none.
+      guessing: how pixels are guessed, by a model that can forget; None guesses none.
 
     Attributes:
       n_calls: how often the model was called to draw.
@@ -100,7 +99,7 @@ class Sampler:
         top_p: float = 1.0,
         n_rows: int = 1,
         n_particles: int = 1,
-        guessed_from: Sequence[int] | None = None,
+        guessing: Guessing | None = None,
     ) -> None:
         check_sampling(top_k=top_k, top_p=top_p)
         self.n_calls = self.n_pixels = 0
@@ -108,16 +107,15 @@ class Sampler:
         self._model = model
         self._caption_length = caption_length_of(model)
         self._filter = partial(keep_top, k=top_k, p=top_p)
-        endless = len(guessed_from or ()) or np.iinfo(np.int32).max  # remembers no token
+        self._guessing = None
+        if guessing is not None and n_particles == 1 and can_go_back(model.state):
+            self._guessing = guessing
+        endless = len(guessing.places) if guessing else np.iinfo(np.int32).max
         self._full_length = min((cache.length for cache in caches_in(model.state)), default=endless)
         shorter = (length for length in _CACHE_LENGTHS if length < self._full_length)
         self._cache_lengths = [*shorter, self._full_length]
         self._empty_memory = resized(model.state, self._cache_lengths[0])
         model.state = self._empty_memory
-        self._guessed_from = np.array(guessed_from or (), np.int32)
-        self._width = 1
-        if guessed_from is not None and n_particles == 1 and can_go_back(model.state):
-            self._width = best_width(batch_size, len(guessed_from))
         self.set_weights(model.weights)
         self._tell = jax.jit(self._read_captions, donate_argnums=1)
         self._read = jax.jit(self._read_prompt, donate_argnums=1)
@@ -127,9 +125,9 @@ class Sampler:
 
     def set_weights(self, weights: ArrayTree) -> None:
         """Replaces the model's weights by others of the same shapes, for streams under way, too."""
-        self._weights = decoding_weights(
-            self._model, weights, self.batch_size * self.n_rows * self._width
-        )
+        n_each = 1 if self._guessing is None else self._guessing.width
+        n_rows = self.batch_size * self.n_rows * n_each
+        self._weights = decoding_weights(self._model, weights, n_rows)
         self._model.weights = self._weights
 
     def stream(
@@ -191,12 +189,13 @@ class Sampler:
         )
         tokens = np.zeros((self.batch_size, 0), np.int32) if prompt is None else prompt
         begun = _Begun(*self._memory_after(self._fed(tokens)[:, :-1], guide), tokens)
-        if self._width > 1 and known is None:
-            begun = yield from self._ahead(begun, settings, copied, pull)
+        if self._guessing is not None and known is None:
+            sources = Sources.of(self._guessing, copied)
+            begun = yield from self._ahead(begun, settings, sources, pull)
         yield from self._one_by_one(begun, settings, known, copied, pull)
 
     def _ahead(
-        self, begun: _Begun, settings: _Settings, copied: np.ndarray | None, pull: Pull | None
+        self, begun: _Begun, settings: _Settings, sources: Sources, pull: Pull | None
     ) -> Generator[NextPixels, None, _Begun]:
         """Draws by drafts, as long as that pays; for the rest, see `steps`.
 
@@ -205,7 +204,6 @@ class Sampler:
         """
         memory, room, tokens = begun
         first = done = tokens.shape[1]
-        sources = Sources.of(self._guessed_from, copied)
         draft = Draft.after(tokens, memory, self.n_rows, self._full_length)
         n_calls = 0
         while done < self._full_length and still_pays(done - first, n_calls):
@@ -321,7 +319,9 @@ class Sampler:
         costs: Array | None,
     ) -> tuple[Start, list[Array]]:
         """Draws `count` pixels; see `drawn_one_by_one`."""
-        if self._width > 1:  # those that drafts brought farther than others forget what is beyond
+        if (
+            self._guessing is not None
+        ):  # those that drafts brought farther than others forget what is beyond
             start = start._replace(memory=at_place(start.memory, done))
         model = partial(self._forward, weights), partial(self._choice, settings)
         return drawn_one_by_one(start, settings.keys, done, count, given, places, costs, *model)
@@ -336,5 +336,6 @@ class Sampler:
         costs: Array | None,
     ) -> Draft:
         """Draws some pixels; see `drawn_ahead`."""
+        assert self._guessing is not None
         model = partial(self._forward, weights), partial(self._choice, settings)
-        return drawn_ahead(draft, self._width, room, sources, settings.keys, costs, *model)
+        return drawn_ahead(draft, self._guessing.width, room, sources, settings.keys, costs, *model)

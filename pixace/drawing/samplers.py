@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pixace.drawing.drafts import pixels_before
+from pixace.drawing.drafts import best_guessing
 from pixace.drawing.sampler import Sampler
 from pixace.models.stored import StoredModel
 from pixace.settings.pictures import PictureSettings
+from pixace.tokens.codec import codec_of
 
 
 class Samplers:
@@ -35,8 +36,12 @@ class Samplers:
         n_particles: int,
     ) -> Sampler:
         """Returns the sampler of this shape; for what follows the pictures, see `Sampler`."""
-        guessed_from = tuple(pixels_before(pictures.raster).tolist()) if self._drafts else None
-        key = (batch_size, top_k, top_p, n_rows, n_particles, guessed_from)
+        guessing = None
+        if self._drafts:
+            n_weights = sum(array.size for array in self._stored.weights)
+            n_tokens = codec_of(pictures).n_tokens
+            guessing = best_guessing(pictures.raster, batch_size, n_weights, n_tokens)
+        key = (batch_size, top_k, top_p, n_rows, n_particles, guessing)
         if key not in self._made:
             model = self._stored.build("predict", batch_size * n_rows)
             self._made[key] = Sampler(model, *key)

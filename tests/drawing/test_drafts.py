@@ -5,7 +5,8 @@ import pytest
 
 from pixace.backend.door import jnp, trax
 from pixace.drawing import sampler as sampler_module
-from pixace.drawing.drafts import best_width, pixels_before, still_pays
+from pixace.drawing import samplers as samplers_module
+from pixace.drawing.drafts import Guessing, best_guessing, still_pays
 from pixace.drawing.guidance import Guide
 from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
@@ -18,22 +19,10 @@ from tests.drawing.test_sampling_models import emoji, random_weights
 from tests.tools.tiny import tiny_sizes
 
 
-def guessed_from(config) -> tuple[int, ...]:
-    return tuple(pixels_before(config.pictures.raster).tolist())
-
-
-@pytest.fixture(autouse=True)
-def _widths(monkeypatch):
-    """Draws four pixels a call of pictures so small that drafts are not worth it."""
-    monkeypatch.setattr(sampler_module, "best_width", lambda *sizes: 4)
-
-
 def samplers(build, config, batch_size, **options) -> list[Sampler]:
     """Two samplers of equal models: one draws pixel by pixel, the other one by drafts."""
-    return [
-        Sampler(build(), batch_size, **options, guessed_from=places)
-        for places in (None, guessed_from(config))
-    ]
+    guessing = Guessing.of(config.pictures.raster, 4)
+    return [Sampler(build(), batch_size, **options, guessing=each) for each in (None, guessing)]
 
 
 def tiny(model_type, batch_size, caption_length=None, n_rows=1, **options):
@@ -114,8 +103,12 @@ def test_drafts_pay_as_long_as_calls_draw_more_than_they_cost():
     assert not still_pays(16, 8)
 
 
-def test_a_small_picture_is_not_guessed():
-    assert best_width(1, 36) == 1 < best_width(1, 1024)
+def test_what_is_drawn_soon_is_not_guessed():
+    """A small picture; few weights for many colours; several pictures at a time."""
+    assert best_guessing((32, 32), 1, 28_000_000, 8194) is not None
+    assert best_guessing((6, 6), 1, 28_000_000, 8194) is None
+    assert best_guessing((32, 32), 1, 1_000_000, 8194) is None
+    assert best_guessing((32, 32), 4, 28_000_000, 8194) is None
 
 
 def constant(config, batch_size):
@@ -126,24 +119,21 @@ def constant(config, batch_size):
     return model
 
 
-def test_guesses_that_are_right_save_calls():
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_guesses_that_are_right_save_calls(batch_size):
     """Where nothing depends on them, all guesses of a call that a call before told are right."""
     config = ModelConfig("transformer", image_size=6, **tiny_sizes("transformer"))
-    for batch_size in (1, 4):
-        sampler = Sampler(
-            constant(config, batch_size), batch_size, guessed_from=guessed_from(config)
-        )
-        plain = Sampler(constant(config, batch_size), batch_size).stream(
-            temperatures=[1] * batch_size, seed=0
-        )
-        drawn = list(sampler.stream(temperatures=[1] * batch_size, seed=0))
-        np.testing.assert_array_equal(drawn, [next(plain) for _ in range(36)])
-        assert sampler.n_pixels == 36
-        assert sampler.n_calls < 25
+    plain, sampler = samplers(lambda: constant(config, batch_size), config, batch_size)
+    temperatures = [1] * batch_size
+    stream = plain.stream(temperatures=temperatures, seed=0)
+    drawn = list(sampler.stream(temperatures=temperatures, seed=0))
+    np.testing.assert_array_equal(drawn, [next(stream) for _ in range(36)])
+    assert sampler.n_pixels == 36
+    assert sampler.n_calls < 25
 
 
 def test_the_first_guess_is_the_pixel_above_or_the_one_before():
-    assert pixels_before((3, 2)).tolist() == [-1, 0, 0, 1, 2, 3]
+    assert Guessing.of((3, 2), 9) == (6, (-1, 0, 0, 1, 2, 3))
 
 
 @pytest.mark.long
@@ -155,7 +145,9 @@ def test_twenty_pictures_of_the_ready_model_are_the_same():
     assert both[1].n_pixels / both[1].n_calls > 1.5
 
 
-def test_a_drawing_without_drafts_is_the_same_but_for_the_calls(draw, here, however):
+def test_a_drawing_without_drafts_is_the_same_but_for_the_calls(draw, here, however, monkeypatch):
+    guessing = Guessing.of((6, 6), 4)
+    monkeypatch.setattr(samplers_module, "best_guessing", lambda *sizes: guessing)
     one_by_one, ahead = (
         draw(drawing={"seed": 3, "best_of": 2}, out=f"{drafts}.png", drafts=drafts).to_dict()
         for drafts in (False, True)
