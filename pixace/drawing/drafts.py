@@ -33,6 +33,7 @@ _WIDTH = 16
 _MIN_PIXELS = 256  # of a picture; fewer are drawn before the larger program is compiled
 _MIN_WEIGHTS = 400  # for each token
 _COST = 2.4  # of a call of so many pixels, in calls of one
+_CREDIT = 0.02  # of all pixels; a picture may begin with what is hard to guess
 
 
 class Draft(NamedTuple):
@@ -126,12 +127,17 @@ class Sources(NamedTuple):
         return cls(jnp.asarray(np.where(is_copy, copied, places)), jnp.asarray(is_copy))
 
 
-def still_pays(n_pixels: int, n_calls: int) -> bool:
-    """Returns whether drafts have drawn so many pixels sooner than as many calls of one each.
+def still_pays(n_pixels: int, n_calls: int, n_all: int) -> bool:
+    """Returns whether drafts have drawn so many pixels about as soon as calls of one pixel do.
 
-    As all calls count, what was lost in the end is at most what the last few have taken.
+    As all calls count, what is lost in the end is at most the credit and the last few calls.
+
+    Args:
+      n_pixels: drawn by drafts.
+      n_calls: that drew them.
+      n_all: to draw in all.
     """
-    return n_pixels >= n_calls * _COST
+    return n_pixels + _CREDIT * n_all >= n_calls * _COST
 
 
 def extended(
@@ -180,12 +186,14 @@ def extended(
     told = _log_probs(logits, jnp.repeat(pixels, n_rows, axis=0))
     starts, keeps = (jnp.repeat(part, n_rows, axis=0) for part in (first, is_drawn))
     before = _taken(log_probs, next_places(starts, width))
+    # What was told after guesses from the start symbol alone is worth nothing.
+    n_told = jnp.where(drawn > 0, width, n_right)
     return Draft(
         at_place(memory, jnp.zeros_like(n_calls)),  # of one shape, whatever the next call sets
         _put(tokens, pixels, first + 1),
         _put(log_probs, jnp.where(keeps, before, told), starts),
         first + n_right,
-        first + width,
+        first + n_told,
         n_calls + 1,
     )
 

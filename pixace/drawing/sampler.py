@@ -206,7 +206,8 @@ class Sampler:
         first = done = tokens.shape[1]
         draft = Draft.after(tokens, memory, self.n_rows, self._full_length)
         n_calls = 0
-        while done < self._full_length and still_pays(done - first, n_calls):
+        n_all = self._full_length - first
+        while done < self._full_length and still_pays(done - first, n_calls, n_all):
             if done == room:
                 room = self._room_for(done + 1)
                 draft = draft._replace(memory=self._grow(draft.memory, room))

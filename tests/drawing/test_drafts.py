@@ -98,9 +98,10 @@ def test_what_does_not_pay_is_left_off(monkeypatch):
 
 
 def test_drafts_pay_as_long_as_calls_draw_more_than_they_cost():
-    assert still_pays(0, 0)
-    assert still_pays(24, 8)
-    assert not still_pays(16, 8)
+    assert still_pays(0, 0, 256)
+    assert still_pays(24, 8, 256)
+    assert not still_pays(12, 8, 256)
+    assert still_pays(12, 8, 4096), "a large picture may begin slowly"
 
 
 def test_what_is_drawn_soon_is_not_guessed():
