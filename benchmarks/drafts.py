@@ -22,7 +22,6 @@ from measuring import machine
 
 from pixace.checkpoints.bundled import ready_folder
 from pixace.checkpoints.folder import LATEST_NAME
-from pixace.drawing import sampler as sampling
 from pixace.drawing.drafts import Guessing
 from pixace.drawing.opening import open_to_draw
 from pixace.drawing.sampler import Sampler
@@ -42,10 +41,12 @@ class Times(NamedTuple):
         return " / ".join(f"{1e3 * statistics.median(part):.2f}" for part in self)
 
 
-def samplers(model: StoredModel, batch_size: int, widths: Sequence[int]) -> dict[int, Sampler]:
+def samplers(
+    model: StoredModel, batch_size: int, widths: Sequence[int], cost: float
+) -> dict[int, Sampler]:
     """Returns a sampler for each width, of which 1 draws one pixel a call."""
     raster = model.config.pictures.raster
-    guessings = {width: Guessing.of(raster, width) for width in widths}
+    guessings = {width: Guessing.of(raster, width, cost) for width in widths}
     made = {1: Sampler(model.build("predict", batch_size), batch_size)}
     for width, guessing in guessings.items():
         made[width] = Sampler(model.build("predict", batch_size), batch_size, guessing=guessing)
@@ -69,7 +70,7 @@ def print_rows(
     name: str, model: StoredModel, batch_size: int, arguments: argparse.Namespace
 ) -> None:
     """Draws with one model and batch size, and prints a row for each width."""
-    made = samplers(model, batch_size, arguments.widths)
+    made = samplers(model, batch_size, arguments.widths, arguments.cost)
     times = {width: Times([], []) for width in made}
     different = dict.fromkeys(made, 0)
     for sampler in made.values():
@@ -106,10 +107,8 @@ def main() -> None:
     parser.add_argument("--widths", nargs="+", type=int, default=[16], help="pixels a call")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--to_the_end", action="store_true", help="also where drafts do not pay")
+    parser.add_argument("--cost", type=float, default=0.0, help="0: also where drafts do not pay")
     arguments = parser.parse_args()
-    if arguments.to_the_end:
-        sampling.still_pays = lambda *_: True
     print(f"{machine()}\n")
     print(
         "| model | temperature | batch | width | one by one, ms/pixel: clock / processors | drafts "

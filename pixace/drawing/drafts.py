@@ -28,12 +28,13 @@ from pixace.tokens.vocabulary import PAD_ID
 CALLS = 8  # of the model in one compiled call: few enough to be watched live
 # How far a picture may come before the slowest of its batch. Noise and costs are of so many pixels.
 SPAN = 128
-# Measured, see benchmarks/README.md.
-_WIDTH = 16
-_MIN_PIXELS = 256  # of a picture; fewer are drawn before the larger program is compiled
-_MIN_WEIGHTS = 400  # for each token
-_COST = 2.4  # of a call of so many pixels, in calls of one
-_CREDIT = 0.02  # of all pixels; a picture may begin with what is hard to guess
+# Of all pixels, may be lost by drafts: a picture may begin with what is hard to guess.
+_CREDIT = 0.02
+# Measured, see benchmarks/README.md. Numbers read for a picture; with fewer, it is drawn before the
+# larger program is there.
+_MIN_READ = 5_000_000_000
+# Rows of the model up to so many, how many pixels a call tells of each, and the cost of it.
+_WIDTHS = ((1, 16, 2.4), (4, 4, 1.5))
 
 
 class Draft(NamedTuple):
@@ -71,39 +72,49 @@ class Guessing(NamedTuple):
 
     Attributes:
       width: W, how many a call tells of each picture.
+      cost: of such a call, in calls that tell one.
       places: L, the place of the pixel whose token is the first guess of each; -1 is the start
         symbol's.
     """
 
     width: int
+    cost: float
     places: tuple[int, ...]
 
     @classmethod
-    def of(cls, raster: tuple[int, int], width: int) -> Guessing:
+    def of(cls, raster: tuple[int, int], width: int, cost: float = 1.0) -> Guessing:
         """Guesses each pixel to be as the one above, or in the first line as the one before.
 
         Args:
           raster: how many lines pixels come in, and how many of them there are in each.
           width: W; at most L count.
+          cost: see there.
         """
         n_pixels, length = raster[0] * raster[1], raster[1]
         places = [place - (1 if place < length else length) for place in range(n_pixels)]
-        return cls(min(width, n_pixels), tuple(places))
+        return cls(min(width, n_pixels), cost, tuple(places))
+
+    def pays(self, n_pixels: int, n_calls: int) -> bool:
+        """Returns whether so many calls drew so many pixels about as soon as calls of one would.
+
+        As all calls count, what is lost in the end is at most the credit and the last few calls.
+        """
+        return n_pixels + _CREDIT * len(self.places) >= n_calls * self.cost
 
 
-def best_guessing(
-    raster: tuple[int, int], n_pictures: int, n_weights: int, n_tokens: int
-) -> Guessing | None:
+def best_guessing(raster: tuple[int, int], n_rows: int, n_weights: int) -> Guessing | None:
     """Returns how to guess; None where one pixel a call is no slower.
 
     Args:
       raster: see `Guessing.of`.
-      n_pictures: B, drawn at a time.
+      n_rows: of the model, all pictures together.
       n_weights: numbers that a call of the model reads.
-      n_tokens: V; what is done for each of them, each pixel of a call needs.
     """
-    is_small = raster[0] * raster[1] < _MIN_PIXELS or n_weights < n_tokens * _MIN_WEIGHTS
-    return None if is_small or n_pictures > 1 else Guessing.of(raster, _WIDTH)
+    if n_weights * raster[0] * raster[1] >= _MIN_READ:
+        for most, width, cost in _WIDTHS:
+            if n_rows <= most:
+                return Guessing.of(raster, width, cost)
+    return None
 
 
 class Sources(NamedTuple):
@@ -125,19 +136,6 @@ class Sources(NamedTuple):
             return cls(jnp.asarray(places), None)
         is_copy = copied != DRAWN
         return cls(jnp.asarray(np.where(is_copy, copied, places)), jnp.asarray(is_copy))
-
-
-def still_pays(n_pixels: int, n_calls: int, n_all: int) -> bool:
-    """Returns whether drafts have drawn so many pixels about as soon as calls of one pixel do.
-
-    As all calls count, what is lost in the end is at most the credit and the last few calls.
-
-    Args:
-      n_pixels: drawn by drafts.
-      n_calls: that drew them.
-      n_all: to draw in all.
-    """
-    return n_pixels + _CREDIT * n_all >= n_calls * _COST
 
 
 def extended(

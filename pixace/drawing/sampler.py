@@ -22,7 +22,7 @@ from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
 from pixace.drawing.copying import next_places, tokens_so_far
-from pixace.drawing.drafts import SPAN, Draft, Guessing, Sources, drawn_ahead, still_pays
+from pixace.drawing.drafts import SPAN, Draft, Guessing, Sources, drawn_ahead
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys
 from pixace.drawing.one_by_one import PIXELS_PER_CALL, NextPixels, Start, drawn_one_by_one
@@ -206,8 +206,8 @@ class Sampler:
         first = done = tokens.shape[1]
         draft = Draft.after(tokens, memory, self.n_rows, self._full_length)
         n_calls = 0
-        n_all = self._full_length - first
-        while done < self._full_length and still_pays(done - first, n_calls, n_all):
+        assert self._guessing is not None
+        while done < self._full_length and self._guessing.pays(done - first, n_calls):
             if done == room:
                 room = self._room_for(done + 1)
                 draft = draft._replace(memory=self._grow(draft.memory, room))

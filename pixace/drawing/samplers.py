@@ -10,7 +10,6 @@ from pixace.drawing.drafts import best_guessing
 from pixace.drawing.sampler import Sampler
 from pixace.models.stored import StoredModel
 from pixace.settings.pictures import PictureSettings
-from pixace.tokens.codec import codec_of
 
 
 class Samplers:
@@ -39,8 +38,7 @@ class Samplers:
         guessing = None
         if self._drafts:
             n_weights = sum(array.size for array in self._stored.weights)
-            n_tokens = codec_of(pictures).n_tokens
-            guessing = best_guessing(pictures.raster, batch_size, n_weights, n_tokens)
+            guessing = best_guessing(pictures.raster, batch_size * n_rows, n_weights)
         key = (batch_size, top_k, top_p, n_rows, n_particles, guessing)
         if key not in self._made:
             model = self._stored.build("predict", batch_size * n_rows)

@@ -6,7 +6,7 @@ import pytest
 from pixace.backend.door import jnp, trax
 from pixace.drawing import sampler as sampler_module
 from pixace.drawing import samplers as samplers_module
-from pixace.drawing.drafts import Guessing, best_guessing, still_pays
+from pixace.drawing.drafts import Guessing, best_guessing
 from pixace.drawing.guidance import Guide
 from pixace.drawing.pull import Pull
 from pixace.drawing.sampler import Sampler
@@ -19,9 +19,9 @@ from tests.drawing.test_sampling_models import emoji, random_weights
 from tests.tools.tiny import tiny_sizes
 
 
-def samplers(build, config, batch_size, **options) -> list[Sampler]:
-    """Two samplers of equal models: one draws pixel by pixel, the other one by drafts."""
-    guessing = Guessing.of(config.pictures.raster, 4)
+def samplers(build, config, batch_size, cost=0.0, **options) -> list[Sampler]:
+    """Two samplers of equal models: one draws pixel by pixel, the other one by drafts to the end."""
+    guessing = Guessing.of(config.pictures.raster, 4, cost)
     return [Sampler(build(), batch_size, **options, guessing=each) for each in (None, guessing)]
 
 
@@ -50,16 +50,10 @@ def assert_same(both, **settings):
     np.testing.assert_allclose(ahead[1], one_by_one[1], atol=1e-4)
 
 
-@pytest.fixture
-def however(monkeypatch):
-    """Goes on with drafts, however many of the guesses of a model that knows nothing are wrong."""
-    monkeypatch.setattr(sampler_module, "still_pays", lambda *figures: True)
-
-
 @pytest.mark.parametrize(
     "model_type", ["pointer", pytest.param("reformer", marks=pytest.mark.slow)]
 )
-def test_rows_at_places_of_their_own_draw_the_same(model_type, however, monkeypatch):
+def test_rows_at_places_of_their_own_draw_the_same(model_type, monkeypatch):
     """After prompts, at a temperature of each, and while the memory grows."""
     monkeypatch.setattr(sampler_module, "_CACHE_LENGTHS", (13, 20))
     _, both = tiny(model_type, 3)
@@ -68,19 +62,19 @@ def test_rows_at_places_of_their_own_draw_the_same(model_type, however, monkeypa
     assert both[0].n_calls == both[0].n_pixels == both[1].n_pixels == 23
 
 
-def test_one_picture_draws_the_same_from_the_likeliest_colours(however):
+def test_one_picture_draws_the_same_from_the_likeliest_colours():
     _, both = tiny("transformer", 1, top_k=9, top_p=0.9)
     assert_same(both, temperatures=[1.2])
     assert_same(both, temperatures=[0], seed=3)
 
 
-def test_mirrored_pixels_are_the_same_and_all_right(however):
+def test_mirrored_pixels_are_the_same_and_all_right():
     config, both = tiny("transformer", 2)
     copied = copied_places(np.zeros(30, bool), "both", config.pictures)
     assert_same(both, temperatures=[1, 1], copied=copied)
 
 
-def test_words_and_a_sketch_draw_the_same(however):
+def test_words_and_a_sketch_draw_the_same():
     config, both = tiny("pointer", 2, caption_length=6, n_rows=2)
     captions = text_tokens(["", "red", "", "a cat"], 6)
     guide = Guide(captions.reshape(2, 2, 6), np.float32([[0, 1.5], [0, -1]]))
@@ -89,27 +83,27 @@ def test_words_and_a_sketch_draw_the_same(however):
     assert_same(both, temperatures=[1, 0.7], guide=guide, pull=pull)
 
 
-def test_what_does_not_pay_is_left_off(monkeypatch):
+def test_what_does_not_pay_is_left_off():
     """After some calls; from where the slowest picture is, all are drawn pixel by pixel."""
-    monkeypatch.setattr(sampler_module, "still_pays", lambda n_pixels, *others: n_pixels == 0)
-    _, both = tiny("pointer", 3)
+    _, both = tiny("pointer", 3, cost=4.0)
     assert_same(both, temperatures=[1, 0.3, 1.3])
     assert 20 < both[1].n_calls <= 30, "nearly all of them one by one"
 
 
 def test_drafts_pay_as_long_as_calls_draw_more_than_they_cost():
-    assert still_pays(0, 0, 256)
-    assert still_pays(24, 8, 256)
-    assert not still_pays(12, 8, 256)
-    assert still_pays(12, 8, 4096), "a large picture may begin slowly"
+    guessing = Guessing.of((16, 16), 8, 2.4)
+    assert guessing.pays(0, 0)
+    assert guessing.pays(24, 8)
+    assert not guessing.pays(12, 8)
+    assert Guessing.of((64, 64), 8, 2.4).pays(12, 8), "a large picture may begin slowly"
 
 
 def test_what_is_drawn_soon_is_not_guessed():
-    """A small picture; few weights for many colours; several pictures at a time."""
-    assert best_guessing((32, 32), 1, 28_000_000, 8194) is not None
-    assert best_guessing((6, 6), 1, 28_000_000, 8194) is None
-    assert best_guessing((32, 32), 1, 1_000_000, 8194) is None
-    assert best_guessing((32, 32), 4, 28_000_000, 8194) is None
+    """By a small model; many pictures share what a call reads."""
+    alone, several = (best_guessing((32, 32), n_rows, 28_000_000) for n_rows in (1, 4))
+    assert alone.width > several.width > 1
+    assert best_guessing((32, 32), 16, 28_000_000) is None
+    assert best_guessing((16, 16), 1, 1_000_000) is None
 
 
 def constant(config, batch_size):
@@ -134,7 +128,7 @@ def test_guesses_that_are_right_save_calls(batch_size):
 
 
 def test_the_first_guess_is_the_pixel_above_or_the_one_before():
-    assert Guessing.of((3, 2), 9) == (6, (-1, 0, 0, 1, 2, 3))
+    assert Guessing.of((3, 2), 9) == (6, 1, (-1, 0, 0, 1, 2, 3))
 
 
 @pytest.mark.long
@@ -146,8 +140,8 @@ def test_twenty_pictures_of_the_ready_model_are_the_same():
     assert both[1].n_pixels / both[1].n_calls > 1.5
 
 
-def test_a_drawing_without_drafts_is_the_same_but_for_the_calls(draw, here, however, monkeypatch):
-    guessing = Guessing.of((6, 6), 4)
+def test_a_drawing_without_drafts_is_the_same_but_for_the_calls(draw, here, monkeypatch):
+    guessing = Guessing.of((6, 6), 4, 0.0)
     monkeypatch.setattr(samplers_module, "best_guessing", lambda *sizes: guessing)
     one_by_one, ahead = (
         draw(drawing={"seed": 3, "best_of": 2}, out=f"{drafts}.png", drafts=drafts).to_dict()
