@@ -20,7 +20,7 @@ from tests.tools.tiny import tiny_sizes
 
 
 def samplers(build, config, batch_size, cost=0.0, **options) -> list[Sampler]:
-    """Two samplers of equal models: one draws pixel by pixel, the other one by drafts to the end."""
+    """Two samplers of equal models: one draws pixel by pixel, the other one by drafts."""
     guessing = Guessing.of(config.pictures.raster, 4, cost)
     return [Sampler(build(), batch_size, **options, guessing=each) for each in (None, guessing)]
 
