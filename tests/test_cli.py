@@ -142,6 +142,7 @@ FLAGS = {
         "like": None,
         "film": None,
         "sheet": None,
+        "drafts": "auto",
         "json": "false",
         "seed": None,
         "top_k": "0",

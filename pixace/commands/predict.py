@@ -37,6 +37,7 @@ from pixace.wording import shown
 _log = logging.getLogger(__name__)
 
 _ASKING = ["?"]  # as the only text: what does the model know?
+_AUTO = "auto"
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -106,6 +107,14 @@ def _define_output_flags(values: flags.FlagValues) -> None:
         cache_dir="For --nearest: the folder that keeps images' tokens, as in train.",
     )
     define_settings(values, ReadingSettings, ("grid", "frames"))
+    flags.DEFINE_enum(
+        "drafts",
+        _AUTO,
+        [_AUTO, "off"],
+        "Whether to guess pixels, and to draw as many in a call of the model as are guessed right, "
+        "where that is faster; off draws one pixel a call. The pictures are the same.",
+        flag_values=values,
+    )
     define_switches(
         values,
         preview="Show the pictures in the terminal while they are drawn, and leave them there.",
@@ -201,5 +210,6 @@ def _request(values: flags.FlagValues) -> DrawRequest:
         drawing=drawing,
         prompts=prompts,
         out=values["out"].value if values["out"].present else None,
+        drafts=values["drafts"].value == _AUTO,
         **{name: values[name].value for name in (*plain, *others)},
     )

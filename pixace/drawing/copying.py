@@ -9,12 +9,9 @@ from pixace.backend.types import Array
 from pixace.drawing.symmetry import DRAWN
 
 
-def tokens_so_far(prompt: np.ndarray | None, n_pictures: int, length: int) -> Array:
-    """Returns the tokens of B whole pictures, int32 (B, L), of which those of prompts are set."""
-    tokens = np.zeros((n_pictures, length), np.int32)
-    if prompt is not None:
-        tokens[:, : prompt.shape[1]] = prompt
-    return jnp.asarray(tokens)
+def tokens_so_far(tokens: np.ndarray, length: int) -> Array:
+    """Returns the tokens of B whole pictures, int32 (B, L), of which the first, (B, T), are set."""
+    return jnp.asarray(np.pad(tokens, ((0, 0), (0, length - tokens.shape[1]))))
 
 
 def next_places(copied: np.ndarray, done: int, n_pixels: int) -> Array:

@@ -56,6 +56,8 @@ class DrawRequest:
       cache_dir: the folder that keeps their tokens, as in a training.
       grid: cells to cut them into, as in a training; see `ReadingSettings`. They are unscaled where
         prompts are.
+      drafts: whether to guess pixels, and to draw as many in a call of the model as are guessed
+        right: the same pictures, usually sooner.
       frames: "first" or "all" of those that are animated.
     """
 
@@ -77,6 +79,7 @@ class DrawRequest:
     cache_dir: Path | str | None = None
     grid: str | None = None
     frames: str = FIRST
+    drafts: bool = True
 
 
 def with_local_paths(request: DrawRequest) -> DrawRequest:

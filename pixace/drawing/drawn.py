@@ -41,6 +41,8 @@ class Drawing:
       log_probs: float32 (N, C, L), ln p likewise of each pixel that the model has told of: 0 of
         those kept before all drawn ones.
       overlay: what was kept in all of them besides; None where there was none.
+      work: int (2,), how often the model was called, and how many pixels that drew, of one picture
+        of each batch.
     """
 
     tokens: tuple[np.ndarray, ...]
@@ -50,6 +52,7 @@ class Drawing:
     kept_log_likelihood: np.ndarray
     log_probs: np.ndarray
     overlay: Overlay | None = None
+    work: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(2, int))
 
     @property
     def seed(self) -> int:
@@ -173,6 +176,14 @@ class Drawing:
         sheet = tiled([results[at : at + across] for at in range(0, len(results), across)])
         sheet.info[RECIPE_KEY] = self.recipe.to_text()
         return sheet
+
+    def calls(self) -> dict[str, Any]:
+        """Returns how often the model was called, and what that drew, as plain JSON values.
+
+        `pixels_per_call` are of each picture that was drawn; None where none was.
+        """
+        n_calls, n_pixels = self.work.tolist()
+        return {"calls": n_calls, "pixels_per_call": n_pixels / n_calls if n_calls else None}
 
     def tiles(self, n_more_columns: int = 0) -> list[dict[str, Any]]:
         """Returns the figures of each picture drawn, as plain JSON values.

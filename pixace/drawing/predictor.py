@@ -28,7 +28,7 @@ from pixace.drawing.prompts import Prompt, PromptSource, kept_of_all, listed, op
 from pixace.drawing.pull import Pull
 from pixace.drawing.recipe import Recipe, with_names
 from pixace.drawing.region import Mask, has_islands, kept_of_prompts, open_mask
-from pixace.drawing.sampler import Sampler
+from pixace.drawing.samplers import Samplers
 from pixace.drawing.seams import SeamJudge
 from pixace.drawing.signature import with_signature_of
 from pixace.drawing.stream import (
@@ -64,13 +64,17 @@ class Predictor:
     Args:
       stored: the model.
       model_name: what recipes call it; None if only its file was named.
+      drafts: whether to guess pixels, and to draw as many in a call of the model as are guessed
+        right: the same pictures, usually sooner.
     """
 
-    def __init__(self, stored: StoredModel, model_name: str | None = None) -> None:
+    def __init__(
+        self, stored: StoredModel, model_name: str | None = None, drafts: bool = True
+    ) -> None:
         self._stored = stored
         self._model_name = model_name
         self._sha256 = file_sha256(stored.path)
-        self._samplers: dict[tuple[int, int, float, int, int], Sampler] = {}
+        self._samplers = Samplers(stored, drafts)
 
     @property
     def config(self) -> ModelConfig:
@@ -229,12 +233,13 @@ class Predictor:
         names = [prompt.name for prompt in laid]
         known = with_mirrored(known, settings.symmetry, ordered, names)
         steps = frame_steps(self._steps, settings, known, whole, canvas, tile)
+        before = self._samplers.work
         for step in each_computing(steps):
             pictures.add(step)
             if step.n_done == step.n_total:
                 drawing = Drawing(
                     pictures.columns, pictures.log_likelihood, shown, recipe, pictures.of_known,
-                    pictures.log_probs, overlay,
+                    pictures.log_probs, overlay, self._samplers.work - before,
                 )  # fmt: skip
                 step = dataclasses.replace(step, drawing=drawing)
             yield step
@@ -266,8 +271,8 @@ class Predictor:
         n_pictures = len(known) * n_columns * settings.best_of
         n_first = int(kept.argmin())
         size = batch_size_for(n_pictures, self.config, n_first, rows_each * n_particles)
-        sampler = self._sampler(
-            size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
+        sampler = self._samplers.of(
+            pictures, size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
         )
         copied = None
         if settings.symmetry != NONE:
@@ -309,22 +314,13 @@ class Predictor:
         )
         return with_names(recipe, [prompt.name for prompt in prompts])
 
-    def _sampler(
-        self, batch_size: int, top_k: int, top_p: float, n_rows: int, n_particles: int
-    ) -> Sampler:
-        """Returns the sampler of this shape, built on first use."""
-        key = (batch_size, top_k, top_p, n_rows, n_particles)
-        if key not in self._samplers:
-            model = self._stored.build("predict", batch_size * n_rows)
-            self._samplers[key] = Sampler(model, *key)
-        return self._samplers[key]
-
 
 def get_predictor(
     model_name: str | None = None,
     *,
     weights_dir: Path | str = DEFAULT_WEIGHTS_DIR,
     checkpoint: str | None = None,
+    drafts: bool = True,
     **settings: Any,
 ) -> Predictor:
     """Opens a stored model to draw with it.
@@ -334,6 +330,8 @@ def get_predictor(
       weights_dir: top folder of all models.
       checkpoint: a file, a step, "latest" or "best"; by default the newest state, but the best one
         of a training by minutes whose validation has turned up.
+      drafts: whether to guess pixels, and to draw as many in a call of the model as are guessed
+        right: the same pictures, usually sooner.
       **settings: `model_type`, `image_size`, `bitdepth` and the other settings of `ModelConfig`;
         needed only where none are stored beside the weights.
 
@@ -342,4 +340,4 @@ def get_predictor(
       UsageError: a setting contradicts the stored one.
     """
     path = locate(model_name, weights_dir, checkpoint)
-    return Predictor(open_to_draw(path, settings, checkpoint is not None), model_name)
+    return Predictor(open_to_draw(path, settings, checkpoint is not None), model_name, drafts)

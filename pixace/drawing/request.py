@@ -66,6 +66,7 @@ class DrawnFiles:
             "film": None if self.film is None else str(self.film),
             **({} if self.sheet is None else {"sheet": str(self.sheet)}),
             "recipe": self.drawing.recipe.to_dict(),
+            **self.drawing.calls(),
             "tiles": tiles,
         }
 
@@ -102,7 +103,7 @@ def draw_to_files(
         images = load_images(
             request.nearest, model.config, cache_dir=request.cache_dir, reading=plan.reading
         )
-    predictor = Predictor(model, plan.model_name)
+    predictor = Predictor(model, plan.model_name, request.drafts)
     drawing = _drawn(predictor, plan, progress, watch)
     nearest = None
     if images is not None:

@@ -3,15 +3,17 @@
 A `Sampler` is to any trax model in mode predict what trax's `autoregressive_sample_stream` is,
 with the whole step compiled: many pixels a call, the model's memory updated in place, and no more
 of it read than the pixels drawn so far need. Everything random comes from one JAX key per picture.
+Where a model can forget, pixels are guessed, and some at a time told by the model (`drafts`); else
+it tells one after another (`one_by_one`). The pictures are the same.
 
 Nothing here knows a file, a picture, or a particular model.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,19 +21,20 @@ import numpy as np
 from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
-from pixace.drawing.copying import next_places, tokens_so_far, with_copies
+from pixace.drawing.copying import next_places, tokens_so_far
+from pixace.drawing.drafts import SPAN, Draft, Guessing, Sources, drawn_ahead
 from pixace.drawing.guidance import Guide, guided
-from pixace.drawing.noise import picture_keys, pixel_noise
-from pixace.drawing.particles import FREE, Given, Known, known_next, weighed
+from pixace.drawing.noise import picture_keys
+from pixace.drawing.one_by_one import PIXELS_PER_CALL, NextPixels, Start, drawn_one_by_one
+from pixace.drawing.particles import Given, Known, known_next
 from pixace.drawing.pull import Pull
 from pixace.models.conditioning import no_captions, padded, prefix_length_of, read_captions
 from pixace.models.layers.block_matrices import decoding_weights
 from pixace.models.layers.cached_attention import caches_in
-from pixace.models.memory import in_place_of, resized
+from pixace.models.memory import at_place, can_go_back, resized
 from pixace.settings.checks import MAX_SEED, check_sampling, require_int
 from pixace.tokens.vocabulary import PAD_ID
 
-_PIXELS_PER_CALL = 32  # few enough to be watched live
 PROMPT_PER_CALL = 1024  # pixels read at once, which bounds the memory that attention takes
 # Lengths of memory on the way to the full one; for each that is used, the step is compiled. None
 # between the first two: XLA's product of a query with so many keys stays on one core (JAX 0.12), so
@@ -39,35 +42,32 @@ PROMPT_PER_CALL = 1024  # pixels read at once, which bounds the memory that atte
 _CACHE_LENGTHS = (256, 768, 1536, 3072)
 
 
-class _Start(NamedTuple):
-    """What the next pixels are drawn after.
+class _Settings(NamedTuple):
+    """What pixels are drawn with, the same for all.
 
     Attributes:
-      memory: the model's.
-      last: token of each row, int32 (B * R, 1).
-      so_far: all tokens of the pictures, int32 (B, L); None where none is copied.
+      keys: uint32 (B, 2), one per picture.
+      temperature: float32 (B, 1).
+      mix: the guide's weights, float32 (B, R); None where R is 1.
+    """
+
+    keys: Key
+    temperature: Array
+    mix: Array | None
+
+
+class _Begun(NamedTuple):
+    """Pictures begun.
+
+    Attributes:
+      memory: the model's, before the last of the tokens.
+      room: how many pixels there is room for in it.
+      tokens: int32 (B, T), the pixels so far, those of the prompt included.
     """
 
     memory: ArrayTree
-    last: Array
-    so_far: Array | None
-
-
-class NextPixels(NamedTuple):
-    """The next pixel of each of B pictures.
-
-    Attributes:
-      tokens: int32 (B,).
-      log_probs: float32 (B * R,), their ln p under the model.
-      parents: int32 (B,), in whose place each picture is from here on, with this pixel and all
-        before it; None where all is drawn.
-      log_weights: float32 (B / K, K), ln of the particles' weights; None where all is drawn.
-    """
-
+    room: int
     tokens: np.ndarray
-    log_probs: np.ndarray
-    parents: np.ndarray | None = None
-    log_weights: np.ndarray | None = None
 
 
 class Sampler:
@@ -81,6 +81,11 @@ class Sampler:
       top_p: draw only from the fewest tokens that hold this share of the probability.
       n_rows: R, rows of the model for each picture; see `Guide`.
       n_particles: K, pictures of the batch that are one, where some of its pixels are known.
+      guessing: how pixels are guessed, by a model that can forget; None guesses none.
+
+    Attributes:
+      n_calls: how often the model was called to draw.
+      n_pixels: how many pixels were drawn by that, of one picture of each batch.
 
     Raises:
       UsageError: top_k or top_p out of range.
@@ -94,15 +99,19 @@ class Sampler:
         top_p: float = 1.0,
         n_rows: int = 1,
         n_particles: int = 1,
+        guessing: Guessing | None = None,
     ) -> None:
         check_sampling(top_k=top_k, top_p=top_p)
+        self.n_calls = self.n_pixels = 0
         self.batch_size, self.n_rows, self.n_particles = batch_size, n_rows, n_particles
         self._model = model
         self._prefix_length = prefix_length_of(model)
-        self._filter = functools.partial(keep_top, k=top_k, p=top_p)
-        self._full_length = min(
-            (cache.length for cache in caches_in(model.state)), default=np.iinfo(np.int32).max
-        )
+        self._filter = partial(keep_top, k=top_k, p=top_p)
+        self._guessing = None
+        if guessing is not None and n_particles == 1 and can_go_back(model.state):
+            self._guessing = guessing
+        endless = len(guessing.places) if guessing else np.iinfo(np.int32).max
+        self._full_length = min((cache.length for cache in caches_in(model.state)), default=endless)
         shorter = (length for length in _CACHE_LENGTHS if length < self._full_length)
         self._cache_lengths = [*shorter, self._full_length]
         self._empty_memory = resized(model.state, self._cache_lengths[0])
@@ -110,12 +119,15 @@ class Sampler:
         self.set_weights(model.weights)
         self._tell = jax.jit(self._read_captions, donate_argnums=1)
         self._read = jax.jit(self._read_prompt, donate_argnums=1)
-        self._draw = jax.jit(self._draw_pixels, donate_argnums=1)
+        self._draw = jax.jit(self._draw_one_by_one, donate_argnums=1)
+        self._draft = jax.jit(self._draw_ahead, donate_argnums=1)
         self._grow = jax.jit(resized, static_argnums=1)
 
     def set_weights(self, weights: ArrayTree) -> None:
         """Replaces the model's weights by others of the same shapes, for streams under way, too."""
-        self._weights = decoding_weights(self._model, weights, self.batch_size * self.n_rows)
+        n_each = 1 if self._guessing is None else self._guessing.width
+        n_rows = self.batch_size * self.n_rows * n_each
+        self._weights = decoding_weights(self._model, weights, n_rows)
         self._model.weights = self._weights
 
     def stream(
@@ -169,37 +181,86 @@ class Sampler:
             raise ValueError(f"{len(temperatures)} temperatures for {self.batch_size} rows")
         if prompt is not None and prompt.shape[1] > self._full_length:
             raise ValueError(f"a prompt of {prompt.shape[1]}, the model holds {self._full_length}")
-        begin = np.full((self.batch_size, 1), PAD_ID, np.int32)
-        fed = begin if prompt is None else np.concatenate([begin, prompt], axis=1)
-        fed = np.repeat(fed, self.n_rows, axis=0)
-        done = fed.shape[1] - 1
         ids = np.arange(self.batch_size) if picture_ids is None else np.asarray(picture_ids)
-        keys = picture_keys(seed, ids.reshape(self.batch_size, -1))
-        temperature = jnp.asarray(temperatures, jnp.float32).reshape(-1, 1)
-        mix = None if guide is None or self.n_rows == 1 else jnp.asarray(guide.weights)
-        memory, room = self._memory_after(fed[:, :-1], guide)
-        last = jnp.asarray(fed[:, -1:])
-        so_far = None if copied is None else tokens_so_far(prompt, self.batch_size, len(copied))
+        settings = _Settings(
+            picture_keys(seed, ids.reshape(self.batch_size, -1)),
+            jnp.asarray(temperatures, jnp.float32).reshape(-1, 1),
+            None if guide is None or self.n_rows == 1 else jnp.asarray(guide.weights),
+        )
+        tokens = np.zeros((self.batch_size, 0), np.int32) if prompt is None else prompt
+        begun = _Begun(*self._memory_after(self._fed(tokens)[:, :-1], guide), tokens)
+        if self._guessing is not None and known is None:
+            sources = Sources.of(self._guessing, copied)
+            begun = yield from self._ahead(begun, settings, sources, pull)
+        yield from self._one_by_one(begun, settings, known, copied, pull)
+
+    def _ahead(
+        self, begun: _Begun, settings: _Settings, sources: Sources, pull: Pull | None
+    ) -> Generator[NextPixels, None, _Begun]:
+        """Draws by drafts, as long as that pays; for the rest, see `steps`.
+
+        Returns:
+          What one by one can go on from.
+        """
+        memory, room, tokens = begun
+        first = done = tokens.shape[1]
+        draft = Draft.after(tokens, memory, self.n_rows, self._full_length)
+        n_calls = 0
+        assert self._guessing is not None
+        while done < self._full_length and self._guessing.pays(done - first, n_calls):
+            if done == room:
+                room = self._room_for(done + 1)
+                draft = draft._replace(memory=self._grow(draft.memory, room))
+            costs = None if pull is None else pull.next_costs(done, SPAN)
+            draft = self._draft(self._weights, draft, settings, room, sources, costs)
+            n_more, n_calls = int(draft.n_calls) - n_calls, int(draft.n_calls)
+            before, done = done, int(draft.drawn.min())
+            parts = np.asarray(draft.tokens)[:, 1:].T, np.asarray(draft.log_probs).T
+            yield from self._told(n_more, *(part[before:done] for part in parts))
+        return _Begun(draft.memory, room, np.asarray(draft.tokens)[:, 1 : done + 1])
+
+    def _one_by_one(
+        self,
+        begun: _Begun,
+        settings: _Settings,
+        known: Known | None,
+        copied: np.ndarray | None,
+        pull: Pull | None,
+    ) -> Iterator[NextPixels]:
+        """Draws one pixel a call; see `steps`."""
+        memory, room, tokens = begun
+        done = tokens.shape[1]
+        so_far = None if copied is None else tokens_so_far(tokens, len(copied))
+        start = Start(memory, jnp.asarray(self._fed(tokens)[:, -1:]), so_far)
         log_weights = jnp.zeros((self.batch_size // self.n_particles, self.n_particles))
         while done < self._full_length:
             if done == room:
                 room = self._room_for(done + 1)
-                memory = self._grow(memory, room)
-            count = min(_PIXELS_PER_CALL, room - done)
+                start = start._replace(memory=self._grow(start.memory, room))
+            count = min(PIXELS_PER_CALL, room - done)
             given = None
             if known is not None:
-                given = known_next(known, done, _PIXELS_PER_CALL, log_weights)
-            places = None if copied is None else next_places(copied, done, _PIXELS_PER_CALL)
-            costs = None if pull is None else pull.next_costs(done, _PIXELS_PER_CALL)
-            start = _Start(memory, last, so_far)
-            (memory, last, so_far), drawn = self._draw(
-                self._weights, start, keys, temperature, done, count, mix, given, places, costs
+                given = known_next(known, done, PIXELS_PER_CALL, log_weights)
+            places = None if copied is None else next_places(copied, done, PIXELS_PER_CALL)
+            costs = None if pull is None else pull.next_costs(done, PIXELS_PER_CALL)
+            start, drawn = self._draw(
+                self._weights, start, settings, done, count, given, places, costs
             )
-            parts = [np.asarray(part)[:count] for part in drawn]
-            yield from itertools.starmap(NextPixels, zip(*parts, strict=True))
+            yield from self._told(count, *(np.asarray(part)[:count] for part in drawn))
             if known is not None:
                 log_weights = drawn[-1][count - 1]
             done += count
+
+    def _told(self, n_calls: int, *parts: np.ndarray) -> Iterator[NextPixels]:
+        """Yields pixels that so many calls have told, of what `NextPixels` has of each."""
+        self.n_calls += n_calls
+        self.n_pixels += len(parts[0])
+        return itertools.starmap(NextPixels, zip(*parts, strict=True))
+
+    def _fed(self, tokens: np.ndarray) -> np.ndarray:
+        """Returns what the model's rows read, int32 (B * R, 1 + T), for tokens (B, T)."""
+        begin = np.full((self.batch_size, 1), PAD_ID, np.int32)
+        return np.repeat(np.concatenate([begin, tokens], axis=1), self.n_rows, axis=0)
 
     def _memory_after(self, tokens: np.ndarray, guide: Guide | None) -> tuple[ArrayTree, int]:
         """Returns the memory after captions and tokens (B * R, T), and how many it has room for."""
@@ -238,86 +299,44 @@ class Sampler:
         return self._forward(weights, memory, tokens)[1]
 
     def _choice(
-        self,
-        logits: Array,
-        temperature: Array,
-        noise: Array,
-        mix: Array | None,
-        cost: Array | None,
+        self, settings: _Settings, logits: Array, noise: Array, cost: Array | None
     ) -> Array:
         """Returns a token for each picture, int32 (B,), from the logits (B * R, V) of its rows."""
-        if mix is not None:
-            logits = guided(logits.reshape(*mix.shape, -1), mix)
+        if settings.mix is not None:
+            logits = guided(logits.reshape(*settings.mix.shape, -1), settings.mix)
         if cost is not None:
             logits = logits - cost
-        return choose(logits, temperature, noise, self._filter)
+        return choose(logits, settings.temperature, noise, self._filter)
 
-    def _draw_pixels(
+    def _draw_one_by_one(
         self,
         weights: ArrayTree,
-        start: _Start,
-        keys: Key,
-        temperature: Array,
+        start: Start,
+        settings: _Settings,
         done: Array,
         count: Array,
-        mix: Array | None,
         given: Given | None,
         places: Array | None,
         costs: Array | None,
-    ) -> tuple[_Start, list[Array]]:
-        """Draws `count` pixels one after another.
+    ) -> tuple[Start, list[Array]]:
+        """Draws `count` pixels; see `drawn_one_by_one`."""
+        if (
+            self._guessing is not None
+        ):  # those that drafts brought farther than others forget what is beyond
+            start = start._replace(memory=at_place(start.memory, done))
+        model = partial(self._forward, weights), partial(self._choice, settings)
+        return drawn_one_by_one(start, settings.keys, done, count, given, places, costs, *model)
 
-        Args:
-          weights: of the model.
-          start: its memory, and what has been drawn.
-          keys: uint32 (B, 2), one per picture.
-          temperature: float32 (B, 1).
-          done: pixels there already.
-          count: up to `_PIXELS_PER_CALL`.
-          mix: the guide's weights, float32 (B, R); None where R is 1.
-          given: what is known of these pixels; None where all is drawn.
-          places: from which place of the picture each is copied, int32 (_PIXELS_PER_CALL,), or
-            DRAWN; None where none is.
-          costs: what to take from their logits before one is drawn, float32 (_PIXELS_PER_CALL, V);
-            None where nothing pulls.
-
-        Returns:
-          What `start` is for the next call, and what `NextPixels` has of each pixel, of all of
-          which the first `count` of _PIXELS_PER_CALL are set.
-        """
-        noise = pixel_noise(keys, done + jnp.arange(_PIXELS_PER_CALL))
-
-        def draw(i: Array, carry: ArrayTree) -> ArrayTree:
-            (memory, last, so_far), log_weights, drawn = carry
-            logits, memory = self._forward(weights, memory, last)
-            logits = logits[:, -1]
-            cost = None if costs is None else costs[i]
-            choice = self._choice(logits, temperature, noise[i], mix, cost)
-            if given is not None:
-                choice = jnp.where(given.tokens[i] == FREE, choice, given.tokens[i])
-            if places is not None:
-                choice, so_far = with_copies(choice, so_far, done + i, places[i])
-            fed = (choice if mix is None else jnp.repeat(choice, self.n_rows))[:, None]
-            chosen = jnp.take_along_axis(logits, fed, axis=-1)[:, 0]
-            pixels: tuple[Array, ...] = choice, chosen - jax.nn.logsumexp(logits, axis=-1)
-            if given is not None:
-                parents, log_weights = weighed(log_weights, pixels[1], noise[i], given, i)
-                memory = in_place_of(memory, parents, self.n_rows)
-                so_far = jax.tree.map(lambda tokens: tokens[parents], so_far)
-                pixels = (*pixels, parents, log_weights)
-            drawn = [all_.at[i].set(one) for all_, one in zip(drawn, pixels, strict=True)]
-            return _Start(memory, fed, so_far), log_weights, drawn
-
-        log_weights = None if given is None else given.log_weights
-        drawn = self._unset(len(start.last), log_weights)
-        start, _, drawn = jax.lax.fori_loop(0, count, draw, (start, log_weights, drawn))
-        return start, drawn
-
-    def _unset(self, n_model_rows: int, log_weights: Array | None) -> list[Array]:
-        """Returns what `NextPixels` has of each of _PIXELS_PER_CALL pixels, before any is drawn."""
-        n_pixels = _PIXELS_PER_CALL
-        tokens = jnp.zeros((n_pixels, self.batch_size), jnp.int32)
-        pixels = [tokens, jnp.zeros((n_pixels, n_model_rows), jnp.float32)]
-        if log_weights is not None:
-            pixels += [tokens, jnp.zeros((n_pixels, *log_weights.shape), jnp.float32)]
-        return pixels
+    def _draw_ahead(
+        self,
+        weights: ArrayTree,
+        draft: Draft,
+        settings: _Settings,
+        room: Array,
+        sources: Sources,
+        costs: Array | None,
+    ) -> Draft:
+        """Draws some pixels; see `drawn_ahead`."""
+        assert self._guessing is not None
+        model = partial(self._forward, weights), partial(self._choice, settings)
+        return drawn_ahead(draft, self._guessing.width, room, sources, settings.keys, costs, *model)

@@ -14,6 +14,7 @@ from pixace.models.layers.causal_attention import CausalAttention, CausalSelfAtt
 from pixace.models.layers.grid_positions import GridPositions
 from pixace.models.layers.recomputation import Block
 from pixace.models.layers.replacing import replace_sublayers
+from pixace.models.layers.sequence_positions import SequencePositions
 from pixace.settings.model import ModelConfig
 from pixace.tokens.codec import codec_of
 from pixace.tokens.text import N_TEXT_TOKENS
@@ -26,6 +27,15 @@ def see_a_grid(model: Layer, config: ModelConfig) -> None:
         return GridPositions(config.pictures.raster, config.d_model, *dropout_and_mode(layer))
 
     replace_sublayers(model, trax.layers.attention.PositionalEncoding, like)
+
+
+def _count_by_rows(model: Layer, config: ModelConfig) -> None:
+    """Puts positions of which each row has its own in the place of those that all share."""
+    replace_sublayers(
+        model,
+        trax.layers.attention.PositionalEncoding,
+        lambda _: SequencePositions(config.n_pixels),
+    )
 
 
 def transformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
@@ -55,6 +65,7 @@ def transformer_layers(config: ModelConfig, mode: Mode, dropout: float) -> Seque
     attention: Callable[..., Layer] = CausalAttention.like
     if mode == "predict":
         attention = functools.partial(CachedCausalAttention.like, max_len=config.n_pixels)
+        _count_by_rows(model, config)
     replace_sublayers(model, trax.layers.attention.DotProductCausalAttention, attention)
     return model.sublayers
 
@@ -96,6 +107,8 @@ def reformer(config: ModelConfig, mode: Mode, dropout: float) -> Layer:
         attention_type=attention,
         mode=mode,
     )
+    if mode == "predict":
+        _count_by_rows(model, config)
     *before, twice, blocks, joined, norm, dropped, head = model.sublayers
     decoder = after_caption([twice, blocks, joined], config, mode)
     return trax.layers.Serial(*before, *decoder, norm, dropped, head)

@@ -1,7 +1,7 @@
 """What a model in mode predict remembers, of pictures that are drawn side by side: its state.
 
 It is a nest of arrays. Those that are of pictures have the batch first, perhaps times heads; those
-without dimensions count what has been seen, and are the same for all.
+without dimensions are the same for all, and of them the integers count what has been seen.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree
 from pixace.models.layers.cached_attention import is_cache
+from pixace.models.layers.neighbours import SeenPixels
 
 
 def resized(memory: ArrayTree, length: int) -> ArrayTree:
@@ -16,6 +17,30 @@ def resized(memory: ArrayTree, length: int) -> ArrayTree:
     return jax.tree.map(
         lambda part: part.resized(length) if is_cache(part) else part, memory, is_leaf=is_cache
     )
+
+
+def can_go_back(memory: ArrayTree) -> bool:
+    """Returns whether all that is remembered is remembered by its place, see `at_place`."""
+
+    def is_by_place(part: ArrayTree) -> bool:
+        return is_cache(part) or isinstance(part, SeenPixels)
+
+    parts = jax.tree.leaves(memory, is_leaf=is_by_place)
+    return all(is_by_place(part) or part.ndim == 0 for part in parts)
+
+
+def at_place(memory: ArrayTree, place: Array) -> ArrayTree:
+    """Returns the memory of the first tokens alone; nothing is copied.
+
+    Args:
+      memory: of rows that have seen at least so many, each at a place of its own, or all at one.
+      place: int32 (B,), how many tokens each row has seen, or () where it is the same for all.
+    """
+
+    def is_count(part: Array) -> bool:
+        return part.ndim < 2 and jnp.issubdtype(part.dtype, jnp.integer)
+
+    return jax.tree.map(lambda part: place if is_count(part) else part, memory)
 
 
 def in_place_of(memory: ArrayTree, parents: Array, n_rows: int = 1) -> ArrayTree:

@@ -81,7 +81,7 @@ def test_guidance_1_is_the_model_s_own_distribution_and_0_is_without_words(model
         np.testing.assert_array_equal(drawn.tokens[0], best)
     assert_same(predictor.draw(text="a red heart", guidance=0, **options), plain)
     assert (np.stack(told.tokens) != np.stack(plain.tokens)).any()
-    n_rows = {sampler.n_rows for sampler in predictor._samplers.values()}
+    n_rows = {sampler.n_rows for sampler in predictor._samplers._made.values()}
     assert n_rows == {1}, "a second row is not needed"
 
 

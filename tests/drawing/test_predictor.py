@@ -384,7 +384,9 @@ def test_more_than_a_batch_are_drawn_as_in_one(weights_dir):
     many = predictor.draw(
         batch_size=35, seed=2, progress=lambda done, total: seen.append((done, total))
     )
-    assert [batch_size for batch_size, *_ in predictor._samplers] == [12], "three of one shape"
+    assert [batch_size for batch_size, *_ in predictor._samplers._made] == [12], (
+        "three of one shape"
+    )
     assert seen[0] == (0, 3 * 36) and seen[-1] == (3 * 36, 3 * 36)
     assert seen == sorted(seen) and {done for done, _ in seen} == set(range(3 * 36 + 1))
     sampler = Sampler(predictor._stored.build("predict", 35), 35)

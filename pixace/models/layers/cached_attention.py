@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 from pixace.backend.door import jax, jnp, trax
 from pixace.backend.types import Array, ArrayTree, Layer, Signature
 from pixace.models.layers.block_matrices import BlockMatrix, product
+from pixace.models.layers.places import next_places, written
 
 
 class KeyValueCache(NamedTuple):
     """The keys and values of the tokens seen so far, with room for more.
 
     Attributes:
-      seen: int32 (), number of tokens.
+      seen: int32 (), number of tokens; or (B,), of each row, where the first axis is rows, perhaps
+        times heads.
       keys: float32 (..., L, D_k), of which the first `seen` along L count.
       values: float32 (..., L, D_v).
       caption: keys and values of what was read before all tokens, (..., P, D_k) and (..., P, D_v);
@@ -71,11 +73,10 @@ class KeyValueCache(NamedTuple):
         n_new = keys.shape[-2]
         if n_new > self.length:
             raise ValueError(f"{n_new} tokens at once, the cache holds {self.length}")
-        put = jax.lax.dynamic_update_slice_in_dim
         # Behind a barrier: fused with the update, XLA's product of one token's query with all keys
         # is six times slower on a CPU (JAX 0.12, batch 1).
         keys, values = jax.lax.optimization_barrier(
-            (put(self.keys, keys, self.seen, -2), put(self.values, values, self.seen, -2))
+            (written(self.keys, keys, self.seen), written(self.values, values, self.seen))
         )
         return self._replace(seen=self.seen + n_new, keys=keys, values=values)
 
@@ -96,8 +97,7 @@ class KeyValueCache(NamedTuple):
         """
         n_new, d_key = queries.shape[-2:]
         scores = jnp.einsum("...tk,...lk->...tl", queries, self.keys) / math.sqrt(d_key)
-        positions = self.seen - n_new + jnp.arange(n_new)[:, None]
-        scores = jnp.where(jnp.arange(self.length) <= positions, scores, -jnp.inf)
+        scores = jnp.where(self._is_before(n_new), scores, -jnp.inf)
         if self.caption is None:
             return jnp.einsum("...tl,...lv->...tv", jax.nn.softmax(scores), self.values)
         keys, values = self.caption
@@ -109,6 +109,15 @@ class KeyValueCache(NamedTuple):
             for share, of_all in zip(parts, (values, self.values), strict=True)
         )
         return told + seen
+
+    def _is_before(self, n_new: int) -> Array:
+        """Returns which tokens each of the T newest sees, bool (T, L), or (..., T, L) by rows."""
+        places = next_places(self.seen - n_new, n_new)[..., None]
+        if self.seen.ndim:
+            n_each = self.keys.shape[0] // len(self.seen)
+            places = jnp.repeat(places, n_each, axis=0)
+            places = jnp.expand_dims(places, range(1, self.keys.ndim - 2))
+        return jnp.arange(self.length) <= places
 
 
 def is_cache(part: ArrayTree) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from pixace.backend.door import jnp, trax
 from pixace.backend.types import Array, ArrayTree, Signature
 from pixace.models.layers.dropout import dropped
+from pixace.models.layers.places import next_places
 
 
 class GridPositions(trax.layers.AxialPositionalEncoding):
@@ -16,7 +17,8 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
     of its column. Both are learned. They start as sines and cosines (those of a sequence, Vaswani
     et al., https://arxiv.org/abs/1706.03762, along each axis: Parmar et al.,
     https://arxiv.org/abs/1802.05751), where trax starts from noise. Weights have trax's shapes,
-    (1, H, 1, D / 2) and (1, 1, W, D / 2). In mode predict the state is the number of tokens seen.
+    (1, H, 1, D / 2) and (1, 1, W, D / 2). In mode predict the state is the number of tokens seen,
+    int32 () or (B,).
 
     Args:
       shape: H and W, rows and columns of the picture.
@@ -43,7 +45,7 @@ class GridPositions(trax.layers.AxialPositionalEncoding):
     def forward(self, x: Array) -> Array:
         """Adds the vectors of the T pixels that come next."""
         n_seen = self.state if self._mode == "predict" else 0
-        pixels = n_seen + jnp.arange(x.shape[1])
+        pixels = next_places(n_seen, x.shape[1])
         rows, columns = (vectors.reshape(-1, vectors.shape[-1]) for vectors in self.weights)
         width = len(columns)
         places = jnp.concatenate([rows[pixels // width], columns[pixels % width]], axis=-1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from pixace.backend.door import jax, jnp, trax
 from pixace.backend.types import Array, Mode, Signature
+from pixace.models.layers.places import next_places, written
 
 # Pixels that are there before the next one is drawn, as (rows, columns) from it: of its own row
 # three, of those above it seven, five and one.
@@ -25,7 +26,7 @@ class SeenPixels(NamedTuple):
     """What a model in mode predict was fed.
 
     Attributes:
-      seen: int32 (), how many pixels, the start symbol included.
+      seen: int32 (), how many pixels, the start symbol included; or (B,), of each row.
       vectors: float32 (B, L, E), of which the first `seen` along L count.
     """
 
@@ -81,14 +82,20 @@ class Neighbours(trax.layers.base.Layer):
     def _of_next(self, vectors: Array) -> Array:
         """Returns the neighbours of the T pixels after those seen."""
         seen, before = self.state
-        before = jax.lax.dynamic_update_slice_in_dim(before, vectors, seen, 1)
+        before = written(before, vectors, seen)
         n_new = vectors.shape[1]
         self.state = SeenPixels(seen + n_new, before)
         (y, x), n_columns = np.array(NEIGHBOURS).T, self._shape[1]
-        pixels = seen + jnp.arange(n_new)[:, None]
+        pixels = next_places(seen, n_new)[..., None]
         rows, columns = pixels // n_columns + y, pixels % n_columns + x
-        there = (rows >= 0) & (columns >= 0) & (columns < n_columns)  # (T, N)
+        there = (rows >= 0) & (columns >= 0) & (columns < n_columns)  # ([B,] T, N)
         # Pixel p came in at position p + 1.
         places = jnp.where(there, rows * n_columns + columns + 1, 0)
-        around = jnp.where(there[..., None], before[:, places], 0)
+        looked_up = before[:, places] if seen.ndim == 0 else _by_row(before, places)
+        around = jnp.where(there[..., None], looked_up, 0)
         return around.reshape(*vectors.shape[:2], -1)
+
+
+def _by_row(vectors: Array, places: Array) -> Array:
+    """Returns of each row of vectors, (B, L, E), those at places of its own, int (B, T, N)."""
+    return jax.vmap(lambda of_row, places: of_row[places])(vectors, places)

@@ -18,6 +18,7 @@ from pixace.backend.door import jax, jnp, trax
 from pixace.backend.types import Array, ArrayTree, Key, Mode, Signature
 from pixace.models.layers.cached_attention import KeyValueCache
 from pixace.models.layers.head_loss import NEVER, Mixture, mixed_nats
+from pixace.models.layers.places import next_places
 
 _KEY_WIDTH = 64  # of queries and keys
 _BLOCK = 256  # queries at a time, in training
@@ -105,7 +106,7 @@ class PointerHead(trax.layers.base.Layer):
             seen = cache.seen
             self.state = cache = cache.extended(keys, before[..., None].astype(jnp.float32))
             keys, before = cache.keys, cache.values[..., 0].astype(jnp.int32)
-        pixels = seen + jnp.arange(features.shape[1])
+        pixels = next_places(seen, features.shape[1])
         shares = self._shares(queries, keys, distances, pixels)
         copied = _summed_by_token(shares, before, self._n_tokens)
         log_keep, log_copy = _gates(features, gate, pixels)
@@ -113,14 +114,18 @@ class PointerHead(trax.layers.base.Layer):
         return jnp.logaddexp(log_keep[..., None] + plain, log_copy[..., None] + _log(copied))
 
     def _shares(self, queries: Array, keys: Array, distances: Array, pixels: Array) -> Array:
-        """Returns how much each of T pixels looks at each that came in, float32 (B, T, S)."""
+        """Returns how much each of T pixels looks at each that came in, float32 (B, T, S).
+
+        Their numbers are `pixels`, int32 (T,), or (B, T) where rows differ.
+        """
         n_columns, n_keys = self._shape[1], keys.shape[1]
         scores = jnp.einsum("btk,bsk->bts", queries, keys, preferred_element_type=jnp.float32)
         sources = np.arange(-1, n_keys - 1)  # position s holds pixel s - 1
-        rows = jnp.clip(pixels[:, None] // n_columns - sources // n_columns, 0, self._shape[0] - 1)
-        columns = pixels[:, None] % n_columns - sources % n_columns + n_columns - 1
+        pixels = pixels[..., None]
+        rows = jnp.clip(pixels // n_columns - sources // n_columns, 0, self._shape[0] - 1)
+        columns = pixels % n_columns - sources % n_columns + n_columns - 1
         scores = scores / math.sqrt(_KEY_WIDTH) + distances.astype(jnp.float32)[rows, columns]
-        there = (sources >= 0) & (sources < pixels[:, None])
+        there = (sources >= 0) & (sources < pixels)
         return jax.nn.softmax(jnp.where(there, scores, NEVER))
 
     def nats(self, weights: ArrayTree, features: tuple[Array, Array], tokens: Array) -> Array:
