@@ -34,7 +34,8 @@ FAST_TO_COMPILE = (
 )
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FAST_TO_COMPILE}"
 
-# hypothesis parses all of our code for constants: once, rather than in each process and each test's folder.
+# hypothesis reads all of our code for constants: once, rather than in each process, and in each
+# test's own folder.
 os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(
     Path(__file__).parent.parent / ".pytest_cache" / "hypothesis"
 )
