@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pixace.backend.door import jnp, trax
+from pixace.drawing import drafts as drafts_module
 from pixace.drawing import sampler as sampler_module
 from pixace.drawing import samplers as samplers_module
 from pixace.drawing.drafts import Guessing, best_guessing
@@ -83,9 +84,10 @@ def test_words_and_a_sketch_draw_the_same():
     assert_same(both, temperatures=[1, 0.7], guide=guide, pull=pull)
 
 
-def test_what_does_not_pay_is_left_off():
+def test_what_does_not_pay_is_left_off(monkeypatch):
     """After some calls; from where the slowest picture is, all are drawn pixel by pixel."""
-    _, both = tiny("pointer", 3, cost=4.0)
+    monkeypatch.setattr(drafts_module, "CALLS", 2)
+    _, both = tiny("pointer", 3, cost=9.0)
     assert_same(both, temperatures=[1, 0.3, 1.3])
     assert 20 < both[1].n_calls <= 30, "nearly all of them one by one"
 
