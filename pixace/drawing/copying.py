@@ -14,7 +14,7 @@ def tokens_so_far(tokens: np.ndarray, length: int) -> Array:
     return jnp.asarray(np.pad(tokens, ((0, 0), (0, length - tokens.shape[1]))))
 
 
-def next_places(copied: np.ndarray, done: int, n_pixels: int) -> Array:
+def next_copied(copied: np.ndarray, done: int, n_pixels: int) -> Array:
     """Returns where each of the next T pixels is copied from, int32 (T,), or DRAWN.
 
     Args:

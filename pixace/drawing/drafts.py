@@ -28,13 +28,15 @@ from pixace.tokens.vocabulary import PAD_ID
 CALLS = 8  # of the model in one compiled call: few enough to be watched live
 # How far a picture may come before the slowest of its batch. Noise and costs are of so many pixels.
 SPAN = 128
-# Of all pixels, may be lost by drafts: a picture may begin with what is hard to guess.
+# Of the pixels to draw, may be lost by drafts: a picture may begin with what is hard to guess.
 _CREDIT = 0.02
-# Measured, see benchmarks/README.md. Numbers read for a picture; with fewer, it is drawn before the
-# larger program is there.
+# Measured, see benchmarks/README.md. Numbers read to draw a picture; with fewer, it is there before
+# the larger program is.
 _MIN_READ = 5_000_000_000
-# Rows of the model up to so many, how many pixels a call tells of each, and the cost of it.
-_WIDTHS = ((1, 16, 2.4), (4, 4, 1.5))
+_MIN_WEIGHTS = 10_000_000  # with fewer, calls of several pixels cost more than follows
+# Rows of the model up to so many, how many pixels a call tells of each, and what it costs the type
+# that pays most for it.
+_WIDTHS = ((1, 16, 3.4), (4, 4, 2.0))
 
 
 class Draft(NamedTuple):
@@ -94,23 +96,27 @@ class Guessing(NamedTuple):
         places = [place - (1 if place < length else length) for place in range(n_pixels)]
         return cls(min(width, n_pixels), cost, tuple(places))
 
-    def pays(self, n_pixels: int, n_calls: int) -> bool:
+    def pays(self, n_pixels: int, n_calls: int, n_all: int) -> bool:
         """Returns whether so many calls drew so many pixels about as soon as calls of one would.
 
-        As all calls count, what is lost in the end is at most the credit and the last few calls.
+        As all calls count, what is lost in the end is at most the credit, a share of the pixels
+        that are to be drawn in all, and the last few calls.
         """
-        return n_pixels + _CREDIT * len(self.places) >= n_calls * self.cost
+        return n_pixels + _CREDIT * n_all >= n_calls * self.cost
 
 
-def best_guessing(raster: tuple[int, int], n_rows: int, n_weights: int) -> Guessing | None:
+def best_guessing(
+    raster: tuple[int, int], n_rows: int, n_weights: int, n_drawn: int
+) -> Guessing | None:
     """Returns how to guess; None where one pixel a call is no slower.
 
     Args:
       raster: see `Guessing.of`.
       n_rows: of the model, all pictures together.
       n_weights: numbers that a call of the model reads.
+      n_drawn: pixels to draw of each picture.
     """
-    if n_weights * raster[0] * raster[1] >= _MIN_READ:
+    if n_weights >= _MIN_WEIGHTS and n_weights * n_drawn >= _MIN_READ:
         for most, width, cost in _WIDTHS:
             if n_rows <= most:
                 return Guessing.of(raster, width, cost)

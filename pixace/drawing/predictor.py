@@ -272,8 +272,9 @@ class Predictor:
         n_first = int(kept.argmin())
         size = batch_size_for(n_pictures, self.config, n_first, rows_each * n_particles)
         sampler = self._samplers.of(
-            pictures, size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles
-        )
+            pictures, size * n_particles, settings.top_k, settings.top_p, rows_each, n_particles,
+            pictures.n_pixels - n_first,
+        )  # fmt: skip
         copied = None
         if settings.symmetry != NONE:
             copied = copied_places(kept, settings.symmetry, pictures)

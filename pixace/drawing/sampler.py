@@ -21,7 +21,7 @@ import numpy as np
 from pixace.backend.door import jax, jnp
 from pixace.backend.types import Array, ArrayTree, Key, Layer
 from pixace.drawing.choice import choose, keep_top
-from pixace.drawing.copying import next_places, tokens_so_far
+from pixace.drawing.copying import next_copied, tokens_so_far
 from pixace.drawing.drafts import SPAN, Draft, Guessing, Sources, drawn_ahead
 from pixace.drawing.guidance import Guide, guided
 from pixace.drawing.noise import picture_keys
@@ -81,6 +81,7 @@ class Sampler:
       top_p: draw only from the fewest tokens that hold this share of the probability.
       n_rows: R, rows of the model for each picture; see `Guide`.
       n_particles: K, pictures of the batch that are one, where some of its pixels are known.
+      length: L, of a picture; None for what the model's memory holds.
       guessing: how pixels are guessed, by a model that can forget; None guesses none.
 
     Attributes:
@@ -99,6 +100,7 @@ class Sampler:
         top_p: float = 1.0,
         n_rows: int = 1,
         n_particles: int = 1,
+        length: int | None = None,
         guessing: Guessing | None = None,
     ) -> None:
         check_sampling(top_k=top_k, top_p=top_p)
@@ -110,7 +112,7 @@ class Sampler:
         self._guessing = None
         if guessing is not None and n_particles == 1 and can_go_back(model.state):
             self._guessing = guessing
-        endless = len(guessing.places) if guessing else np.iinfo(np.int32).max
+        endless = length or np.iinfo(np.int32).max
         self._full_length = min((cache.length for cache in caches_in(model.state)), default=endless)
         shorter = (length for length in _CACHE_LENGTHS if length < self._full_length)
         self._cache_lengths = [*shorter, self._full_length]
@@ -207,7 +209,9 @@ class Sampler:
         draft = Draft.after(tokens, memory, self.n_rows, self._full_length)
         n_calls = 0
         assert self._guessing is not None
-        while done < self._full_length and self._guessing.pays(done - first, n_calls):
+        while done < self._full_length and self._guessing.pays(
+            done - first, n_calls, self._full_length - first
+        ):
             if done == room:
                 room = self._room_for(done + 1)
                 draft = draft._replace(memory=self._grow(draft.memory, room))
@@ -241,7 +245,7 @@ class Sampler:
             given = None
             if known is not None:
                 given = known_next(known, done, PIXELS_PER_CALL, log_weights)
-            places = None if copied is None else next_places(copied, done, PIXELS_PER_CALL)
+            places = None if copied is None else next_copied(copied, done, PIXELS_PER_CALL)
             costs = None if pull is None else pull.next_costs(done, PIXELS_PER_CALL)
             start, drawn = self._draw(
                 self._weights, start, settings, done, count, given, places, costs
@@ -320,9 +324,7 @@ class Sampler:
         costs: Array | None,
     ) -> tuple[Start, list[Array]]:
         """Draws `count` pixels; see `drawn_one_by_one`."""
-        if (
-            self._guessing is not None
-        ):  # those that drafts brought farther than others forget what is beyond
+        if self._guessing is not None:  # rows that are farther than others forget what is beyond
             start = start._replace(memory=at_place(start.memory, done))
         model = partial(self._forward, weights), partial(self._choice, settings)
         return drawn_one_by_one(start, settings.keys, done, count, given, places, costs, *model)

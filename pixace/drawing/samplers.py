@@ -33,13 +33,20 @@ class Samplers:
         top_p: float,
         n_rows: int,
         n_particles: int,
+        n_drawn: int,
     ) -> Sampler:
-        """Returns the sampler of this shape; for what follows the pictures, see `Sampler`."""
+        """Returns the sampler of this shape.
+
+        Args:
+          pictures: to draw.
+          batch_size: and what follows: see `Sampler`.
+          n_drawn: how many pixels of each picture there are to draw.
+        """
         guessing = None
         if self._drafts:
             n_weights = sum(array.size for array in self._stored.weights)
-            guessing = best_guessing(pictures.raster, batch_size * n_rows, n_weights)
-        key = (batch_size, top_k, top_p, n_rows, n_particles, guessing)
+            guessing = best_guessing(pictures.raster, batch_size * n_rows, n_weights, n_drawn)
+        key = (batch_size, top_k, top_p, n_rows, n_particles, pictures.n_pixels, guessing)
         if key not in self._made:
             model = self._stored.build("predict", batch_size * n_rows)
             self._made[key] = Sampler(model, *key)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixace.drawing.completing import complete
-from pixace.drawing.copying import next_places
+from pixace.drawing.copying import next_copied
 from pixace.drawing.particles import FREE, Known
 from pixace.drawing.sampler import Sampler
 from pixace.drawing.symmetry import DRAWN, copied_places, with_mirrored
@@ -40,5 +40,5 @@ def test_every_type_of_model_copies_and_says_how_likely_the_rest_is(model_type):
 
 
 def test_nothing_beyond_the_picture_is_copied():
-    places = next_places(np.int32([DRAWN, 0, DRAWN, 2, 1]), 3, 4)
+    places = next_copied(np.int32([DRAWN, 0, DRAWN, 2, 1]), 3, 4)
     assert np.asarray(places).tolist() == [2, 1, DRAWN, DRAWN]

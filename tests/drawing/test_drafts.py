@@ -23,6 +23,7 @@ from tests.tools.tiny import tiny_sizes
 def samplers(build, config, batch_size, cost=0.0, **options) -> list[Sampler]:
     """Two samplers of equal models: one draws pixel by pixel, the other one by drafts."""
     guessing = Guessing.of(config.pictures.raster, 4, cost)
+    options = {**options, "length": config.n_pixels}
     return [Sampler(build(), batch_size, **options, guessing=each) for each in (None, guessing)]
 
 
@@ -94,18 +95,19 @@ def test_what_does_not_pay_is_left_off(monkeypatch):
 
 def test_drafts_pay_as_long_as_calls_draw_more_than_they_cost():
     guessing = Guessing.of((16, 16), 8, 2.4)
-    assert guessing.pays(0, 0)
-    assert guessing.pays(24, 8)
-    assert not guessing.pays(12, 8)
-    assert Guessing.of((64, 64), 8, 2.4).pays(12, 8), "a large picture may begin slowly"
+    assert guessing.pays(0, 0, 256)
+    assert guessing.pays(24, 8, 256)
+    assert not guessing.pays(12, 8, 256)
+    assert guessing.pays(12, 8, 4096), "what is large may begin slowly"
 
 
 def test_what_is_drawn_soon_is_not_guessed():
-    """By a small model; many pictures share what a call reads."""
-    alone, several = (best_guessing((32, 32), n_rows, 28_000_000) for n_rows in (1, 4))
+    """By a small model, or the last pixels; many pictures share what a call reads."""
+    alone, several = (best_guessing((32, 32), n_rows, 28_000_000, 1024) for n_rows in (1, 4))
     assert alone.width > several.width > 1
-    assert best_guessing((32, 32), 16, 28_000_000) is None
-    assert best_guessing((16, 16), 1, 1_000_000) is None
+    assert best_guessing((32, 32), 16, 28_000_000, 1024) is None
+    assert best_guessing((32, 32), 1, 28_000_000, 64) is None
+    assert best_guessing((96, 96), 1, 1_000_000, 96 * 96) is None
 
 
 def constant(config, batch_size):
@@ -122,10 +124,11 @@ def test_guesses_that_are_right_save_calls(batch_size):
     config = ModelConfig("transformer", image_size=6, **tiny_sizes("transformer"))
     plain, sampler = samplers(lambda: constant(config, batch_size), config, batch_size)
     temperatures = [1] * batch_size
-    stream = plain.stream(temperatures=temperatures, seed=0)
-    drawn = list(sampler.stream(temperatures=temperatures, seed=0))
-    np.testing.assert_array_equal(drawn, [next(stream) for _ in range(36)])
-    assert sampler.n_pixels == 36
+    one_by_one, drawn = (
+        [*each.stream(temperatures=temperatures, seed=0)] for each in (plain, sampler)
+    )
+    np.testing.assert_array_equal(drawn, one_by_one)
+    assert plain.n_calls == plain.n_pixels == sampler.n_pixels == 36
     assert sampler.n_calls < 25
 
 
