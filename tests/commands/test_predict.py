@@ -49,7 +49,8 @@ def emoji(tmp_path_factory, painted):
 def test_json_tells_files_recipe_and_the_likelihood_of_every_tile(emoji):
     _, done = emoji
     printed = json.loads(done.stdout)
-    assert list(printed) == ["path", "film", "recipe", "tiles"]
+    assert list(printed) == ["path", "film", "recipe", "calls", "pixels_per_call", "tiles"]
+    assert (printed["calls"], printed["pixels_per_call"]) == (128, 1)  # a small model guesses none
     assert (printed["path"], printed["film"]) == ("a.png", "a.gif")
     recipe = printed["recipe"]
     assert done.stderr == f"seed {recipe['drawing']['seed']}\n"

@@ -64,6 +64,8 @@ def test_it_is_the_picture_that_the_predictor_draws(draw, weights_dir, painted):
         "path": "new/a.png",
         "film": "a.gif",
         "recipe": expected.recipe.to_dict(),
+        "calls": 22,
+        "pixels_per_call": 1,
         "tiles": expected.tiles(),
     }
 
