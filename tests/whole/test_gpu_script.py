@@ -57,14 +57,15 @@ def test_all_parts_are_measured_and_written(painted, tmp_path):
     assert sorted(found[:2]) == both, "the one that needs less memory is the first"
     assert found[2:] == [
         *(("limit", name) for _, name in both),
-        *(("learning", "bfloat16"), ("drawing", None)),
+        *(("learning", "bfloat16"), ("drawing", None), ("drawing", None)),
     ]
     assert all(row["seconds"] > 0 for row in stored["rows"])
     assert all(row["planned"] <= 4e6 for row in stored["rows"][2:4])
-    learned, drawn = stored["rows"][4:]
+    learned, drawn, without_drafts = stored["rows"][4:]
     assert (learned["n_images"], learned["n_val_images"]) == (20, 5)
     assert 0 < learned["bits"] < 8
-    assert drawn["weights"] == "learned"
+    assert drawn["weights"] == without_drafts["weights"] == "learned"
+    assert (drawn["who"], without_drafts["who"]) == ("ours", "no drafts")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert min(sheet.size) > 256
     text = (tmp_path / "results.md").read_text()
